@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Sanitizers cover everything below this folder, tests and applications included: a program that
+# mixes instrumented and plain objects reports errors that are none.
+if(WEFT_SANITIZE STREQUAL "")
+    set(WEFT_SANITIZE_FLAGS "")
+elseif(WEFT_SANITIZE STREQUAL "address")
+    set(WEFT_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+elseif(WEFT_SANITIZE STREQUAL "thread")
+    set(WEFT_SANITIZE_FLAGS -fsanitize=thread)
+else()
+    message(FATAL_ERROR "WEFT_SANITIZE is '${WEFT_SANITIZE}'; it may be empty, address or thread")
+endif()
+
+if(WEFT_SANITIZE_FLAGS)
+    add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${WEFT_SANITIZE_FLAGS};-fno-omit-frame-pointer>")
+    add_link_options(${WEFT_SANITIZE_FLAGS})
+endif()

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# weft_test(NAME weft_lab_test SOURCES a_test.cpp LIBRARIES weft::weft [LABELS slow] [TIMEOUT 300])
+#
+# A GoogleTest executable; each of its cases is a test of ctest, found when ctest runs.
+include_guard(GLOBAL)
+
+function(weft_test)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LIBRARIES;LABELS")
+    if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_SOURCES)
+        message(FATAL_ERROR "weft_test(${arg_NAME}): bad arguments: ${arg_UNPARSED_ARGUMENTS}")
+    endif()
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT ${WEFT_TEST_TIMEOUT})
+    endif()
+    if(NOT arg_LABELS)
+        set(arg_LABELS unit)
+    endif()
+
+    add_executable(${arg_NAME} ${arg_SOURCES})
+    weft_target_options(${arg_NAME})
+    target_link_libraries(${arg_NAME} PRIVATE
+        ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
+    gtest_discover_tests(${arg_NAME}
+        TEST_PREFIX "${arg_NAME}."
+        DISCOVERY_MODE PRE_TEST
+        DISCOVERY_TIMEOUT 60
+        PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+endfunction()
