@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A thin face: each target installs what it needs (tools/setup), builds with a preset of
+# CMakePresets.json and runs something. All that is built lies below build/.
+
+JOBS   ?= $(shell nproc)
+PREFIX ?= /usr/local
+SETUP  ?= tools/setup
+# Arguments for `weft clients`, e.g. make run ARGS='--clients 2000 --models thread,fiber'
+ARGS   ?=
+# Which bars to measure, a pattern on area or metric, e.g. make bars ONLY=foundation
+ONLY   ?=
+ROUNDS ?= 20
+
+MAKEFLAGS += --no-print-directory
+report := build/report
+format_files = $(shell git ls-files '*.h' '*.cpp')
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench bars soak test-asan test-tsan test-clang test-aarch64 coverage \
+        install format tidy clean
+
+help:
+	@echo 'make run           10,000 clients under four models, one after the other: table and report'
+	@echo 'make test          build and run all tests'
+	@echo 'make bench         our primitives and those of Go and Boost.Fiber, side by side'
+	@echo 'make bars          what is promised, measured: holds or short   (ONLY=pattern)'
+	@echo 'make install       install the library and the weft command     (PREFIX=/usr/local)'
+	@echo
+	@echo 'make test-asan     the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make test-tsan     the tests under ThreadSanitizer'
+	@echo 'make test-clang    the tests built by clang, with its thread-safety analysis'
+	@echo 'make test-aarch64  the tests for AArch64, under qemu'
+	@echo 'make coverage      the tests with line counts'
+	@echo 'make soak          the tests under both sanitizers, many times  (ROUNDS=20)'
+	@echo 'make format        format all C++ files'
+	@echo 'make tidy          clang-tidy over all C++ files'
+	@echo 'make clean         remove build/'
+
+# The configure step of a preset, and its output only if it fails.
+build/%/build.ninja: CMakePresets.json
+	@mkdir -p build/$*
+	@cmake --preset $* > build/$*/configure.log 2>&1 || { cat build/$*/configure.log; exit 1; }
+	@touch $@
+
+define build
+@cmake --build --preset $(1) -j $(JOBS) $(2)
+endef
+
+define build_and_test
+$(call build,$(1))
+@ctest --preset $(1) -j $(JOBS)
+endef
+
+.PHONY: setup-build setup-bench setup-aarch64 setup-ci
+setup-build:
+	@$(SETUP)
+setup-%:
+	@$(SETUP) $*
+
+run: setup-build
+	@$(MAKE) build/release/build.ninja
+	$(call build,release,--target weft_cli)
+	@mkdir -p $(report)
+	@build/release/apps/cli/weft clients --json $(report)/clients.json \
+	    --html $(report)/clients.html $(ARGS)
+	@echo 'Report: $(CURDIR)/$(report)/clients.html'
+
+test: setup-build
+	@$(MAKE) build/dev/build.ninja
+	$(call build_and_test,dev)
+
+test-asan test-tsan coverage: setup-build
+	@$(MAKE) build/$(@:test-%=%)/build.ninja
+	$(call build_and_test,$(@:test-%=%))
+
+test-clang: setup-ci
+	@$(MAKE) build/clang/build.ninja
+	$(call build_and_test,clang)
+
+test-aarch64: setup-aarch64
+	@$(MAKE) build/aarch64/build.ninja
+	$(call build_and_test,aarch64)
+
+bench: setup-bench
+	@$(MAKE) build/release/build.ninja
+	$(call build,release)
+	@python3 bench/bars.py --all
+
+bars: setup-bench
+	@$(MAKE) build/release/build.ninja
+	$(call build,release)
+	@python3 bench/bars.py $(if $(ONLY),--only '$(ONLY)')
+
+soak: setup-build
+	@$(MAKE) build/asan/build.ninja build/tsan/build.ninja
+	$(call build,asan)
+	$(call build,tsan)
+	@ctest --preset asan --repeat until-fail:$(ROUNDS)
+	@ctest --preset tsan --repeat until-fail:$(ROUNDS)
+
+install: setup-build
+	@$(MAKE) build/release/build.ninja
+	$(call build,release)
+	@cmake --install build/release --prefix '$(PREFIX)'
+
+format: setup-ci
+	@clang-format-19 -i $(format_files)
+
+tidy: setup-ci
+	@$(MAKE) build/clang/build.ninja
+	@run-clang-tidy-19 -quiet -p build/clang -j $(JOBS) '^$(CURDIR)/(src|apps|bench|examples)/'
+
+clean:
+	@rm -rf build
