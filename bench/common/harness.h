@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the C++ programs of the benchmarks share: the command line `PROGRAM WORKLOAD [--size N]
+// [--repeat R]`, time, memory, and the one line of JSON that the driver (bench/bars.py) reads.
+// The programs in Go print the same line. Called from the main thread only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+
+namespace bench {
+
+/// One measurement: the figure, and the time on the clock per operation where it is a time.
+struct cost {
+    double value = 0;
+    double wall = 0;
+};
+
+struct workload {
+    std::string_view name;
+    std::string_view unit;
+    std::size_t default_size = 0;
+    /// Only the first measurement of a process counts (memory: the second reuses the first's).
+    bool once = false;
+    std::function<cost(std::size_t size)> run;
+};
+
+/// Runs `what`, which does `count` operations. The figure is the CPU time of the whole process in
+/// nanoseconds per operation: on a quiet machine it is the time on the clock, on a busy one it
+/// leaves out what others took.
+cost timed(std::size_t count, const std::function<void()>& what);
+
+/// CPU time of this process so far, user and system, all threads; nanoseconds.
+std::int64_t cpu_nanoseconds();
+
+/// Bytes that this process has resident, and its page tables.
+std::int64_t memory_bytes();
+
+/// Writes a figure's line: {"program": ..., "metric": ..., "value": ..., "unit": ...}.
+/// Returns the exit status of the program: 2 for a bad command line.
+int run_main(std::string_view program, std::span<const workload> workloads, int argc,
+             const char* const* argv);
+
+}  // namespace bench
