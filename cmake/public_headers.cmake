@@ -2,5 +2,12 @@
 #
 # The public API, by name. tools/check_sizes.py compares this list with include/weft.
 set(WEFT_PUBLIC_HEADERS
+    condition_variable.h
     error.h
-    time.h)
+    fiber.h
+    mutex.h
+    semaphore.h
+    serve.h
+    time.h
+    wait_group.h
+    wait_queue.h)

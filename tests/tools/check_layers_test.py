@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+import unittest
+
+from source_tree import SourceTreeTest
+
+
+class CheckLayers(SourceTreeTest):
+    checker = "check_layers"
+
+    def setUp(self):
+        super().setUp()
+        self.write("include/weft/error.h", "#include <system_error>\n")
+        self.write("src/base/fd.h", "#include <weft/error.h>\n")
+        self.write("src/io/socket.h", '#include "base/fd.h"\n#include <sys/socket.h>\n')
+        self.write("apps/lab/run.h", "#include <weft/error.h>\n")
+        self.write("apps/cli/clients.cpp", '#include "lab/run.h"\n')
+        self.assert_clean()
+
+    def test_include_upward(self):
+        self.write("src/base/fd.cpp", '\n#include "io/socket.h"\n')
+        self.assert_finding("src/base/fd.cpp:2:", "upward")
+
+    def test_include_upward_in_a_comment_is_none(self):
+        self.write("src/base/fd.cpp", '/*\n#include "io/socket.h"\n*/\n// #include "io/socket.h"\n')
+        self.assert_clean()
+
+    def test_layers_of_the_same_level(self):
+        self.write("src/process/zygote.h")
+        self.write("src/coro/task.cpp", '#include "process/zygote.h"\n')
+        self.assert_finding("src/coro/task.cpp:1:", "upward")
+
+    def test_unknown_folder(self):
+        self.write("src/misc/a.cpp", '#include "base/fd.h"\n')
+        self.assert_finding("src/misc", "no layer")
+
+    def test_relative_include(self):
+        self.write("src/base/fd.cpp", '#include "fd.h"\n')
+        self.assert_finding('"fd.h" is not a path below src/')
+
+    def test_public_header_that_includes_a_private_one(self):
+        self.write("include/weft/socket.h", '#include "base/fd.h"\n')
+        self.assert_finding("include/weft/socket.h:1:", "public header")
+
+    def test_public_header_that_does_not_exist(self):
+        self.write("apps/lab/a.cpp", "#include <weft/nothing.h>\n")
+        self.assert_finding("<weft/nothing.h> does not exist")
+
+    def test_application_that_includes_a_private_header(self):
+        for text in ('#include "base/fd.h"\n', '#include "../../src/base/fd.h"\n'):
+            self.write("apps/lab/a.cpp", text)
+            self.assert_finding("apps/lab/a.cpp:1:", "private to the library")
+
+    def test_application_that_includes_another(self):
+        self.write("apps/lab/a.cpp", '#include "cli/commands.h"\n')
+        self.write("apps/cli/commands.h")
+        self.assert_finding("apps/lab may not use apps/cli")
+
+    def test_atomic(self):
+        self.write("src/base/atomic.h", "template <class T> using atomic = std::atomic<T>;\n")
+        self.write("src/io/a.cpp", 'auto text = "std::atomic";  // std::atomic\n')
+        self.write("apps/lab/a.cpp", "std::atomic<int> in_an_application;\n")
+        self.assert_clean()
+        for use in ("std::atomic<int> x;", "std::atomic_ref y(z);", "std::memory_order_relaxed"):
+            self.write("src/io/a.cpp", "int a = 1'000;\n" + use)
+            self.assert_finding("src/io/a.cpp:2:", "src/base/atomic.h")
+
+    def test_clock(self):
+        self.write("src/base/clock.h", "auto now() { return std::chrono::steady_clock::now(); }\n")
+        self.write("include/weft/time.h", "using clock = std::chrono::steady_clock;\n")
+        self.write("src/io/a_test.cpp", "auto a = std::chrono::steady_clock::now();\n")
+        self.assert_clean()
+        for use in ("std::chrono::steady_clock::now()", "clock::now()",
+                    "::clock_gettime(CLOCK_MONOTONIC, &t)", "__rdtsc()"):
+            self.write("include/weft/time.h", use)
+            self.assert_finding("include/weft/time.h:1:", "clock")
+
+
+if __name__ == "__main__":
+    unittest.main()
