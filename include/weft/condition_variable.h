@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// condition_variable: std::condition_variable for fibers and plain threads (coroutines:
+// `co_await async::wait(cv, lock)`), with weft::mutex. Waits with a stop token are those of
+// std::condition_variable_any.
+//
+// Waiters are woken first come, first served. As with the standard one, wait() may return without
+// a reason, so wait with a predicate. Time is measured by the steady clock; a wait_until on another
+// clock is converted when it begins.
+//
+// notify_one() and notify_all() cost one load when nobody waits. They may be called with or without
+// the mutex; whoever changes the condition must hold the mutex while changing it. If a woken waiter
+// may destroy the condition variable, notify under the mutex.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>  // IWYU pragma: export (std::cv_status)
+#include <mutex>
+#include <stop_token>
+#include <utility>
+
+#include <weft/mutex.h>
+#include <weft/time.h>
+#include <weft/wait_queue.h>
+
+namespace weft {
+
+using std::cv_status;
+
+namespace sync {
+struct condition_core;
+}
+
+class condition_variable {
+public:
+    constexpr condition_variable() noexcept = default;
+    condition_variable(const condition_variable&) = delete;
+    condition_variable& operator=(const condition_variable&) = delete;
+#ifdef NDEBUG
+    ~condition_variable() = default;
+#else
+    ~condition_variable() { check_unused(); }
+#endif
+
+    /// Wakes the one that has waited longest.
+    void notify_one() noexcept {
+        if (__atomic_load_n(&queue_.head, __ATOMIC_RELAXED) != nullptr) {
+            notify_one_slow();
+        }
+    }
+
+    /// Wakes all that wait now.
+    void notify_all() noexcept {
+        if (__atomic_load_n(&queue_.head, __ATOMIC_RELAXED) != nullptr) {
+            notify_all_slow();
+        }
+    }
+
+    void wait(std::unique_lock<mutex>& lock) { wait_once(lock, deadline::never()); }
+
+    template <class Predicate>
+    void wait(std::unique_lock<mutex>& lock, Predicate satisfied) {
+        while (!satisfied()) {
+            wait_once(lock, deadline::never());
+        }
+    }
+
+    template <class Clock, class Duration>
+    cv_status wait_until(std::unique_lock<mutex>& lock,
+                         const std::chrono::time_point<Clock, Duration>& when) {
+        return wait_once(lock, on_steady_clock(when));
+    }
+
+    /// Whether `satisfied()` holds at the end.
+    template <class Clock, class Duration, class Predicate>
+    bool wait_until(std::unique_lock<mutex>& lock,
+                    const std::chrono::time_point<Clock, Duration>& when, Predicate satisfied) {
+        return wait_deadline(lock, on_steady_clock(when), std::move(satisfied));
+    }
+
+    template <class Rep, class Period>
+    cv_status wait_for(std::unique_lock<mutex>& lock,
+                       const std::chrono::duration<Rep, Period>& timeout) {
+        return wait_once(lock, deadline(timeout));
+    }
+
+    template <class Rep, class Period, class Predicate>
+    bool wait_for(std::unique_lock<mutex>& lock, const std::chrono::duration<Rep, Period>& timeout,
+                  Predicate satisfied) {
+        return wait_deadline(lock, deadline(timeout), std::move(satisfied));
+    }
+
+    /// Ends also when a stop is requested. Whether `satisfied()` holds at the end.
+    template <class Predicate>
+    bool wait(std::unique_lock<mutex>& lock, std::stop_token stop, Predicate satisfied) {
+        return wait_stoppable(lock, stop, deadline::never(), std::move(satisfied));
+    }
+
+    template <class Clock, class Duration, class Predicate>
+    bool wait_until(std::unique_lock<mutex>& lock, std::stop_token stop,
+                    const std::chrono::time_point<Clock, Duration>& when, Predicate satisfied) {
+        return wait_stoppable(lock, stop, on_steady_clock(when), std::move(satisfied));
+    }
+
+    template <class Rep, class Period, class Predicate>
+    bool wait_for(std::unique_lock<mutex>& lock, std::stop_token stop,
+                  const std::chrono::duration<Rep, Period>& timeout, Predicate satisfied) {
+        return wait_stoppable(lock, stop, deadline(timeout), std::move(satisfied));
+    }
+
+private:
+    friend struct sync::condition_core;
+
+    template <class Clock, class Duration>
+    static deadline on_steady_clock(const std::chrono::time_point<Clock, Duration>& when) {
+        if constexpr (std::is_same_v<Clock, clock>) {
+            return deadline(std::chrono::ceil<clock::duration>(when));
+        } else {
+            return deadline(when - Clock::now());
+        }
+    }
+
+    template <class Predicate>
+    bool wait_deadline(std::unique_lock<mutex>& lock, deadline until, Predicate satisfied) {
+        while (!satisfied()) {
+            if (wait_once(lock, until) == cv_status::timeout) {
+                return satisfied();
+            }
+        }
+        return true;
+    }
+
+    template <class Predicate>
+    bool wait_stoppable(std::unique_lock<mutex>& lock, const std::stop_token& stop, deadline until,
+                        Predicate satisfied) {
+        while (!stop.stop_requested()) {
+            if (satisfied()) {
+                return true;
+            }
+            if (wait_once_stoppable(lock, stop, until) == cv_status::timeout) {
+                return satisfied();
+            }
+        }
+        return satisfied();
+    }
+
+    cv_status wait_once(std::unique_lock<mutex>& lock, deadline until);
+    cv_status wait_once_stoppable(std::unique_lock<mutex>& lock, const std::stop_token& stop,
+                                  deadline until);
+    void notify_one_slow() noexcept;
+    void notify_all_slow() noexcept;
+    void check_unused() const noexcept;
+
+    sync::wait_queue queue_;
+};
+
+}  // namespace weft

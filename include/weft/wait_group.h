@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// wait_group: waits until a number of things are done. add() before each is started, done() at the
+// end of each, wait() for all; from fibers and plain threads (coroutines:
+// `co_await async::wait(group)`).
+//
+// add() that takes the count away from zero must be ordered before the wait() that is to see it. A
+// group may be used again when all its wait() have returned. The waiter may destroy the group: the
+// done() that reached zero touches it no more once a waiter goes on.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include <weft/time.h>
+#include <weft/wait_queue.h>
+
+namespace weft {
+
+namespace sync {
+struct wait_group_core;
+}
+
+class wait_group {
+public:
+    constexpr explicit wait_group(std::size_t count = 0) noexcept : word_(count * one) {}
+    wait_group(const wait_group&) = delete;
+    wait_group& operator=(const wait_group&) = delete;
+#ifdef NDEBUG
+    ~wait_group() = default;
+#else
+    ~wait_group() { check_unused(); }
+#endif
+
+    void add(std::size_t count = 1) noexcept {
+        __atomic_fetch_add(&word_, count * one, __ATOMIC_RELAXED);
+    }
+
+    /// Aborts if nothing is left to be done.
+    void done() noexcept {
+        std::uint64_t seen = __atomic_load_n(&word_, __ATOMIC_RELAXED);
+        if (seen < 2 * one || !__atomic_compare_exchange_n(&word_, &seen, seen - one, false,
+                                                           __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+            done_slow();
+        }
+    }
+
+    void wait() noexcept {
+        if (!is_done()) {
+            wait_slow(deadline::never());
+        }
+    }
+
+    /// False if something was left to be done at that time.
+    [[nodiscard]] bool wait_until(clock::time_point when) noexcept {
+        return is_done() || wait_slow(deadline(when));
+    }
+
+    template <class Rep, class Period>
+    [[nodiscard]] bool wait_for(const std::chrono::duration<Rep, Period>& timeout) noexcept {
+        return is_done() || wait_slow(deadline(timeout));
+    }
+
+private:
+    friend struct sync::wait_group_core;
+
+    // word_ counts in steps of `one`; its lowest bit says that the queue is not empty.
+    static constexpr std::uint64_t waiting = 1;
+    static constexpr std::uint64_t one = 2;
+
+    [[nodiscard]] bool is_done() const noexcept {
+        return __atomic_load_n(&word_, __ATOMIC_ACQUIRE) < one;
+    }
+
+    void done_slow() noexcept;
+    bool wait_slow(deadline until) noexcept;
+    void check_unused() const noexcept;
+
+    std::uint64_t word_;
+    sync::wait_queue queue_;
+};
+
+}  // namespace weft

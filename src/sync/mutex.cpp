@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The slow paths of weft::mutex.
+//
+// word_:
+//   locked       somebody has it
+//   waiting      the queue is not empty
+//   woken        a waiter was popped and woken to compete; it has not run yet
+//   starving     the waiter at the head lost its turn `patience` times: the next unlock() hands the
+//                mutex to it
+//   owner_known  owner_ names the owner (see lock_checked)
+// `waiting` is set and cleared under the queue's lock only, and set only while `locked` is.
+// `starving` implies `waiting` and `locked`.
+//
+// Policy. A fiber that unlocks wakes the head of the queue and goes on; the woken fiber competes
+// when its worker runs it. Meanwhile anybody may take the mutex ("barging"): with strict hand-off a
+// short section would cost a switch for each turn, and all users would queue behind one another in
+// lock-step even when the mutex is hardly used. Only one waiter is woken at a time (`woken`), so a
+// busy mutex does not wake a herd. A woken waiter that finds the mutex taken goes back to the
+// head; after `patience` such losses it gets the mutex handed over. So a waiter is overtaken for
+// at most `patience` wake-ups once it stands at the head.
+//
+// Spinning comes before queueing, because the owner may be about to unlock on another worker; it
+// cannot tell when the owner does not run, so how long it spins follows how well it paid lately:
+// spins_ doubles with a success and halves with a failure.
+//
+// No wake-up is lost. Claim: while the queue is not empty, the mutex is locked, or a waiter is
+// woken, or an unlocker is about to wake the waiter that it popped.
+//   - A node is queued under the queue's lock after a compare-and-swap that found `locked` and set
+//     `waiting`: the owner's swap(locked, 0) fails from then on, so its unlock() is a slow one.
+//   - A slow unlock() with `waiting` either pops a waiter, sets `woken`, releases, and wakes it; or
+//     finds `woken` and only releases: then the woken waiter takes the mutex (its own unlock() sees
+//     `waiting`), or finds it locked and goes back to the head, clearing `woken` in the
+//     compare-and-swap that found `locked`, so that the present owner's unlock() sees it cleared.
+//   - Nobody but a popped waiter clears `woken`, and a waiter has a single waker.
+// unlock() reads and writes nothing of the mutex after the atomic operation that releases it; the
+// popped waiter that it wakes then lives, because nobody else can wake it.
+#include "sync/mutex_core.h"
+
+#include "base/assert.h"
+#include "sched/current.h"
+
+namespace weft {
+
+namespace {
+
+constexpr unsigned patience = 3;
+constexpr std::uint32_t min_spins = 1;
+constexpr std::uint32_t max_spins = 32;  // about 0.8 us, less than the wake of a sleeping thread
+
+const char coroutine_owner = 0;
+
+std::uint32_t load(const std::uint32_t& word) noexcept {
+    return __atomic_load_n(&word, __ATOMIC_RELAXED);
+}
+
+bool compare_exchange(std::uint32_t& word, std::uint32_t& seen, std::uint32_t next,
+                      int order) noexcept {
+    return __atomic_compare_exchange_n(&word, &seen, next, true, order, __ATOMIC_RELAXED);
+}
+
+}  // namespace
+
+namespace sync {
+
+const void* current_owner() noexcept {
+    if (sched::current_worker() != nullptr && !sched::on_fiber()) {
+        return &coroutine_owner;
+    }
+    return &sched::this_waiter();
+}
+
+bool mutex_core::lock_or_queue(mutex& m, lock_attempt& attempt) noexcept {
+    const std::uint32_t my_token = attempt.was_woken ? mutex::woken : 0;
+    const queue_guard guard(m.queue_);
+    std::uint32_t seen = load(m.word_);
+    for (;;) {
+        if ((seen & mutex::locked) == 0) {
+            if (compare_exchange(m.word_, seen, (seen | mutex::locked) & ~my_token,
+                                 __ATOMIC_ACQUIRE)) {
+                return true;
+            }
+            continue;
+        }
+        std::uint32_t next = (seen | mutex::waiting) & ~my_token;
+        if (attempt.losses >= patience) {
+            next |= mutex::starving;
+        }
+        if (compare_exchange(m.word_, seen, next, __ATOMIC_RELAXED)) {
+            break;
+        }
+    }
+    attempt.who->prepare();
+    if (attempt.was_woken) {
+        push_front(m.queue_, attempt);
+    } else {
+        push_back(m.queue_, attempt);
+    }
+    return false;
+}
+
+bool mutex_core::resumed(mutex& m, lock_attempt& attempt) noexcept {
+    if (attempt.handed_over) {
+        return true;
+    }
+    attempt.was_woken = true;
+    ++attempt.losses;  // counts only if the mutex is found locked now
+    return lock_or_queue(m, attempt);
+}
+
+void mutex_core::note_owner(mutex& m, const void* owner) noexcept {
+    __atomic_store_n(&m.owner_, owner, __ATOMIC_RELAXED);
+    __atomic_fetch_or(&m.word_, mutex::owner_known, __ATOMIC_RELEASE);
+}
+
+/// True: locked. A waiter that starves is never overtaken: the mutex is not free then.
+bool mutex_core::spin(mutex& m) noexcept {
+    const std::uint32_t budget = load(m.spins_);
+    for (std::uint32_t i = 0; i <= budget; ++i) {
+        std::uint32_t seen = load(m.word_);
+        if ((seen & mutex::locked) == 0 &&
+            compare_exchange(m.word_, seen, seen | mutex::locked, __ATOMIC_ACQUIRE)) {
+            if (i != 0 && budget < max_spins) {
+                __atomic_store_n(&m.spins_, budget * 2, __ATOMIC_RELAXED);
+            }
+            return true;
+        }
+        base::cpu_relax();
+    }
+    __atomic_store_n(&m.spins_, budget / 2 < min_spins ? min_spins : budget / 2, __ATOMIC_RELAXED);
+    return false;
+}
+
+void mutex_core::release_and_wake(mutex& m) noexcept {
+    lock_attempt* next = nullptr;
+    std::uint32_t cleared = mutex::locked | mutex::owner_known;
+    {
+        const queue_guard guard(m.queue_);
+        next = static_cast<lock_attempt*>(pop_front(m.queue_));
+        if (m.queue_.head == nullptr) {
+            cleared |= mutex::waiting;
+        }
+        if ((load(m.word_) & mutex::starving) != 0) {
+            // The mutex stays locked and is the waiter's from here on.
+            next->handed_over = true;
+            cleared = (cleared & ~mutex::locked) | mutex::starving;
+            __atomic_fetch_and(&m.word_, ~cleared, __ATOMIC_RELEASE);
+        } else {
+            // While this thread still has the mutex nobody but a queuer changes the word.
+            __atomic_fetch_or(&m.word_, mutex::woken, __ATOMIC_RELAXED);
+            __atomic_fetch_and(&m.word_, ~(cleared & mutex::waiting), __ATOMIC_RELAXED);
+        }
+    }
+    if (!next->handed_over) {
+        __atomic_fetch_and(&m.word_, ~(mutex::locked | mutex::owner_known), __ATOMIC_RELEASE);
+    }
+    next->who->wake();
+}
+
+}  // namespace sync
+
+void mutex::lock_slow() noexcept {
+    if (sync::mutex_core::spin(*this)) {
+        return;
+    }
+    sync::lock_attempt attempt(sched::this_waiter());
+    if (sync::mutex_core::lock_or_queue(*this, attempt)) {
+        return;
+    }
+    do {
+        attempt.who->park();
+    } while (!sync::mutex_core::resumed(*this, attempt));
+}
+
+bool mutex::try_lock_slow() noexcept {
+    std::uint32_t seen = load(word_);
+    while ((seen & locked) == 0) {
+        if (compare_exchange(word_, seen, seen | locked, __ATOMIC_ACQUIRE)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void mutex::unlock_slow() noexcept {
+    std::uint32_t seen = load(word_);
+    for (;;) {
+        WEFT_ASSERT((seen & locked) != 0, "unlock() of a mutex that is not locked");
+        const bool somebody_to_wake = (seen & waiting) != 0 && (seen & woken) == 0;
+        if (somebody_to_wake || (seen & starving) != 0) {
+            sync::mutex_core::release_and_wake(*this);
+            return;
+        }
+        if (compare_exchange(word_, seen, seen & ~(locked | owner_known), __ATOMIC_RELEASE)) {
+            return;
+        }
+    }
+}
+
+void mutex::lock_checked() noexcept {
+    const void* const me = sync::current_owner();
+    const bool mine = (__atomic_load_n(&word_, __ATOMIC_ACQUIRE) & owner_known) != 0 &&
+                      __atomic_load_n(&owner_, __ATOMIC_RELAXED) == me;
+    WEFT_ASSERT(!mine || me == &coroutine_owner, "lock() of a mutex that the caller has locked");
+    if (!swap(0, locked, __ATOMIC_ACQUIRE)) {
+        lock_slow();
+    }
+    sync::mutex_core::note_owner(*this, me);
+}
+
+bool mutex::try_lock_checked() noexcept {
+    if (!swap(0, locked, __ATOMIC_ACQUIRE) && !try_lock_slow()) {
+        return false;
+    }
+    sync::mutex_core::note_owner(*this, sync::current_owner());
+    return true;
+}
+
+void mutex::check_owner() const noexcept {
+    if ((__atomic_load_n(&word_, __ATOMIC_ACQUIRE) & owner_known) != 0) {
+        WEFT_ASSERT(__atomic_load_n(&owner_, __ATOMIC_RELAXED) == sync::current_owner(),
+                    "unlock() of a mutex that somebody else has locked");
+    }
+}
+
+void mutex::check_unused() const noexcept {
+    WEFT_ASSERT((load(word_) & waiting) == 0, "a mutex is destroyed while somebody waits for it");
+    WEFT_ASSERT((load(word_) & locked) == 0, "a mutex is destroyed while it is locked");
+}
+
+}  // namespace weft

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a waiting lock() of a mutex is made of, for fibers and threads (mutex.cpp) and for
+// coroutines (coro/async_lock.cpp): try, stand in the queue, be woken, try again.
+#pragma once
+
+#include <weft/mutex.h>
+
+#include "sync/wait_queue.h"
+
+namespace weft::sync {
+
+/// One lock() that may have to wait.
+struct lock_attempt : wait_node {
+    explicit lock_attempt(sched::waiter& waiter) noexcept : wait_node(waiter, true) {}
+
+    unsigned losses = 0;       ///< how often it was woken and somebody else was faster
+    bool was_woken = false;    ///< it is the one that mutex::woken stands for
+    bool handed_over = false;  ///< the unlocker gave the mutex to it
+};
+
+struct mutex_core {
+    /// True: the mutex is the attempt's. False: its waiter is prepared and queued; it must park,
+    /// then call resumed().
+    static bool lock_or_queue(mutex& m, lock_attempt& attempt) noexcept;
+
+    /// After a wake. True: the mutex is the attempt's. False: prepared and queued again.
+    static bool resumed(mutex& m, lock_attempt& attempt) noexcept;
+
+    /// For checked builds: notes who has just locked.
+    static void note_owner(mutex& m, const void* owner) noexcept;
+
+private:
+    friend class weft::mutex;
+
+    static bool spin(mutex& m) noexcept;
+    static void release_and_wake(mutex& m) noexcept;
+};
+
+/// Stands for whoever runs here, for as long as it lives: its waiter. All coroutines share one
+/// name: a coroutine has a waiter only while it waits.
+const void* current_owner() noexcept;
+
+}  // namespace weft::sync

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a wait() for a wait_group is made of, for fibers and threads (wait_group.cpp) and for
+// coroutines (coro/async_wait.cpp).
+#pragma once
+
+#include <weft/wait_group.h>
+
+#include "sync/wait_queue.h"
+
+namespace weft::sync {
+
+struct wait_group_core {
+    /// True: all is done. False: the node's waiter is prepared and queued; it must park, then call
+    /// finish().
+    static bool done_or_queue(wait_group& group, wait_node& node) noexcept;
+
+    /// The wait is over for `reason`. Whether all is done; nothing refers to `node` after it.
+    static bool finish(wait_group& group, wait_node& node, sched::wake_reason reason) noexcept;
+};
+
+}  // namespace weft::sync
