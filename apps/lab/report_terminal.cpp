@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report_terminal.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "statistics.h"
+#include "summary.h"
+#include "verdicts.h"
+
+namespace weft::lab {
+
+namespace {
+
+constexpr std::size_t label_width = 31;
+constexpr std::size_t cell_width = 17;
+constexpr std::size_t claim_indent = 5;
+
+enum class ink { plain, bold, dim, green, yellow, red };
+
+std::string_view code_of(ink colour) {
+    switch (colour) {
+        case ink::plain:
+            return "";
+        case ink::bold:
+            return "\x1b[1m";
+        case ink::dim:
+            return "\x1b[2m";
+        case ink::green:
+            return "\x1b[32m";
+        case ink::yellow:
+            return "\x1b[33m";
+        case ink::red:
+            return "\x1b[31m";
+    }
+    std::unreachable();
+}
+
+ink ink_of(mark mark) {
+    switch (mark) {
+        case mark::holds:
+            return ink::green;
+        case mark::partly:
+            return ink::yellow;
+        case mark::off:
+            return ink::red;
+        case mark::undecided:
+            return ink::dim;
+    }
+    std::unreachable();
+}
+
+std::string padded_left(std::string_view text, std::size_t width) {
+    const std::size_t columns = columns_of(text);
+    return std::string(columns < width ? width - columns : 0, ' ') + std::string(text);
+}
+
+class page {
+public:
+    page(const results& run, const terminal_style& style) : run_(run), style_(style) {}
+
+    std::string text() && {
+        head();
+        table();
+        poison();
+        incomplete();
+        verdicts();
+        remarks();
+        return std::move(out_);
+    }
+
+private:
+    std::string painted(std::string_view text, ink colour) const {
+        if (!style_.colour || colour == ink::plain) {
+            return std::string(text);
+        }
+        return fmt::format("{}{}\x1b[0m", code_of(colour), text);
+    }
+
+    void line(std::string_view text = "", ink colour = ink::plain) {
+        out_ += painted(text, colour);
+        out_ += '\n';
+    }
+
+    void paragraph(std::string_view first, std::string_view text, std::size_t indent,
+                   ink colour = ink::plain) {
+        line(wrapped(first, printable(text), indent, style_.width), colour);
+    }
+
+    void head() {
+        const run_info& info = run_.run;
+        std::string what = fmt::format(
+            "{} clients, {} bytes, {}, {} repeat{}, seed {}", text_of_count(info.clients),
+            text_of_count(info.message_bytes), info.handler, info.repeats,
+            info.repeats == 1 ? "" : "s", info.seed);
+        if (info.interrupted) {
+            what += "; interrupted: what follows is what was measured until then";
+        }
+        line();
+        paragraph("", what, 0, ink::bold);
+        std::string where = fmt::format(
+            "{}, {} core{}, {}, Linux {}", info.machine.cpu_model, info.machine.cores,
+            info.machine.cores == 1 ? "" : "s",
+            text_of_bytes(static_cast<double>(info.machine.memory_bytes)), info.machine.kernel);
+        if (!info.machine.hypervisor.empty()) {
+            where += ", virtual (" + info.machine.hypervisor + ")";
+        }
+        paragraph("", where, 0, ink::dim);
+        line();
+    }
+
+    std::string model_names() const {
+        std::string names(label_width, ' ');
+        for (const model_result& model : run_.models) {
+            names += padded_left(name_of(model.model), cell_width);
+        }
+        return names;
+    }
+
+    std::string cell(const std::optional<estimate>& value, unit in, bool best) const {
+        if (!value) {
+            return padded_left("-", cell_width);
+        }
+        std::string text = text_of(value->median, in, style_.set);
+        if (value->count > 1) {
+            text += fmt::format(" {}{:.0f}%", style_.set == symbols::unicode ? "±" : "+-",
+                                std::min(999.0, 100 * relative_spread(*value)));
+        }
+        const std::string padded = padded_left((best ? "*" : "") + text, cell_width);
+        return best ? painted(padded, ink::bold) : padded;
+    }
+
+    /// Empty when no model has the figure.
+    std::string row(const metric& figure) const {
+        std::vector<std::optional<estimate>> values;
+        for (const model_result& model : run_.models) {
+            values.push_back(estimate_of(model, figure));
+        }
+        if (std::ranges::none_of(values, [](const auto& value) { return value.has_value(); })) {
+            return "";
+        }
+        const auto best = best_of(values, figure.better);
+        std::string text = fmt::format("{:<{}}", "  " + std::string(figure.label), label_width);
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            text += cell(values[i], figure.unit, best[i]);
+        }
+        return text;
+    }
+
+    void table() {
+        std::optional<metric_group> group;
+        for (const metric& figure : metrics()) {
+            const std::string text = figure.brief ? row(figure) : "";
+            if (text.empty()) {
+                continue;
+            }
+            if (!group) {
+                line(model_names(), ink::bold);
+            }
+            if (group != figure.group) {
+                group = figure.group;
+                line(title_of(*group, run_), ink::bold);
+            }
+            line(text);
+        }
+        if (!group) {
+            line("Nothing was measured.");
+            return;
+        }
+        line();
+        paragraph("",
+                  fmt::format("* best, or not to be told from the best here   {} farthest repeat "
+                              "from the median   - not measured",
+                              style_.set == symbols::unicode ? "±" : "+-"),
+                  0, ink::dim);
+    }
+
+    static std::string went_on(const poison_phase& phase) {
+        if (phase.server_died) {
+            return fmt::format("no: the server died ({})", signal_name(phase.signal));
+        }
+        if (!phase.went_on) {
+            return "no: the server stopped answering";
+        }
+        if (phase.leaked_bytes) {
+            return fmt::format("yes, {} not given back",
+                               text_of_bytes(static_cast<double>(*phase.leaked_bytes)));
+        }
+        return phase.signal > 0 ? fmt::format("yes ({} stayed in one process)",
+                                              signal_name(phase.signal))
+                                : "yes";
+    }
+
+    void poison_row(const model_result& model, const poison_phase& phase) {
+        line(fmt::format("  {:<12}{:>10}{:>12}{:>12}   {}", name_of(model.model),
+                         text_of_count(phase.poisoned), text_of_count(phase.died),
+                         text_of_count(phase.survived), went_on(phase)),
+             phase.server_died ? ink::red : ink::plain);
+    }
+
+    void poison() {
+        bool titled = false;
+        for (const model_result& model : run_.models) {
+            for (const repeat& one : model.repeats) {
+                if (!one.poison) {
+                    continue;
+                }
+                if (!titled) {
+                    line();
+                    line(printable(fmt::format("poison: {} in the handler of a few clients",
+                                               one.poison->kind)),
+                         ink::bold);
+                    line(fmt::format("  {:<12}{:>10}{:>12}{:>12}   {}", "", "poisoned", "died",
+                                     "survived", "did the server go on?"),
+                         ink::dim);
+                    titled = true;
+                }
+                poison_row(model, *one.poison);
+            }
+        }
+    }
+
+    void incomplete_line(std::string_view who, const outcome& how) {
+        const std::string sentence = sentence_of(how);
+        if (!sentence.empty()) {
+            paragraph("  ", fmt::format("{}: {}", who, sentence), 4, ink::yellow);
+        }
+    }
+
+    void incomplete() {
+        const std::string before = std::exchange(out_, "");
+        for (const model_result& model : run_.models) {
+            incomplete_line(name_of(model.model), model.outcome);
+            for (const repeat& one : model.repeats) {
+                if (one.outcome.state != model.outcome.state) {
+                    incomplete_line(fmt::format("{}, repeat {}", name_of(model.model), one.index),
+                                    one.outcome);
+                }
+            }
+        }
+        for (const adjustment& change : run_.run.adjustments) {
+            paragraph("  ",
+                      fmt::format("{}: {}{}", change.what, change.reason,
+                                  change.lift.empty() ? "" : "; to lift it: " + change.lift),
+                      4, ink::yellow);
+        }
+        const std::string lines = std::exchange(out_, before);
+        if (!lines.empty()) {
+            line();
+            line("not as asked for", ink::bold);
+            out_ += lines;
+        }
+    }
+
+    void verdicts() {
+        const auto all = verdicts_of(run_);
+        if (all.empty()) {
+            return;
+        }
+        line();
+        line("what people say, and what this machine says", ink::bold);
+        for (const verdict& one : all) {
+            const std::string text = wrapped(fmt::format("{:<{}}", one.claim, claim_indent),
+                                             printable(sentence_of(one)), claim_indent,
+                                             style_.width - (columns_of(name_of(one.mark)) + 3));
+            out_ += text + " " + painted(fmt::format("[{}]", name_of(one.mark)), ink_of(one.mark)) +
+                    "\n";
+        }
+    }
+
+    void remarks() {
+        const auto disturbances = disturbances_of(run_);
+        if (disturbances.empty() && run_.run.warnings.empty()) {
+            return;
+        }
+        line();
+        if (!disturbances.empty()) {
+            line("The machine was noisy: trust ratios more than figures.", ink::yellow);
+        }
+        for (const std::string& sentence : disturbances) {
+            paragraph("  ", sentence, 4, ink::yellow);
+        }
+        for (const std::string& warning : run_.run.warnings) {
+            paragraph("  ", "warning: " + warning, 4, ink::yellow);
+        }
+    }
+
+    const results& run_;
+    const terminal_style& style_;
+    std::string out_;
+};
+
+bool variable_set(const char* name) {
+    const char* const value = std::getenv(name);
+    return value && *value != '\0';
+}
+
+bool utf8_locale() {
+    for (const char* const name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+        if (variable_set(name)) {
+            std::string value = std::getenv(name);
+            std::ranges::transform(value, value.begin(),
+                                   [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+            return value.find("utf-8") != std::string::npos ||
+                   value.find("utf8") != std::string::npos;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+terminal_style terminal_style::of(int descriptor) {
+    const char* const terminal = std::getenv("TERM");
+    const bool capable = terminal && std::string_view(terminal) != "dumb";
+    return {.colour = capable && !variable_set("NO_COLOR") && ::isatty(descriptor) == 1,
+            .set = utf8_locale() ? symbols::unicode : symbols::ascii};
+}
+
+std::string report_for_terminal(const results& run, const terminal_style& style) {
+    return page(run, style).text();
+}
+
+}  // namespace weft::lab
