@@ -2,6 +2,7 @@
 """What the checkers share: which files belong to the project, and C++ without comments and texts."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -38,9 +39,10 @@ def blank_comments(code: str) -> str:
 
 def project_files(root: Path) -> list[Path]:
     """Files that git knows or would add, relative to root; all files where there is no repository."""
-    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others",
+    # A container's build may run as another user than the one who cloned.
+    command = ["git", "-c", "safe.directory=*", "-C", str(root), "ls-files", "-z", "--cached", "--others",
                "--exclude-standard", "--", *SOURCE_FOLDERS]
-    if (root / ".git").exists():
+    if (root / ".git").exists() and shutil.which("git"):
         names = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         files = {Path(name) for name in names.split("\0") if name}
     else:
