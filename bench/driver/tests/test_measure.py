@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import tempfile
+import unittest
+from unittest import mock
+
+from driver import machine, make_run, measure, process
+from driver.measure import Measurer
+from driver.tests import fakes
+from driver.verdict import State
+
+
+class MeasureTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.log = os.path.join(self.folder, "log")
+
+    def program(self, name, script):
+        return fakes.program(self.folder, name, script)
+
+    def verdicts(self, *texts, **how):
+        declared = fakes.bars(*texts)
+        measured, self.tables = Measurer(declared.programs, self.folder).measure(
+            declared.bars, **how)
+        return measured
+
+    def test_sides_take_turns(self):
+        for name, value in (("weft", 10), ("go", 100)):
+            self.program(name, f"echo {name} $1 >> {self.log}\n" + fakes.printing(value))
+        verdict, = self.verdicts(fakes.BAR)
+        self.assertEqual((verdict.state, verdict.figure), (State.HOLDS, 0.1))
+        with open(self.log, encoding="utf-8") as file:
+            self.assertEqual(file.read().split("\n")[:-1], ["weft yield", "go yield"] * 3)
+
+    def test_a_peer_that_is_not_built_skips_the_bar_with_its_package(self):
+        self.program("weft", fakes.printing(10))
+        verdict, = self.verdicts(fakes.BAR)
+        self.assertEqual(verdict.state, State.SKIPPED)
+        self.assertIn("golang-go", verdict.reason)
+
+    def test_a_table_shows_what_is_there(self):
+        self.program("weft", fakes.printing(10))
+        self.verdicts(fakes.BAR + 'also = ["weft other"]\n', with_others=True)
+        commands, = self.tables.values()
+        self.assertEqual(commands["weft other"].median, 10)
+        self.assertIn("golang-go", commands["go yield"].error)
+
+    def test_a_need_that_is_not_met_skips_the_bar(self):
+        self.program("weft", fakes.printing(1, "bytes"))
+        verdict, = self.verdicts(fakes.ABSOLUTE + "needs = { cpus = 4096 }\n")
+        self.assertEqual(verdict.state, State.SKIPPED)
+        self.assertIn("4096 CPUs", verdict.reason)
+
+    def test_a_crash_of_ours_is_short_and_named(self):
+        self.program("weft", "kill -SEGV $$")
+        self.program("go", fakes.printing(100))
+        verdict, = self.verdicts(fakes.BAR)
+        self.assertEqual(verdict.state, State.SHORT)
+        self.assertIn("SIGSEGV", verdict.reason)
+
+    def test_the_last_words_of_a_failed_program_are_kept(self):
+        self.program("weft", "echo no memory >&2; exit 7")
+        verdict, = self.verdicts(fakes.ABSOLUTE)
+        self.assertIn("exit status 7: no memory", verdict.reason)
+
+    def test_a_program_without_the_figure_is_short(self):
+        self.program("weft", """echo '{"unit": "bytes"}'""")
+        verdict, = self.verdicts(fakes.ABSOLUTE)
+        self.assertEqual(verdict.state, State.SHORT)
+
+    def test_another_figure_of_the_same_line(self):
+        self.program("weft", """echo '{"value": 1, "peak": 5000, "unit": "bytes"}'""")
+        verdict, = self.verdicts(fakes.ABSOLUTE + 'figure = "peak"\n')
+        self.assertEqual((verdict.state, verdict.figure), (State.SHORT, 5000))
+
+    def test_an_echo_puts_the_load_on_each_server_and_ends_it(self):
+        pids = os.path.join(self.folder, "pids")
+        server = f"echo $$ >> {pids}; echo 12345; exec sleep 60"
+        self.program("weft", server)
+        self.program("go", server)
+        self.program("load", f"""echo "$@" >> {self.log}
+            echo '{{"cpu_us_per_request": 5.5, "errors": {{}}}}'""")
+        with mock.patch.object(machine, "usable_cpus", lambda: [os.sched_getaffinity(0).pop()] * 2):
+            verdict, = self.verdicts(fakes.ECHO)
+        self.assertEqual((verdict.state, verdict.figure), (State.HOLDS, 1.0))
+        with open(self.log, encoding="utf-8") as file:
+            first = file.readline()
+        self.assertIn("load --connect 127.0.0.1:12345 --clients 10 --duration 0.1", first)
+        with open(pids, encoding="utf-8") as file:
+            numbers = file.read().split()
+        self.assertEqual(len(numbers), 4)
+        for pid in numbers:
+            self.assertFalse(os.path.exists(f"/proc/{pid}"))
+
+
+class EchoFiguresTest(unittest.TestCase):
+    def test_takes_the_servers_cpu_per_request(self):
+        figures = measure.echo_figures({"cpu_us_per_request": 4.85, "errors": {}})
+        self.assertEqual((figures["value"], figures["unit"]), (4.85, "us"))
+
+    def test_errors_make_it_worthless(self):
+        with self.assertRaises(process.ProgramError):
+            measure.echo_figures({"cpu_us_per_request": 4.85, "errors": {"reset": 3}})
+
+    def test_no_figure(self):
+        for value in (None, 0, "5"):
+            with self.assertRaises(process.ProgramError):
+                measure.echo_figures({"cpu_us_per_request": value})
+
+
+class ServerTest(unittest.TestCase):
+    def refused(self, script, message):
+        with tempfile.TemporaryDirectory() as folder:
+            path = fakes.program(folder, "server", script)
+            with self.assertRaises(process.ProgramError) as caught:
+                process.Server([path], start_timeout=5)
+            self.assertIn(message, str(caught.exception))
+
+    def test_a_server_that_ends_at_once(self):
+        self.refused("exit 1", "printed no port")
+
+    def test_a_server_that_prints_something_else(self):
+        self.refused("echo ready; exec sleep 60", "no port")
+
+    def test_a_server_that_died_meanwhile_is_noticed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = fakes.program(folder, "server", "echo 1; kill -ABRT $$")
+            with process.Server([path]) as server:
+                os.waitid(os.P_PID, server.pid, os.WEXITED | os.WNOWAIT)
+                with self.assertRaises(process.ProgramError) as caught:
+                    server.check_alive()
+                self.assertIn("SIGABRT", str(caught.exception))
+
+
+class MakeRunTest(unittest.TestCase):
+    def measured(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "clients.json")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            return make_run.measuring_seconds(path)
+
+    def test_reads_the_time_of_the_measurement(self):
+        self.assertEqual(self.measured('{"run": {"elapsed_seconds": 170.5}}'), 170.5)
+
+    def test_a_report_that_says_nothing_is_an_error(self):
+        for text in ("", "{}", '{"run": {"elapsed_seconds": 0}}', '{"run": []}'):
+            with self.assertRaises(process.ProgramError):
+                self.measured(text)
+
+
+class MachineTest(unittest.TestCase):
+    def test_reads_the_cpu_line(self):
+        total, busy, steal = machine.parse_cpu_line("cpu  10 1 5 100 4 2 3 25 7 0")
+        self.assertEqual((total, busy, steal), (150, 21, 25))
+
+
+if __name__ == "__main__":
+    unittest.main()
