@@ -55,4 +55,9 @@ inline void sanitizer_recycle(std::byte* memory, std::size_t size) noexcept {
     __sanitizer_finish_switch_fiber(self.fake_stack, nullptr, nullptr);
 }
 
+/// In the entry function: the stack has no fake stack yet.
+[[gnu::always_inline]] inline void after_first_switch(sanitizer_context&) noexcept {
+    __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+}
+
 }  // namespace weft::context

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // ThreadSanitizer: see sanitizer.h, which is the one to include. It takes each context for a
-// thread;
-// a switch orders everything before it on one with everything after it on the other. It manages
-// about 8,000 of them at a time.
+// thread; a switch orders everything before it on one with everything after it on the other. It
+// manages about 8,000 of them at a time.
 #pragma once
 
 #include <sanitizer/tsan_interface.h>
@@ -40,5 +39,7 @@ inline void sanitizer_recycle(std::byte*, std::size_t) noexcept {}
 }
 
 [[gnu::always_inline]] inline void after_switch(sanitizer_context&) noexcept {}
+
+[[gnu::always_inline]] inline void after_first_switch(sanitizer_context&) noexcept {}
 
 }  // namespace weft::context

@@ -2,11 +2,13 @@
 #include "context/stack_pool.h"
 
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstdio>
 #include <new>
 
@@ -23,6 +25,7 @@ constexpr std::size_t slab_bytes = std::size_t{4} << 20;
 constexpr std::size_t smallest_slab = 4;  // stacks
 constexpr std::size_t hand_back_batch = 64;
 constexpr std::size_t smallest_stack_pages = 4;
+constexpr std::size_t largest_stack = std::size_t{1} << 40;
 
 std::size_t page_size() noexcept {
     return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
@@ -62,13 +65,16 @@ std::byte* reserve_aligned(std::size_t size, std::size_t alignment) noexcept {
     return wide + head;
 }
 
+/// Believes only what it sees, since emulators and sandboxes accept advice that they do not know
+/// and ignore it: the kernel must refuse to write to a guarded page.
 bool kernel_has_markers() noexcept {
     const std::size_t size = page_size();
     std::byte* const probe = reserve(size);
     if (probe == nullptr) {
         return false;
     }
-    const bool has = ::madvise(probe, size, madv_guard_install) == 0;
+    const bool has = ::madvise(probe, size, madv_guard_install) == 0 &&
+                     ::getrandom(probe, 1, GRND_NONBLOCK) == -1 && errno == EFAULT;
     ::munmap(probe, size);
     return has;
 }
@@ -96,6 +102,7 @@ std::size_t choose_protect_budget(const stack_pool_options& options) noexcept {
 }
 
 std::size_t choose_stack_size(const stack_pool_options& options) noexcept {
+    WEFT_ASSERT(options.stack_size <= largest_stack, "a stack size beyond reason");
     return std::bit_ceil(std::max(options.stack_size, smallest_stack_pages * page_size()));
 }
 
