@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fibers: user-space threads. weft::fiber mirrors std::jthread; weft::this_fiber mirrors
+// std::this_thread.
+//
+//     weft::fiber f = weft::spawn([] { ... });    // on the runtime that runs the caller
+//     f.join();                                   // rethrows what left the callable
+//
+// A fiber may go on on another kernel thread after any call that can wait. Do not keep the address
+// of a thread_local, and do not hold a std::mutex, across such a call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <new>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <weft/time.h>
+
+namespace weft {
+
+class runtime;
+
+namespace sched {
+class fiber_block;
+class scheduler;
+enum class start_action : std::uint8_t;
+}  // namespace sched
+
+struct fiber_options {
+    /// Shown in reports of overflows, crashes and failed assertions. Copied.
+    std::string_view name = {};
+    /// Bytes of address space for its stack, with the guard page; 0: the runtime's default. Rounded
+    /// up to a power of two. Memory is used only for the pages that are touched.
+    std::size_t stack_size = 0;
+};
+
+namespace detail {
+
+inline constexpr std::size_t start_storage_size = 40;
+
+struct new_fiber {
+    sched::fiber_block* block;
+    void* storage;  ///< start_storage_size bytes, 8-byte aligned
+};
+
+/// Throws std::bad_alloc. `owner` null: the runtime that runs the caller.
+new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner);
+void launch_fiber(sched::fiber_block& block, sched::scheduler* owner,
+                  void (*start)(sched::start_action, void*)) noexcept;
+
+template <class Callable>
+inline constexpr bool stored_inline = sizeof(Callable) <= start_storage_size &&
+                                      alignof(Callable) <= 8 &&
+                                      std::is_nothrow_move_constructible_v<Callable>;
+
+/// Runs or destroys the callable in `storage` and leaves the storage zeroed, because the fiber's
+/// links lie there from then on. start_action: 0 run, 1 destroy.
+template <class Callable>
+void start_stored(sched::start_action action, void* storage) {
+    if constexpr (stored_inline<Callable>) {
+        auto* const stored = std::launder(static_cast<Callable*>(storage));
+        Callable callable(std::move(*stored));
+        stored->~Callable();
+        std::memset(storage, 0, start_storage_size);
+        if (static_cast<std::uint8_t>(action) == 0) {
+            callable();
+        }
+    } else {
+        std::unique_ptr<Callable> callable(*static_cast<Callable**>(storage));
+        std::memset(storage, 0, start_storage_size);
+        if (static_cast<std::uint8_t>(action) == 0) {
+            (*callable)();
+        }
+    }
+}
+
+template <class Callable>
+sched::fiber_block* start_fiber(const fiber_options& options, sched::scheduler* owner,
+                                Callable&& callable) {
+    using stored = std::decay_t<Callable>;
+    if constexpr (stored_inline<stored>) {
+        // Moving cannot throw; copying may, and then must do so before there is a block.
+        stored copy(std::forward<Callable>(callable));
+        const new_fiber fresh = create_fiber(options, owner);
+        ::new (fresh.storage) stored(std::move(copy));
+        launch_fiber(*fresh.block, owner, &start_stored<stored>);
+        return fresh.block;
+    } else {
+        auto copy = std::make_unique<stored>(std::forward<Callable>(callable));
+        const new_fiber fresh = create_fiber(options, owner);
+        *static_cast<stored**>(fresh.storage) = copy.release();
+        launch_fiber(*fresh.block, owner, &start_stored<stored>);
+        return fresh.block;
+    }
+}
+
+}  // namespace detail
+
+class fiber;
+namespace this_fiber {
+struct id_access;
+}
+
+/// Owns a running fiber, as std::jthread owns a thread: its destructor requests a stop and joins.
+/// A handle must not outlive its runtime. Not thread-safe itself; move-only.
+class fiber {
+public:
+    /// Unique within a runtime, never reused; the default value is nobody's.
+    class id {
+    public:
+        id() noexcept = default;
+        auto operator<=>(const id&) const noexcept = default;
+        [[nodiscard]] std::uint64_t value() const noexcept { return value_; }
+
+    private:
+        friend class fiber;
+        friend struct this_fiber::id_access;
+        explicit id(std::uint64_t value) noexcept : value_(value) {}
+        std::uint64_t value_ = 0;
+    };
+
+    fiber() noexcept = default;
+
+    /// Runs `callable(args...)`, or `callable(stop_token, args...)` if it takes one, on a new fiber
+    /// of the runtime that runs the caller. Arguments are copied or moved, as by std::jthread.
+    /// Throws std::bad_alloc, or what copying throws. Only on a runtime: asserts elsewhere.
+    template <class Callable, class... Args>
+        requires(!std::is_same_v<std::remove_cvref_t<Callable>, fiber> &&
+                 !std::is_same_v<std::remove_cvref_t<Callable>, fiber_options>)
+    explicit fiber(Callable&& callable, Args&&... args)
+        : fiber(fiber_options{}, std::forward<Callable>(callable), std::forward<Args>(args)...) {}
+
+    template <class Callable, class... Args>
+    explicit fiber(const fiber_options& options, Callable&& callable, Args&&... args) {
+        start(options, nullptr, std::forward<Callable>(callable), std::forward<Args>(args)...);
+    }
+
+    fiber(fiber&& other) noexcept
+        : block_(std::exchange(other.block_, nullptr)),
+          stop_source_(std::exchange(other.stop_source_, std::stop_source(std::nostopstate))) {}
+
+    fiber& operator=(fiber&& other) noexcept {
+        if (this != &other) {
+            end();
+            block_ = std::exchange(other.block_, nullptr);
+            stop_source_ = std::exchange(other.stop_source_, std::stop_source(std::nostopstate));
+        }
+        return *this;
+    }
+
+    fiber(const fiber&) = delete;
+    fiber& operator=(const fiber&) = delete;
+
+    /// Requests a stop and joins; an exception of the fiber that nobody took terminates.
+    ~fiber() { end(); }
+
+    [[nodiscard]] bool joinable() const noexcept { return block_ != nullptr; }
+
+    /// Waits until the fiber has ended, then rethrows the exception that left it, if any. From a
+    /// fiber or a plain thread; asserts if not joinable() or called by the fiber itself.
+    void join();
+
+    /// Lets the fiber go on on its own. An exception that leaves it then terminates the process.
+    void detach() noexcept;
+
+    [[nodiscard]] id get_id() const noexcept;
+
+    /// Valid if the callable takes a stop token; otherwise it has no state to request a stop of.
+    [[nodiscard]] std::stop_source get_stop_source() const noexcept { return stop_source_; }
+    [[nodiscard]] std::stop_token get_stop_token() const noexcept {
+        return stop_source_.get_token();
+    }
+    bool request_stop() noexcept { return stop_source_.request_stop(); }
+
+    void swap(fiber& other) noexcept {
+        std::swap(block_, other.block_);
+        std::swap(stop_source_, other.stop_source_);
+    }
+
+private:
+    friend class runtime;
+
+    template <class Callable, class... Args>
+    void start(const fiber_options& options, sched::scheduler* owner, Callable&& callable,
+               Args&&... args) {
+        using function = std::decay_t<Callable>;
+        if constexpr (std::is_invocable_v<function, std::stop_token, std::decay_t<Args>...>) {
+            stop_source_ = std::stop_source();
+            block_ = detail::start_fiber(
+                options, owner,
+                [fn = function(std::forward<Callable>(callable)), token = stop_source_.get_token(),
+                 tuple = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)]() mutable {
+                    std::apply(
+                        [&](auto&... unpacked) {
+                            std::invoke(std::move(fn), std::move(token), std::move(unpacked)...);
+                        },
+                        tuple);
+                });
+        } else if constexpr (sizeof...(Args) == 0) {
+            static_assert(std::is_invocable_v<function>, "a fiber's callable must take no argument");
+            block_ = detail::start_fiber(options, owner, std::forward<Callable>(callable));
+        } else {
+            block_ = detail::start_fiber(
+                options, owner,
+                [fn = function(std::forward<Callable>(callable)),
+                 tuple = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)]() mutable {
+                    std::apply(
+                        [&](auto&... unpacked) {
+                            std::invoke(std::move(fn), std::move(unpacked)...);
+                        },
+                        tuple);
+                });
+        }
+    }
+
+    void end() noexcept {
+        if (block_ != nullptr) {
+            stop_source_.request_stop();
+            join();
+        }
+    }
+
+    sched::fiber_block* block_ = nullptr;
+    std::stop_source stop_source_{std::nostopstate};
+};
+
+/// Starts `callable()` on a new fiber of the runtime that runs the caller; see weft::fiber.
+template <class Callable, class... Args>
+    requires(!std::is_same_v<std::remove_cvref_t<Callable>, fiber_options>)
+[[nodiscard]] fiber spawn(Callable&& callable, Args&&... args) {
+    return fiber(std::forward<Callable>(callable), std::forward<Args>(args)...);
+}
+
+template <class Callable, class... Args>
+[[nodiscard]] fiber spawn(const fiber_options& options, Callable&& callable, Args&&... args) {
+    return fiber(options, std::forward<Callable>(callable), std::forward<Args>(args)...);
+}
+
+namespace this_fiber {
+
+/// Lets whatever else is runnable on this worker run first. On a plain thread: sched_yield().
+void yield() noexcept;
+
+/// Waits until `when`; on a fiber other fibers run meanwhile. Never early; late by at most 66 us
+/// (one tick of the timer wheel) plus the time until the worker is free.
+void sleep_until(deadline when) noexcept;
+
+/// Waits for `duration` from now.
+template <class Rep, class Period>
+void sleep_for(std::chrono::duration<Rep, Period> duration) {
+    sleep_until(deadline(duration));
+}
+
+/// Of the running fiber; nobody's on a plain thread.
+fiber::id get_id() noexcept;
+
+/// Of the running fiber; empty if it has none and on a plain thread. Valid until the fiber ends.
+std::string_view name() noexcept;
+
+}  // namespace this_fiber
+
+}  // namespace weft
+
+template <>
+struct std::hash<weft::fiber::id> {
+    std::size_t operator()(const weft::fiber::id& id) const noexcept {
+        return std::hash<std::uint64_t>()(id.value());
+    }
+};

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// runtime: workers, their kernel threads, the poller. Everything hangs from it; several may live in
+// one process.
+//
+//     int main() {
+//         return weft::run([] { ...; return 0; });
+//     }
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <weft/fiber.h>
+#include <weft/stats.h>
+
+namespace weft {
+
+namespace sched {
+class scheduler;
+}
+
+struct runtime_options {
+    /// Kernel threads that run fibers; 0: as many as CPUs that this process may use, or what the
+    /// environment variable WEFT_WORKERS says.
+    unsigned workers = 0;
+    /// Bytes of address space for the stack of each fiber that asks for nothing else, with its guard
+    /// page; rounded up to a power of two of at least 16 KiB.
+    std::size_t stack_size = std::size_t{64} * 1024;
+};
+
+/// Thread-safe unless a method says otherwise.
+class runtime {
+public:
+    /// Starts the workers. Throws std::system_error when the system refuses threads or descriptors,
+    /// std::invalid_argument for options that make no sense.
+    explicit runtime(const runtime_options& options = {});
+
+    /// Waits until all fibers and coroutines have ended, then stops the workers. Not on a worker of
+    /// this runtime.
+    ~runtime();
+
+    runtime(const runtime&) = delete;
+    runtime& operator=(const runtime&) = delete;
+
+    /// Starts a fiber from anywhere. As weft::spawn, but on this runtime.
+    template <class Callable, class... Args>
+        requires(!std::is_same_v<std::remove_cvref_t<Callable>, fiber_options>)
+    [[nodiscard]] fiber spawn(Callable&& callable, Args&&... args) {
+        return spawn(fiber_options{}, std::forward<Callable>(callable),
+                     std::forward<Args>(args)...);
+    }
+
+    template <class Callable, class... Args>
+    [[nodiscard]] fiber spawn(const fiber_options& options, Callable&& callable, Args&&... args) {
+        fiber f;
+        f.start(options, &get_scheduler(), std::forward<Callable>(callable),
+                std::forward<Args>(args)...);
+        return f;
+    }
+
+    /// Runs `main()` on a fiber and returns what it returns, or throws what it throws. Other fibers
+    /// may go on when it returns. From a plain thread.
+    template <class Main>
+    std::invoke_result_t<Main&> run(Main main) {
+        using value = std::invoke_result_t<Main&>;
+        const fiber_options options{.name = "main"};
+        if constexpr (std::is_void_v<value>) {
+            spawn(options, std::ref(main)).join();
+        } else {
+            std::optional<value> out;
+            spawn(options, [&] { out.emplace(main()); }).join();
+            return *std::move(out);
+        }
+    }
+
+    /// A snapshot; the numbers need not be of the same moment.
+    [[nodiscard]] runtime_stats stats() const;
+
+    [[nodiscard]] unsigned workers() const noexcept;
+
+    /// For the library's own use.
+    [[nodiscard]] sched::scheduler& get_scheduler() const noexcept;
+
+private:
+    struct parts;
+    std::unique_ptr<parts> parts_;
+};
+
+/// Runs `main()` as the first fiber of a new runtime and returns its result (or throws its
+/// exception) when it and all other fibers have ended.
+template <class Main>
+std::invoke_result_t<Main&> run(const runtime_options& options, Main main) {
+    runtime r(options);
+    return r.run(std::move(main));
+}
+
+template <class Main>
+    requires(!std::is_same_v<std::remove_cvref_t<Main>, runtime_options>)
+std::invoke_result_t<Main&> run(Main main) {
+    return run(runtime_options{}, std::move(main));
+}
+
+}  // namespace weft

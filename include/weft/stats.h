@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a runtime has done so far, and holds now.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace weft {
+
+struct worker_stats {
+    std::uint64_t started = 0;     ///< fibers and coroutines spawned on this worker
+    std::uint64_t finished = 0;    ///< fibers and coroutines that ended on this worker
+    std::uint64_t dispatched = 0;  ///< times that it ran something
+    std::uint64_t stolen = 0;      ///< fibers and coroutines taken from other workers
+    std::uint64_t slept = 0;       ///< times that it waited in the kernel for work
+    std::uint64_t queued = 0;      ///< runnable now
+};
+
+struct runtime_stats {
+    std::vector<worker_stats> workers;
+    std::uint64_t live = 0;            ///< fibers and coroutines started and not ended
+    std::uint64_t start_failures = 0;  ///< fibers that ended at once because no stack was to be had
+    std::uint64_t stacks_in_use = 0;   ///< handed out or in a worker's cache
+    std::uint64_t stacks_mapped = 0;   ///< stacks of the default size whose address range is reserved
+};
+
+}  // namespace weft

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// deadline: the moment at which a waiting call gives up with std::errc::timed_out. Calls take one
+// by value; it converts from a duration ("5s from now") and from a point of the steady clock.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+
+namespace weft {
+
+/// The clock of all deadlines and sleeps; not moved by changes of the wall clock.
+using clock = std::chrono::steady_clock;
+
+class deadline {
+public:
+    /// Never: the call waits as long as it takes.
+    constexpr deadline() noexcept = default;
+
+    constexpr deadline(clock::time_point when) noexcept  // NOLINT(google-explicit-constructor)
+        : nanoseconds_(saturated(when.time_since_epoch())) {}
+
+    /// `timeout` from now. Reads the clock (about 25 ns); durations beyond 292 years mean never.
+    template <class Rep, class Period>
+    deadline(std::chrono::duration<Rep, Period> timeout)  // NOLINT(google-explicit-constructor)
+        : nanoseconds_(from_now(saturated(timeout))) {}
+
+    static constexpr deadline never() noexcept { return {}; }
+
+    [[nodiscard]] constexpr bool is_never() const noexcept { return nanoseconds_ == never_value; }
+
+    /// Nanoseconds since the epoch of the steady clock; the largest value means never.
+    [[nodiscard]] constexpr std::int64_t nanoseconds() const noexcept { return nanoseconds_; }
+
+    [[nodiscard]] constexpr clock::time_point time() const noexcept {
+        return clock::time_point(
+            std::chrono::duration_cast<clock::duration>(std::chrono::nanoseconds(nanoseconds_)));
+    }
+
+    /// Whether the moment has come. Reads the clock unless it is never.
+    [[nodiscard]] bool expired() const noexcept;
+
+private:
+    static constexpr std::int64_t never_value = std::numeric_limits<std::int64_t>::max();
+
+    template <class Rep, class Period>
+    static constexpr std::int64_t saturated(std::chrono::duration<Rep, Period> d) noexcept {
+        using wide = std::chrono::duration<long double, std::nano>;
+        if (wide(d).count() >= static_cast<long double>(never_value)) {
+            return never_value;
+        }
+        if (wide(d).count() <= -static_cast<long double>(never_value)) {
+            return -never_value;
+        }
+        return std::chrono::ceil<std::chrono::nanoseconds>(d).count();
+    }
+
+    static std::int64_t from_now(std::int64_t nanoseconds) noexcept;
+
+    std::int64_t nanoseconds_ = never_value;
+};
+
+}  // namespace weft

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The public face of fibers, and what a block does beyond being switched to.
+#include <weft/fiber.h>
+
+#include <sched.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "base/assert.h"
+#include "sched/current.h"
+#include "sched/fiber_block.h"
+#include "sched/scheduler.h"
+#include "sched/thread_state.h"
+
+namespace weft {
+
+static_assert(detail::start_storage_size == sched::fiber_block::start_storage_size);
+static_assert(static_cast<std::uint8_t>(sched::start_action::run) == 0);
+
+namespace sched {
+
+void fiber_block::run_callable() noexcept {
+    try {
+        start_fn_(start_action::run, start_);
+    } catch (...) {
+        if (join_.load(base::acquire) == join_detached) {
+            std::terminate();  // in the handler, so that the exception is reported
+        }
+        details().exception = std::current_exception();
+    }
+}
+
+fiber_details& fiber_block::details() noexcept {
+    if (details_ == nullptr) {
+        details_ = new fiber_details;
+    }
+    return *details_;
+}
+
+void fiber_block::drop_details() noexcept { delete std::exchange(details_, nullptr); }
+
+void fiber_block::join() {
+    waiter& self = this_waiter();
+    WEFT_ASSERT(&self != this, "a fiber cannot join itself");
+    if (join_.load(base::acquire) != join_finished) {
+        self.prepare();
+        std::uintptr_t expected = join_none;
+        if (join_.compare_exchange_strong(expected, reinterpret_cast<std::uintptr_t>(&self),
+                                          base::acq_rel, base::acquire)) {
+            self.park();
+        } else {
+            WEFT_ASSERT(expected == join_finished, "a fiber is joined twice");
+            self.abandon();
+        }
+    }
+    const std::exception_ptr exception =
+        details_ != nullptr ? std::move(details_->exception) : nullptr;
+    drop_details();
+    home_->owner().free_block(*this);
+    if (exception != nullptr) {
+        std::rethrow_exception(exception);
+    }
+}
+
+void fiber_block::detach() noexcept {
+    std::uintptr_t expected = join_none;
+    if (join_.compare_exchange_strong(expected, join_detached, base::acq_rel, base::acquire)) {
+        return;
+    }
+    WEFT_ASSERT(expected == join_finished, "a fiber that is being joined is detached");
+    if (details_ != nullptr && details_->exception != nullptr) {
+        std::terminate();
+    }
+    drop_details();
+    home_->owner().free_block(*this);
+}
+
+}  // namespace sched
+
+namespace detail {
+
+new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
+    sched::worker* const here = sched::current_worker();
+    WEFT_ASSERT(owner != nullptr || here != nullptr,
+                "weft::spawn outside a runtime; use weft::run or runtime::spawn");
+    sched::fiber_block* const block =
+        here != nullptr && (owner == nullptr || owner == &here->owner()) ? here->create_fiber()
+                                                                         : owner->create_fiber();
+    if (block == nullptr) {
+        throw std::bad_alloc();
+    }
+    if (!options.name.empty()) {
+        block->set_name(options.name);
+    }
+    block->set_stack_size(options.stack_size);
+    return {block, block->start_storage()};
+}
+
+void launch_fiber(sched::fiber_block& block, sched::scheduler* owner,
+                  void (*start)(sched::start_action, void*)) noexcept {
+    block.set_start(start);
+    sched::worker* const here = sched::current_worker();
+    if (here != nullptr && (owner == nullptr || owner == &here->owner())) {
+        here->launch(block);
+    } else {
+        owner->launch(block);
+    }
+}
+
+}  // namespace detail
+
+void fiber::join() {
+    WEFT_ASSERT(block_ != nullptr, "join() of a fiber handle that holds no fiber");
+    std::exchange(block_, nullptr)->join();
+}
+
+void fiber::detach() noexcept {
+    WEFT_ASSERT(block_ != nullptr, "detach() of a fiber handle that holds no fiber");
+    std::exchange(block_, nullptr)->detach();
+}
+
+fiber::id fiber::get_id() const noexcept { return id(block_ != nullptr ? block_->id() : 0); }
+
+namespace this_fiber {
+
+struct id_access {
+    static fiber::id make(std::uint64_t value) noexcept { return fiber::id(value); }
+};
+
+void yield() noexcept {
+    sched::worker* const here = sched::this_worker();
+    if (here != nullptr && here->current() != nullptr) [[likely]] {
+        here->yield_current();
+    } else {
+        ::sched_yield();
+    }
+}
+
+void sleep_until(deadline when) noexcept {
+    if (when.expired()) {
+        yield();
+        return;
+    }
+    sched::waiter& self = sched::this_waiter();
+    self.prepare();
+    self.park(when.nanoseconds());
+}
+
+fiber::id get_id() noexcept {
+    sched::worker* const here = sched::current_worker();
+    return here != nullptr && here->current() != nullptr ? id_access::make(here->current()->id())
+                                                         : fiber::id();
+}
+
+std::string_view name() noexcept {
+    sched::worker* const here = sched::current_worker();
+    return here != nullptr && here->current() != nullptr ? here->current()->name() : "";
+}
+
+}  // namespace this_fiber
+
+}  // namespace weft

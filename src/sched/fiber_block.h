@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// fiber_block: the control block of a fiber. Two cache lines in a dense slab, apart from its stack,
+// so that wakers, timers and joiners never touch a parked fiber's stack page.
+//
+// Who may touch a block, and when:
+//   created, runnable   nobody but the run queue that holds it
+//   running             the fiber itself and the worker that runs it
+//   waiting             see sched/waiter.h
+//   finished            the holder of its handle (join_ says so); with no holder, the worker
+//
+// The callable lies in the block until the fiber first runs (it has no stack before), then moves to
+// the fiber's stack.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include "context/sanitizer.h"
+#include "context/stack_pool.h"
+#include "context/switch.h"
+#include "sched/waiter.h"
+
+namespace weft::sched {
+
+class scheduler;
+
+/// What is asked of the callable that a block holds.
+enum class start_action : std::uint8_t {
+    run,      ///< move it out of `storage`, then call it
+    destroy,  ///< destroy it where it is: the fiber will never run
+};
+using start_fn = void (*)(start_action action, void* storage);
+
+/// What most fibers do without.
+struct fiber_details {
+    std::string name;
+    std::exception_ptr exception;  ///< left the callable; rethrown by join()
+};
+
+class alignas(64) fiber_block : public waiter {
+public:
+    fiber_block() noexcept : waiter(waiter_kind::fiber) {}
+
+    [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+    [[nodiscard]] const char* name() const noexcept {
+        return details_ != nullptr ? details_->name.c_str() : "";
+    }
+
+    /// Room for the callable, until the fiber first runs.
+    void* start_storage() noexcept { return start_; }
+    static constexpr std::size_t start_storage_size = start_bytes;
+
+    /// Waits until the fiber has finished; then rethrows its exception, if any. The block is freed.
+    /// Once, by the holder of the handle.
+    void join();
+
+    /// Gives the handle up: the block is freed when the fiber has finished. An exception that left
+    /// the fiber by then, or leaves it later, terminates the process.
+    void detach() noexcept;
+
+    /// What it runs, how it is called, and the stack it wants (0: the runtime's default). Before it
+    /// is launched.
+    void set_start(start_fn fn) noexcept { start_fn_ = fn; }
+    void set_name(std::string_view name) { details().name = name; }
+    void set_stack_size(std::size_t size) noexcept { stack_.size = size; }
+
+    /// The stack it runs on; empty before it has started.
+    [[nodiscard]] const context::stack& current_stack() const noexcept { return stack_; }
+
+private:
+    friend class worker;
+    friend class scheduler;
+    friend class fiber_cache;
+    friend class fiber_slab;
+
+    // Values of join_ other than the address of the waiter that joins.
+    static constexpr std::uintptr_t join_none = 0;
+    static constexpr std::uintptr_t join_finished = 1;
+    static constexpr std::uintptr_t join_detached = 2;
+
+    /// Starts a new life of a block out of the slab.
+    void reset(std::uint64_t id) noexcept {
+        state_.store(word(phase::running), base::relaxed);
+        flags_ = 0;
+        id_ = id;
+        join_.store(join_none, base::relaxed);
+        details_ = nullptr;
+        stack_ = {};
+    }
+
+    [[nodiscard]] bool started() const noexcept { return stack_.base != nullptr; }
+
+    /// Runs the callable on the fiber's stack; keeps what it throws.
+    void run_callable() noexcept;
+
+    /// Made when first asked for; aborts when memory is out.
+    fiber_details& details() noexcept;
+    void drop_details() noexcept;
+
+    context::context context_;
+    start_fn start_fn_ = nullptr;
+    context::stack stack_;  ///< base is null until it starts; size: what was asked for, 0: default
+    base::atomic<std::uintptr_t> join_{join_none};
+    fiber_details* details_ = nullptr;
+    std::uint64_t id_ = 0;
+    [[no_unique_address]] context::sanitizer_context sanitizer_;
+};
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+static_assert(sizeof(fiber_block) == 128, "a parked fiber's block must stay in two cache lines");
+#endif
+
+}  // namespace weft::sched

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sched/scheduler.h"
+
+#include <bit>
+#include <new>
+
+#include "base/assert.h"
+#include "sched/hooks.h"
+#include "sched/thread_state.h"
+
+namespace weft::sched {
+
+scheduler::scheduler(const scheduler_options& options, poller& poller)
+    : options_(options),
+      poller_(poller),
+      default_stacks_(context::stack_pool_options{.stack_size = options.stack_size}) {
+    install_hooks();
+    const bool asymmetric = register_membarrier();
+    workers_.reserve(options.workers);
+    for (unsigned i = 0; i < options.workers; ++i) {
+        workers_.push_back(std::make_unique<worker>(*this, i, asymmetric));
+    }
+}
+
+scheduler::~scheduler() {
+    WEFT_ASSERT(threads_.empty(), "a scheduler must be stopped before it ends");
+    workers_.clear();
+    WEFT_ASSERT(blocks_.all_free(), "a weft::fiber handle outlives its runtime");
+}
+
+void scheduler::start() {
+    threads_.reserve(workers_.size());
+    try {
+        for (auto& w : workers_) {
+            threads_.emplace_back([&w] { w->run(); });
+        }
+    } catch (...) {
+        stop();
+        throw;
+    }
+}
+
+void scheduler::stop() noexcept {
+    stopping_.store(true, base::seq_cst);
+    poller_.interrupt();  // each worker that ends passes it on
+    for (auto& thread : threads_) {
+        thread.join();
+    }
+    threads_.clear();
+}
+
+void scheduler::inject(waiter& w) noexcept {
+    {
+        const base::spin_guard guard(injected_lock_);
+        injected_.push_back(w);
+        injected_size_.store(injected_size_.load(base::relaxed) + 1, base::relaxed);
+    }
+    base::store_load_fence();
+    if (sleepers() != 0) {
+        poller_.interrupt();
+    }
+}
+
+waiter* scheduler::take_injected(waiter_queue& rest, std::size_t most) noexcept {
+    const base::spin_guard guard(injected_lock_);
+    const std::size_t size = injected_size_.load(base::relaxed);
+    // A fair part each, so that the workers that wake up beside this one find some, too.
+    const std::size_t part = size / workers_.size() + 1;
+    const std::size_t wanted = std::min({size, part, most});
+    for (std::size_t i = 0; i < wanted; ++i) {
+        rest.push_back(*injected_.pop_front());
+    }
+    injected_size_.store(size - wanted, base::relaxed);
+    return rest.front();
+}
+
+fiber_block* scheduler::create_fiber() noexcept {
+    fiber_block* const block = blocks_.allocate();
+    if (block != nullptr) {
+        block->reset(next_id_block() * ids_per_block + 1);
+        block->home_ = workers_.front().get();
+    }
+    return block;
+}
+
+void scheduler::launch(fiber_block& block) noexcept {
+    foreign_created_.fetch_add(1, base::relaxed);
+    inject(block);
+}
+
+void scheduler::free_block(fiber_block& block) noexcept {
+    worker* const w = this_worker();
+    if (w != nullptr && &w->owner() == this) {
+        w->free_block(block);
+    } else {
+        blocks_.deallocate(block);
+    }
+}
+
+context::stack_pool* scheduler::stacks_for(std::size_t size) noexcept {
+    if (size <= options_.stack_size) {
+        return &default_stacks_;
+    }
+    const auto shift =
+        std::max<unsigned>(smallest_stack_shift, static_cast<unsigned>(std::bit_width(size - 1)));
+    if (shift > largest_stack_shift) {
+        return nullptr;
+    }
+    const base::spin_guard guard(other_stacks_lock_);
+    auto& pool = other_stacks_[shift];
+    if (pool == nullptr) {
+        try {
+            pool = std::make_unique<context::stack_pool>(
+                context::stack_pool_options{.stack_size = std::size_t{1} << shift});
+        } catch (const std::bad_alloc&) {
+            return nullptr;
+        }
+    }
+    return pool.get();
+}
+
+void scheduler::root_created() noexcept {
+    worker* const w = this_worker();
+    if (w != nullptr && &w->owner() == this) {
+        worker_counters::add(w->counters().created);
+    } else {
+        foreign_created_.fetch_add(1, base::seq_cst);
+    }
+}
+
+void scheduler::root_finished() noexcept {
+    worker* const w = this_worker();
+    if (w != nullptr && &w->owner() == this) {
+        worker_counters::add(w->counters().finished);
+    } else {
+        foreign_finished_.fetch_add(1, base::seq_cst);
+        check_quiescent();
+    }
+}
+
+// Both sums only grow, and what has ended is read before what was created: if they are equal, then
+// there was a moment in between at which nothing lived; and what does not live creates nothing.
+std::uint64_t scheduler::live() const noexcept {
+    std::uint64_t finished = foreign_finished_.load(base::seq_cst);
+    for (const auto& w : workers_) {
+        finished += w->counters().finished.load(base::acquire);
+    }
+    std::uint64_t created = foreign_created_.load(base::seq_cst);
+    for (const auto& w : workers_) {
+        created += w->counters().created.load(base::acquire);
+    }
+    return created - finished;
+}
+
+void scheduler::check_quiescent() noexcept {
+    if (quiescent_waiters_.load(base::seq_cst) != 0 && live() == 0) {
+        quiescent_epoch_.fetch_add(1, base::release);
+        base::futex_wake(quiescent_epoch_, std::numeric_limits<int>::max());
+    }
+}
+
+void scheduler::wait_quiescent() noexcept {
+    WEFT_ASSERT(this_worker() == nullptr, "a runtime cannot be waited for on a worker");
+    quiescent_waiters_.fetch_add(1, base::seq_cst);
+    for (;;) {
+        const std::uint32_t epoch = quiescent_epoch_.load(base::acquire);
+        // Workers look whether all is quiet on their way to sleep; those that sleep already cannot
+        // change the answer.
+        if (live() == 0) {
+            break;
+        }
+        base::futex_wait(quiescent_epoch_, epoch);
+    }
+    quiescent_waiters_.fetch_sub(1, base::seq_cst);
+}
+
+bool scheduler::begin_search() noexcept {
+    // At most half of the workers search, as in Go: more of them only fight over the same work.
+    if (2 * searchers() >= worker_count()) {
+        return false;
+    }
+    searchers_.fetch_add(1, base::seq_cst);
+    return true;
+}
+
+}  // namespace weft::sched

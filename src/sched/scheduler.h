@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// scheduler: the workers of one runtime and what they share: injected work, who sleeps, stacks and
+// blocks. Several may live in one process.
+//
+// Who wakes whom. A worker with nothing to do sleeps in the poller, which any number of workers may
+// do at once; the kernel wakes one of them for an event, the one that slept last. Work reaches a
+// sleeper in three ways:
+//   - from outside (a plain thread, a timer of another runtime): into the injection queue, then
+//     interrupt() if anybody sleeps. sleepers_ is raised before the queue is looked at for the last
+//     time and read after it was filled, with a full fence on both sides, so one of the two sees
+//     the other: no wake-up is lost;
+//   - a worker that has more than one thing queued interrupts the poller for a thief. With just one
+//     it does not: the fiber that woke it is about to wait for the answer, and waking a sleeping
+//     CPU costs more (7 us here, 25 us there) than the work mostly does;
+//   - for that one thing there is a *watcher*: one sleeper that looks again after 64 us, then
+//     twice as long up to 10 ms, as long as anybody runs. When all sleep, nobody watches.
+//
+// Thread safety: every public method from any thread, but start() and stop() from one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/futex.h"
+#include "sched/poller.h"
+#include "sched/worker.h"
+
+namespace weft::sched {
+
+struct scheduler_options {
+    unsigned workers = 1;
+    std::size_t stack_size = 64 * 1024;
+    bool stress_migrate = false;  ///< every runnable waiter goes to the next worker
+};
+
+class scheduler {
+public:
+    /// `poller` must outlive the scheduler.
+    scheduler(const scheduler_options& options, poller& poller);
+    scheduler(const scheduler&) = delete;
+    scheduler& operator=(const scheduler&) = delete;
+    ~scheduler();
+
+    /// Starts one kernel thread for each worker. Throws std::system_error if one cannot start; then
+    /// none is left.
+    void start();
+
+    /// Waits until every fiber and coroutine has ended. Not on a worker.
+    void wait_quiescent() noexcept;
+
+    /// Ends the kernel threads. Only when quiescent.
+    void stop() noexcept;
+
+    /// Makes `w` runnable on any worker.
+    void inject(waiter& w) noexcept;
+
+    /// From a thread that is no worker of this scheduler; see worker::create_fiber and launch.
+    fiber_block* create_fiber() noexcept;
+    void launch(fiber_block& block) noexcept;
+
+    /// Frees a finished block.
+    void free_block(fiber_block& block) noexcept;
+
+    /// The pool for stacks of at least `size` bytes; made when first asked for. Null if `size` is
+    /// beyond what a pool can hold, or memory is out.
+    context::stack_pool* stacks_for(std::size_t size) noexcept;
+
+    /// Count what keeps the scheduler from being quiescent: the roots that are no fibers.
+    void root_created() noexcept;
+    void root_finished() noexcept;
+
+    [[nodiscard]] poller& get_poller() const noexcept { return poller_; }
+    [[nodiscard]] const scheduler_options& options() const noexcept { return options_; }
+    [[nodiscard]] std::size_t worker_count() const noexcept { return workers_.size(); }
+    [[nodiscard]] worker& worker_at(std::size_t i) noexcept { return *workers_[i]; }
+    [[nodiscard]] fiber_slab& blocks() noexcept { return blocks_; }
+    [[nodiscard]] context::stack_pool& default_stacks() noexcept { return default_stacks_; }
+    [[nodiscard]] std::uint64_t live() const noexcept;
+
+    // For workers.
+    waiter* take_injected(waiter_queue& rest, std::size_t most) noexcept;
+    [[nodiscard]] bool has_injected() const noexcept { return injected_size_.load(base::relaxed) != 0; }
+    [[nodiscard]] bool stopping() const noexcept { return stopping_.load(base::acquire); }
+    [[nodiscard]] unsigned sleepers() const noexcept { return sleepers_.load(base::relaxed); }
+    [[nodiscard]] unsigned searchers() const noexcept { return searchers_.load(base::relaxed); }
+    void fall_asleep() noexcept { sleepers_.fetch_add(1, base::seq_cst); }
+    void wake_up() noexcept { sleepers_.fetch_sub(1, base::seq_cst); }
+    bool begin_search() noexcept;
+    void end_search() noexcept { searchers_.fetch_sub(1, base::seq_cst); }
+    bool begin_watch() noexcept { return !watched_.exchange(true, base::acq_rel); }
+    void end_watch() noexcept { watched_.store(false, base::release); }
+    [[nodiscard]] bool watched() const noexcept { return watched_.load(base::relaxed); }
+    void check_quiescent() noexcept;
+    std::uint64_t next_id_block() noexcept { return next_id_block_.fetch_add(1, base::relaxed); }
+
+    static constexpr std::uint64_t ids_per_block = 1024;
+
+private:
+    static constexpr unsigned smallest_stack_shift = 14;  // 16 KiB
+    static constexpr unsigned largest_stack_shift = 30;   // 1 GiB
+
+    const scheduler_options options_;
+    poller& poller_;
+    fiber_slab blocks_;
+    context::stack_pool default_stacks_;
+    base::spinlock other_stacks_lock_;
+    std::array<std::unique_ptr<context::stack_pool>, largest_stack_shift + 1> other_stacks_
+        WEFT_GUARDED_BY(other_stacks_lock_);
+
+    std::vector<std::unique_ptr<worker>> workers_;
+    std::vector<std::thread> threads_;
+
+    alignas(64) base::spinlock injected_lock_;
+    waiter_queue injected_ WEFT_GUARDED_BY(injected_lock_);
+    base::atomic<std::size_t> injected_size_{0};
+
+    alignas(64) base::atomic<unsigned> sleepers_{0};
+    base::atomic<unsigned> searchers_{0};
+    base::atomic<bool> watched_{false};
+    base::atomic<bool> stopping_{false};
+
+    // Roots that were created, or ended, by threads that are no workers of ours.
+    base::atomic<std::uint64_t> foreign_created_{0};
+    base::atomic<std::uint64_t> foreign_finished_{0};
+    base::atomic<std::uint64_t> next_id_block_{0};
+    base::atomic<std::uint32_t> quiescent_waiters_{0};
+    base::atomic<std::uint32_t> quiescent_epoch_{0};  // futex word
+};
+
+}  // namespace weft::sched

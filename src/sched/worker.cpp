@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Switching. Looking for work is in worker_search.cpp.
+#include "sched/worker.h"
+
+#include <new>
+#include <utility>
+
+#include "base/assert.h"
+#include "context/overflow.h"
+#include "sched/scheduler.h"
+#include "sched/thread_state.h"
+
+namespace weft::sched {
+
+namespace {
+
+fiber_block* as_fiber(waiter* w) noexcept {
+    return w != nullptr && w->kind() == waiter_kind::fiber ? static_cast<fiber_block*>(w) : nullptr;
+}
+
+}  // namespace
+
+worker::worker(scheduler& owner, unsigned index, bool asymmetric_locks)
+    : stacks_(owner.default_stacks()),
+      blocks_(owner.blocks()),
+      queue_(asymmetric_locks),
+      owner_(owner),
+      index_(index),
+      stress_migrate_(owner.options().stress_migrate),
+      wheel_(base::now_ns()),
+      rng_(0x51ed270b + index),
+      seen_ticks_(owner.options().workers) {}
+
+void worker::run() noexcept {
+    const context::signal_stack signals;
+    weft_current_worker = this;
+    exceptions_ = context::thread_exception_state();
+    context::sanitizer_adopt_thread(base_sanitizer_);
+    for (;;) {
+        waiter* w = handover_;
+        handover_ = nullptr;
+        if (w == nullptr) {
+            w = find_work();
+        }
+        if (w == nullptr) {
+            break;
+        }
+        run_waiter(*w);
+    }
+    weft_current_worker = nullptr;
+    owner_.get_poller().interrupt();  // the next worker shall end, too
+}
+
+void worker::run_waiter(waiter& w) noexcept {
+    count_dispatch();
+    if (w.kind() == waiter_kind::fiber) {
+        auto& f = static_cast<fiber_block&>(w);
+        if (ready_to_run(f)) {
+            run_fiber(f);
+        }
+        return;
+    }
+    auto& c = static_cast<coroutine_waiter&>(w);
+    c.home_ = this;
+    c.run_(c);
+}
+
+void worker::run_fiber(fiber_block& f) noexcept {
+    const context::exception_state saved = *exceptions_;
+    current_ = &f;
+    context::before_switch(base_sanitizer_, f.sanitizer_, false);
+    context::switch_context(base_, f.context_, &f);
+    context::after_switch(base_sanitizer_);
+    *exceptions_ = saved;
+    arrive();
+}
+
+/// Whether `block` has a stack, or now got one. If not, it is dealt with.
+bool worker::ready_to_run(fiber_block& block) noexcept {
+    if (!block.started() && !give_stack(block)) [[unlikely]] {
+        fail_start(block);
+        return false;
+    }
+    block.home_ = this;
+    return true;
+}
+
+bool worker::give_stack(fiber_block& block) noexcept {
+    context::stack stack;
+    const std::size_t wanted = block.stack_.size;
+    if (wanted == 0) [[likely]] {
+        stack = stacks_.allocate();
+    } else if (context::stack_pool* pool = owner_.stacks_for(wanted)) {
+        pool->allocate(std::span(&stack, 1));
+    }
+    if (!stack) {
+        return false;
+    }
+    block.stack_ = stack;
+    context::sanitizer_recycle(stack.base, stack.size);
+    block.context_ = context::make_context(stack.top(), &worker::fiber_main);
+    context::sanitizer_create(block.sanitizer_, stack);
+    return true;
+}
+
+void worker::take_stack(context::stack stack) noexcept {
+    if (stack.size == owner_.default_stacks().stack_size()) [[likely]] {
+        stacks_.deallocate(stack);
+    } else {
+        owner_.stacks_for(stack.size)->deallocate(std::span(&stack, 1));
+    }
+}
+
+/// Memory is out: whoever joins gets std::bad_alloc.
+void worker::fail_start(fiber_block& block) noexcept {
+    worker_counters::add(counters_.start_failures);
+    block.start_fn_(start_action::destroy, block.start_storage());
+    block.links_ = {};
+    if (block.join_.load(base::acquire) != fiber_block::join_detached) {
+        block.details().exception = std::make_exception_ptr(std::bad_alloc());
+    }
+    complete(block);
+}
+
+void worker::arrive() noexcept {
+    fiber_block* const from = after_fiber_;
+    switch (std::exchange(after_, after::nothing)) {
+        case after::nothing:
+            break;
+        case after::requeue:
+            push_local(*from);
+            break;
+        case after::publish:
+            if (!from->publish_parked()) {
+                push_local(*from);  // woken while it was leaving
+            }
+            break;
+        case after::recycle:
+            context::sanitizer_destroy(after_sanitizer_);
+            take_stack(after_stack_);
+            break;
+    }
+}
+
+/// What the current fiber can switch to at once: a fiber, with a stack. Null: go to the base.
+fiber_block* worker::pick_for_switch() noexcept {
+    if (!count_dispatch()) [[unlikely]] {
+        return nullptr;
+    }
+    waiter* const w = queue_.pop();
+    fiber_block* const f = as_fiber(w);
+    if (f != nullptr && (f->started() || give_stack(*f))) [[likely]] {
+        f->home_ = this;
+        return f;
+    }
+    handover_ = w;
+    return nullptr;
+}
+
+/// Leaves the stack of `from` for what runs next. Returns when `from` runs again, perhaps on another
+/// worker. Inlined into each caller, so that the jump back goes to one frame only.
+[[gnu::always_inline]] inline void worker::leave(fiber_block& from, after action,
+                                                fiber_block* next) noexcept {
+    const context::exception_state saved = *exceptions_;
+    after_ = action;
+    after_fiber_ = &from;
+    current_ = next;
+    context::context& to = next != nullptr ? next->context_ : base_;
+    context::before_switch(from.sanitizer_, next != nullptr ? next->sanitizer_ : base_sanitizer_,
+                           false);
+    context::switch_context(from.context_, to, next);
+    worker& here = *this_worker();
+    context::after_switch(from.sanitizer_);
+    *here.exceptions_ = saved;
+    here.arrive();
+}
+
+void worker::yield_current() noexcept {
+    fiber_block& me = *current_;
+    fiber_block* const next = pick_for_switch();
+    if (next == nullptr && handover_ == nullptr && budget_ > 0) {
+        return;  // nothing else is runnable, and nothing is due
+    }
+    leave(me, after::requeue, next);
+}
+
+wake_reason worker::park_current(base::nanoseconds_t deadline) noexcept {
+    fiber_block& me = *current_;
+    if (deadline != base::time_never) {
+        wheel_.arm(me, deadline);
+    }
+    leave(me, after::publish, pick_for_switch());
+    timer_wheel::cancel(me);
+    return me.finish_wait();
+}
+
+void worker::push_local(waiter& w) noexcept {
+    if (stress_migrate_) [[unlikely]] {
+        owner_.inject(w);
+        return;
+    }
+    const std::size_t queued = queue_.push(w);
+    if (owner_.sleepers() != 0) [[unlikely]] {
+        wake_another_if_needed(queued);
+    }
+}
+
+fiber_block* worker::create_fiber() noexcept {
+    fiber_block* const block = blocks_.allocate();
+    if (block == nullptr) [[unlikely]] {
+        return nullptr;
+    }
+    if (next_id_ % scheduler::ids_per_block == 0) [[unlikely]] {
+        next_id_ = owner_.next_id_block() * scheduler::ids_per_block;
+    }
+    block->reset(++next_id_);
+    block->home_ = this;
+    return block;
+}
+
+void worker::launch(fiber_block& block) noexcept {
+    worker_counters::add(counters_.created);
+    push_local(block);
+}
+
+/// The fiber has ended: tells who waits for it. The block may be gone when this returns.
+void worker::complete(fiber_block& block) noexcept {
+    const auto was = block.join_.exchange(fiber_block::join_finished, base::acq_rel);
+    if (was == fiber_block::join_detached) {
+        block.drop_details();
+        free_block(block);
+    } else if (was != fiber_block::join_none) {
+        reinterpret_cast<waiter*>(was)->wake();
+    }
+    worker_counters::add(counters_.finished);
+}
+
+/// The bottom of every fiber's stack. A stack serves one fiber after another here, without a switch
+/// between them, as long as the next one has not started yet.
+void worker::fiber_main(void* value) {
+    fiber_block* me = static_cast<fiber_block*>(value);
+    context::after_switch(me->sanitizer_);
+    {
+        worker& here = *this_worker();
+        *here.exceptions_ = {};
+        here.arrive();
+    }
+    for (;;) {
+        me->run_callable();
+        me = this_worker()->finish_and_continue(*me);
+    }
+}
+
+/// Ends `block`; returns the next fiber to run on the same stack or, if that has its own, leaves.
+fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
+    const context::stack stack = block.stack_;
+    context::sanitizer_context sanitizer = block.sanitizer_;
+    complete(block);
+    fiber_block* next = nullptr;
+    if (count_dispatch()) [[likely]] {
+        waiter* const w = queue_.pop();
+        next = as_fiber(w);
+        if (next != nullptr && !next->started() && next->stack_.size == 0 &&
+            stack.size == owner_.default_stacks().stack_size()) [[likely]] {
+            next->stack_ = stack;
+            next->sanitizer_ = sanitizer;
+            next->home_ = this;
+            current_ = next;
+            return next;
+        }
+        if (next == nullptr || (!next->started() && !give_stack(*next))) {
+            handover_ = w;
+            next = nullptr;
+        }
+    }
+    if (next != nullptr) {
+        next->home_ = this;
+    }
+    after_ = after::recycle;
+    after_stack_ = stack;
+    after_sanitizer_ = sanitizer;
+    current_ = next;
+    context::before_switch(sanitizer, next != nullptr ? next->sanitizer_ : base_sanitizer_, true);
+    context::switch_context(scratch_, next != nullptr ? next->context_ : base_, next);
+    __builtin_unreachable();
+}
+
+}  // namespace weft::sched

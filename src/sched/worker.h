@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// worker: a run queue and the role of running what is in it. One kernel thread holds the role and
+// calls run().
+//
+// A fiber that gives up its stack picks the next one and switches straight to it. What must happen
+// only when a stack is left (queue it again, publish that it is parked, recycle it) is noted in
+// after_ and done by whoever arrives. Everything else happens on the worker's own stack, the *base*:
+// resuming coroutines, timers, polling, stealing, sleeping. A fiber goes there when the next runnable
+// is no fiber, when there is none, or when budget_ says that timers and descriptors are due.
+//
+// Thread safety: only code that runs on this worker, unless a method says more. yield_current() and
+// park_current() suspend: after them the caller may be on another worker.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/rng.h"
+#include "context/exception_state.h"
+#include "sched/fiber_slab.h"
+#include "sched/run_queue.h"
+#include "sched/stack_cache.h"
+#include "sched/timer_wheel.h"
+
+namespace weft::sched {
+
+class scheduler;
+
+/// Counted by one worker, read by anybody.
+struct worker_counters {
+    base::atomic<std::uint64_t> created{0};     ///< fibers and coroutines spawned here
+    base::atomic<std::uint64_t> finished{0};    ///< fibers and coroutines ended here
+    base::atomic<std::uint64_t> stolen{0};      ///< taken from other workers
+    base::atomic<std::uint64_t> slept{0};       ///< times that it waited in the poller
+    base::atomic<std::uint64_t> start_failures{0};  ///< fibers that got no stack
+
+    /// One writer each, so no read-modify-write is needed.
+    static void add(base::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
+        counter.store(counter.load(base::relaxed) + n, base::relaxed);
+    }
+};
+
+class alignas(128) worker {
+public:
+    worker(scheduler& owner, unsigned index, bool asymmetric_locks);
+    worker(const worker&) = delete;
+    worker& operator=(const worker&) = delete;
+
+    /// Runs fibers and coroutines until the scheduler stops. The body of a kernel thread.
+    void run() noexcept;
+
+    /// Lets everything else that is runnable here run first.
+    void yield_current() noexcept;
+
+    /// After waiter::prepare() of the current fiber.
+    wake_reason park_current(base::nanoseconds_t deadline) noexcept;
+
+    /// Makes `w` runnable here.
+    void push_local(waiter& w) noexcept;
+
+    /// A new fiber that will run here or where it is stolen to; null when memory is out. The caller
+    /// puts a callable into its storage, then calls launch().
+    fiber_block* create_fiber() noexcept;
+    void launch(fiber_block& block) noexcept;
+
+    void free_block(fiber_block& block) noexcept { blocks_.deallocate(block); }
+
+    [[nodiscard]] fiber_block* current() const noexcept { return current_; }
+    [[nodiscard]] scheduler& owner() const noexcept { return owner_; }
+    [[nodiscard]] timer_wheel& wheel() noexcept { return wheel_; }       ///< any thread
+    [[nodiscard]] run_queue& queue() noexcept { return queue_; }         ///< see run_queue
+    [[nodiscard]] worker_counters& counters() noexcept { return counters_; }  ///< reading: any thread
+    [[nodiscard]] unsigned index() const noexcept { return index_; }
+
+    /// Changes whenever something else is run here. Any thread; a hint.
+    [[nodiscard]] std::uint64_t tick() const noexcept { return tick_.load(base::relaxed); }
+
+private:
+    enum class after : std::uint8_t {
+        nothing,
+        requeue,   ///< it yielded
+        publish,   ///< it parks
+        recycle,   ///< it has finished, its block is gone already; its stack is free
+    };
+
+    // Switching: worker.cpp.
+    static void fiber_main(void* value);
+    void run_waiter(waiter& w) noexcept;
+    void run_fiber(fiber_block& f) noexcept;
+    void leave(fiber_block& from, after action, fiber_block* next) noexcept;
+    fiber_block* finish_and_continue(fiber_block& block) noexcept;
+    fiber_block* pick_for_switch() noexcept;
+    void arrive() noexcept;
+    void complete(fiber_block& block) noexcept;
+    bool ready_to_run(fiber_block& block) noexcept;
+    bool give_stack(fiber_block& block) noexcept;
+    void take_stack(context::stack stack) noexcept;
+    void fail_start(fiber_block& block) noexcept;
+
+    /// False when maintain() is due.
+    bool count_dispatch() noexcept {
+        worker_counters::add(tick_);
+        return --budget_ > 0;
+    }
+
+    // Looking for work, on the base: worker_search.cpp.
+    waiter* find_work() noexcept;
+    waiter* search() noexcept;
+    void maintain() noexcept;
+    bool take_injected() noexcept;
+    bool steal() noexcept;
+    bool steal_from(worker& victim) noexcept;
+    bool help_timers(base::nanoseconds_t now) noexcept;
+    bool spin_for_work() noexcept;
+    void sleep() noexcept;
+    void wake_another_if_needed(std::size_t queued) noexcept;
+    [[nodiscard]] bool work_elsewhere() noexcept;
+
+    static constexpr int most_budget = 256;
+
+    // What a switch touches.
+    fiber_block* current_ = nullptr;  // null: the base runs
+    waiter* handover_ = nullptr;      // what a fiber picked for the base to run
+    fiber_block* after_fiber_ = nullptr;
+    context::stack after_stack_;  // for after::recycle
+    after after_ = after::nothing;
+    int budget_ = most_budget;  // dispatches until maintain()
+    base::atomic<std::uint64_t> tick_{0};
+    context::exception_state* exceptions_ = nullptr;
+    context::context base_;
+    context::context scratch_;  // where a finished fiber's registers go, never to be resumed
+    stack_cache stacks_;
+    fiber_cache blocks_;
+    run_queue queue_;
+    worker_counters counters_;
+
+    scheduler& owner_;
+    const unsigned index_;
+    const bool stress_migrate_;
+    std::uint64_t next_id_ = 0;  // ids are handed out in blocks; 0: ask for one
+    timer_wheel wheel_;
+    base::rng rng_;
+    std::vector<std::uint64_t> seen_ticks_;  // of each victim, when last looked at
+    base::nanoseconds_t maintained_at_ = 0;
+    int next_budget_ = most_budget;
+    base::nanoseconds_t spin_for_ = 0;   // adapts to how often spinning found something
+    unsigned sleeps_without_spin_ = 0;
+    base::nanoseconds_t watch_for_ = 0;  // how long it sleeps while others run
+    [[no_unique_address]] context::sanitizer_context base_sanitizer_;
+    [[no_unique_address]] context::sanitizer_context after_sanitizer_;  // for after::recycle
+};
+
+}  // namespace weft::sched

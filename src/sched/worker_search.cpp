@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A worker without work: where it looks, in which order, and how it sleeps. All of it on the base.
+#include <algorithm>
+#include <utility>
+
+#include "sched/scheduler.h"
+#include "sched/thread_state.h"
+#include "sched/worker.h"
+
+namespace weft::sched {
+
+namespace {
+
+using base::nanoseconds_t;
+
+// Timers and descriptors are looked after about this often while there is something to run: late
+// enough to cost under 1 % (a poll that finds nothing is about 0.3 us), early enough that nobody
+// notices.
+constexpr nanoseconds_t maintain_every = 50'000;
+// Beyond this a spin costs more than the wake-up that it saves (about 25 us for an idle CPU of the
+// reference machine, peers.md lesson 1; a spin of 5 us already catches a partner that answers).
+constexpr nanoseconds_t longest_spin = 20'000;
+constexpr nanoseconds_t shortest_spin = 2'000;
+constexpr unsigned retry_spin_after = 16;  // sleeps without a spin before one is tried again
+// The watcher's sleeps, as in Go's sysmon: 20 us to 10 ms there.
+constexpr nanoseconds_t first_watch = 64'000;
+constexpr nanoseconds_t longest_watch = 10'000'000;
+constexpr std::size_t most_taken = 256;  // at a time, from a queue that others look at, too
+
+}  // namespace
+
+waiter* worker::find_work() noexcept {
+    if (budget_ <= 0) {
+        maintain();
+    }
+    if (waiter* const w = queue_.pop()) {
+        return w;
+    }
+    return search();
+}
+
+/// What must not wait until the queue is empty. The number of dispatches until the next time adapts
+/// to how long they take, so that a yield does not pay for a clock.
+void worker::maintain() noexcept {
+    const nanoseconds_t now = base::now_ns();
+    const nanoseconds_t elapsed = now - maintained_at_;
+    if (elapsed < maintain_every / 2) {
+        next_budget_ = std::min(next_budget_ * 2, most_budget);
+    } else if (elapsed > maintain_every) {
+        next_budget_ = std::max(next_budget_ / 2, 1);
+    }
+    budget_ = next_budget_;
+    if (elapsed < maintain_every / 2) {
+        return;
+    }
+    maintained_at_ = now;
+    if (wheel_.next_deadline() <= now) {
+        wheel_.expire(now);
+    }
+    owner_.get_poller().poll(0);
+    take_injected();
+}
+
+waiter* worker::search() noexcept {
+    for (;;) {
+        if (wheel_.next_deadline() != base::time_never) {
+            const nanoseconds_t now = base::now_ns();
+            if (wheel_.next_deadline() <= now) {
+                wheel_.expire(now);
+            }
+        }
+        take_injected();
+        if (waiter* const w = queue_.pop()) {
+            return w;
+        }
+        if (owner_.worker_count() > 1 && (steal() || spin_for_work())) {
+            watch_for_ = 0;
+            if (waiter* const w = queue_.pop()) {
+                return w;
+            }
+        }
+        if (owner_.stopping()) {
+            return nullptr;
+        }
+        sleep();
+    }
+}
+
+bool worker::take_injected() noexcept {
+    if (!owner_.has_injected()) {
+        return false;
+    }
+    waiter_queue taken;
+    owner_.take_injected(taken, most_taken);
+    bool any = false;
+    while (waiter* const w = taken.pop_front()) {
+        queue_.push(*w);
+        any = true;
+    }
+    if (any && owner_.has_injected() && owner_.sleepers() != 0) {
+        owner_.get_poller().interrupt();
+    }
+    return any;
+}
+
+bool worker::steal() noexcept {
+    const std::size_t count = owner_.worker_count();
+    const std::size_t start = rng_.below(static_cast<std::uint32_t>(count));
+    for (std::size_t i = 0; i < count; ++i) {
+        worker& victim = owner_.worker_at((start + i) % count);
+        if (&victim != this && steal_from(victim)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// A single one is left to the victim, unless the victim has run the same thing since we last looked:
+/// two fibers that wake each other in turn are faster on one worker than torn apart.
+bool worker::steal_from(worker& victim) noexcept {
+    const std::size_t queued = victim.queue_.size();
+    const std::uint64_t tick = victim.tick();
+    const bool stuck = std::exchange(seen_ticks_[victim.index()], tick) == tick;
+    if (queued == 0 || (queued == 1 && !stuck)) {
+        return false;
+    }
+    waiter_queue loot;
+    const std::size_t n = victim.queue_.steal_into(loot, most_taken);
+    if (n == 0) {
+        return false;
+    }
+    worker_counters::add(counters_.stolen, n);
+    while (waiter* const w = loot.pop_front()) {
+        queue_.push(*w);
+    }
+    wake_another_if_needed(queue_.size());
+    return true;
+}
+
+/// Timers of workers that are too busy to look after them.
+bool worker::help_timers(nanoseconds_t now) noexcept {
+    std::size_t fired = 0;
+    for (std::size_t i = 0; i < owner_.worker_count(); ++i) {
+        timer_wheel& wheel = owner_.worker_at(i).wheel();
+        if (wheel.next_deadline() + maintain_every <= now) {
+            fired += wheel.expire(now);
+        }
+    }
+    return fired != 0;
+}
+
+bool worker::work_elsewhere() noexcept {
+    if (owner_.has_injected()) {
+        return true;
+    }
+    for (std::size_t i = 0; i < owner_.worker_count(); ++i) {
+        worker& other = owner_.worker_at(i);
+        if (&other != this && other.queue_.size() != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Looks around for a moment before it sleeps, if that has paid off lately and somebody runs who
+/// could make work.
+bool worker::spin_for_work() noexcept {
+    if (spin_for_ == 0 && ++sleeps_without_spin_ >= retry_spin_after) {
+        spin_for_ = shortest_spin;
+        sleeps_without_spin_ = 0;
+    }
+    const bool somebody_runs = owner_.sleepers() + owner_.searchers() + 1 < owner_.worker_count();
+    if (spin_for_ == 0 || !somebody_runs || !owner_.begin_search()) {
+        return false;
+    }
+    const nanoseconds_t end = base::now_ns() + spin_for_;
+    bool found = false;
+    do {
+        for (int i = 0; i < 8 && !found; ++i) {
+            base::cpu_relax();
+            found = work_elsewhere();
+        }
+    } while (!found && base::now_ns() < end);
+    found = found && (take_injected() || steal());
+    owner_.end_search();
+    spin_for_ = found ? std::min(2 * spin_for_, longest_spin) : spin_for_ / 2;
+    if (spin_for_ < shortest_spin) {
+        spin_for_ = 0;
+    }
+    return found;
+}
+
+/// Waits in the poller, unless there is something to do after all. See scheduler.h for who wakes it.
+void worker::sleep() noexcept {
+    owner_.fall_asleep();
+    owner_.check_quiescent();
+    if (owner_.has_injected() || owner_.stopping()) {
+        owner_.wake_up();
+        return;
+    }
+    nanoseconds_t deadline = wheel_.next_deadline();
+    const bool alone = owner_.sleepers() == owner_.worker_count();
+    const bool watching = !alone && owner_.begin_watch();
+    if (watching) {
+        watch_for_ = std::clamp(2 * watch_for_, first_watch, longest_watch);
+        deadline = std::min(deadline, base::now_ns() + watch_for_);
+    }
+    worker_counters::add(counters_.slept);
+    const int woken = owner_.get_poller().poll(deadline);
+    owner_.wake_up();
+    const nanoseconds_t now = base::now_ns();
+    maintained_at_ = now;
+    if (watching) {
+        owner_.end_watch();
+        if (help_timers(now)) {
+            watch_for_ = 0;
+        }
+    }
+    if (woken != 0) {
+        watch_for_ = 0;
+    }
+}
+
+/// Called when something was made runnable here while others sleep.
+void worker::wake_another_if_needed(std::size_t queued) noexcept {
+    if (owner_.sleepers() == 0 || owner_.searchers() != 0) {
+        return;
+    }
+    // On the base, what was queued is run next; in a fiber it has to wait for the fiber.
+    const bool enough = queued > 1 || (current_ != nullptr && !owner_.watched());
+    if (enough) {
+        owner_.get_poller().interrupt();
+    }
+}
+
+}  // namespace weft::sched
