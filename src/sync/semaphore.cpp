@@ -16,7 +16,7 @@
 
 namespace weft::sync {
 
-bool semaphore_core::acquire_or_queue(semaphore_base& s, wait_node& node) noexcept {
+bool semaphore_core::ready_or_queue(semaphore_base& s, wait_node& node) noexcept {
     const queue_guard guard(s.queue_);
     while (!s.try_acquire()) {
         std::uint64_t seen = __atomic_load_n(&s.word_, __ATOMIC_RELAXED);
@@ -47,7 +47,7 @@ bool semaphore_core::finish(semaphore_base& s, wait_node& node,
 
 bool semaphore_base::acquire_slow(deadline until) noexcept {
     wait_node node(sched::this_waiter(), until.is_never());
-    if (semaphore_core::acquire_or_queue(*this, node)) {
+    if (semaphore_core::ready_or_queue(*this, node)) {
         return true;
     }
     const auto reason = node.who->park(until.nanoseconds());

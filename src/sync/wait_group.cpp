@@ -14,7 +14,7 @@ namespace weft {
 
 namespace sync {
 
-bool wait_group_core::done_or_queue(wait_group& group, wait_node& node) noexcept {
+bool wait_group_core::ready_or_queue(wait_group& group, wait_node& node) noexcept {
     const queue_guard guard(group.queue_);
     std::uint64_t seen = __atomic_load_n(&group.word_, __ATOMIC_ACQUIRE);
     do {
@@ -49,7 +49,7 @@ bool wait_group_core::finish(wait_group& group, wait_node& node,
 
 bool wait_group::wait_slow(deadline until) noexcept {
     sync::wait_node node(sched::this_waiter(), until.is_never());
-    if (sync::wait_group_core::done_or_queue(*this, node)) {
+    if (sync::wait_group_core::ready_or_queue(*this, node)) {
         return true;
     }
     const auto reason = node.who->park(until.nanoseconds());

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <weft/serve.h>
+#include <weft/socket.h>
+
+#include <array>
+#include <cstdio>
+#include <span>
+#include <string>
+
+#include "weft/workloads.h"
+
+namespace bench {
+
+namespace {
+
+// As the other servers': large enough for the message, small enough for one page of stack.
+constexpr std::size_t buffer_size = 1024;
+
+void echo(weft::connection& client) {
+    std::array<std::byte, buffer_size> buffer;
+    while (true) {
+        const auto count = client.read(buffer);
+        if (!count || *count == 0 || !client.write(std::span(buffer).first(*count))) {
+            return;
+        }
+    }
+}
+
+weft::task<> echo_coroutine(weft::async_connection& client) {
+    std::array<std::byte, buffer_size> buffer;
+    while (true) {
+        const auto count = co_await client.read(buffer);
+        if (!count || *count == 0) {
+            co_return;
+        }
+        if (!co_await client.write(std::span(buffer).first(*count))) {
+            co_return;
+        }
+    }
+}
+
+int failed(const std::error_code& error) {
+    std::fprintf(stderr, "bench_weft: %s\n", error.message().c_str());
+    return 1;
+}
+
+}  // namespace
+
+int serve_echo(std::string_view kind) {
+    const auto model = weft::parse_model(kind);
+    if (!model) {
+        return failed(model.error());
+    }
+    auto listener = weft::listener::bind(weft::endpoint::loopback(0));
+    if (!listener) {
+        return failed(listener.error());
+    }
+    const auto local = listener->local_endpoint();
+    if (!local) {
+        return failed(local.error());
+    }
+    std::printf("%u\n", static_cast<unsigned>(local->port()));
+    std::fflush(stdout);
+
+    weft::serve_options options;
+    options.runtime.workers = 1;
+    const auto ended = *model == weft::model::coroutine
+                           ? weft::serve(*listener, weft::async_handler(echo_coroutine), options)
+                           : weft::serve(*listener, *model, weft::handler(echo), options);
+    return ended ? 0 : failed(ended.error());
+}
+
+}  // namespace bench

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Stream sockets, TCP and Unix, for fibers and plain threads alike. On a fiber a call that must wait
+// parks the fiber and its worker runs others; on a plain thread it blocks the thread. Coroutines use
+// <weft/async.h>. A socket may move between all of these, and between runtimes.
+//
+// Every call that may wait takes a deadline and reports std::errc::timed_out when it has passed; a
+// call that need not wait succeeds even then. Nothing here raises SIGPIPE.
+//
+// Thread safety. One reader and one writer at a time for each socket, which may be different fibers;
+// two readers abort the process. Any number of fibers may accept on a listener. close() may be called
+// beside other calls: they report std::errc::operation_canceled (calls that begin later
+// std::errc::bad_file_descriptor), and the number of the descriptor is not reused before they have
+// left. Moving and destroying need the object for themselves.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <weft/error.h>
+#include <weft/time.h>
+
+namespace weft {
+
+namespace io {
+class poll_descriptor;
+struct access;
+}  // namespace io
+
+/// The address of one end of a socket: IPv4, IPv6 or Unix. A plain value.
+class endpoint {
+public:
+    /// None: family() is AF_UNSPEC.
+    endpoint() noexcept { std::memset(&address_, 0, sizeof address_); }
+
+    /// "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", "*:80" (any IPv4 address), "unix:/path",
+    /// "unix:@name" or "@name" (abstract: no file). Numbers only: no names are looked up.
+    /// errc::invalid_address if it is none of these, std::errc::filename_too_long for a long path.
+    static result<endpoint> parse(std::string_view text);
+
+    /// 127.0.0.1
+    static endpoint loopback(std::uint16_t port) noexcept;
+
+    /// Copies an address that a system call returned.
+    static result<endpoint> from_native(const sockaddr* address, socklen_t size) noexcept;
+
+    [[nodiscard]] int family() const noexcept { return address_.any.sa_family; }
+
+    /// 0 for Unix addresses.
+    [[nodiscard]] std::uint16_t port() const noexcept;
+
+    /// As parse() reads it.
+    [[nodiscard]] std::string to_string() const;
+
+    [[nodiscard]] const sockaddr* data() const noexcept { return &address_.any; }
+    [[nodiscard]] socklen_t size() const noexcept { return size_; }
+
+    friend bool operator==(const endpoint& a, const endpoint& b) noexcept {
+        return a.size_ == b.size_ && std::memcmp(&a.address_, &b.address_, a.size_) == 0;
+    }
+
+private:
+    union address {
+        sockaddr any;
+        sockaddr_in ipv4;
+        sockaddr_in6 ipv6;
+        sockaddr_un local;
+    };
+
+    static result<endpoint> parse_local(std::string_view name);
+    static result<endpoint> parse_ipv6(std::string_view host, std::uint16_t port);
+
+    address address_;
+    socklen_t size_ = 0;
+};
+
+/// A connected stream.
+class socket {
+public:
+    /// Closed.
+    socket() noexcept = default;
+    socket(socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, nullptr)) {}
+    socket& operator=(socket&& other) noexcept;
+    ~socket();
+
+    /// Takes a connected descriptor of type SOCK_STREAM over. It stays the caller's on failure.
+    static result<socket> from_native(int fd);
+
+    /// Reads what has come, at least one byte; waits if there is none. 0: the peer has ended the
+    /// stream (or `bytes` is empty).
+    result<std::size_t> read(std::span<std::byte> bytes, deadline until = {});
+
+    /// Writes all of `bytes`. After a failure it is unknown how much of them the peer got.
+    result<void> write(std::span<const std::byte> bytes, deadline until = {});
+
+    /// Tells the peer that nothing more will come; reading goes on.
+    result<void> shutdown_write();
+
+    /// Ends the connection and whoever waits for it. Idempotent.
+    void close() noexcept;
+
+    [[nodiscard]] bool is_open() const noexcept;
+
+    [[nodiscard]] result<endpoint> local_endpoint() const;
+    [[nodiscard]] result<endpoint> peer_endpoint() const;
+
+    /// For setsockopt(2) and the like; -1 when closed. It is in blocking mode, and must stay so for
+    /// plain threads to be fast. TCP_NODELAY is on.
+    [[nodiscard]] int native_handle() const noexcept;
+
+    /// Gives the descriptor up without closing it; -1 when closed.
+    int release() noexcept;
+
+private:
+    friend struct io::access;
+    explicit socket(io::poll_descriptor* descriptor) noexcept : descriptor_(descriptor) {}
+
+    io::poll_descriptor* descriptor_ = nullptr;
+};
+
+/// Connects to `peer`, with TCP_NODELAY.
+result<socket> connect(const endpoint& peer, deadline until = {});
+
+struct listen_options {
+    int backlog = 4096;          ///< connections that wait to be accepted; the kernel's limit holds
+    bool reuse_port = false;     ///< SO_REUSEPORT: several listeners share a port
+    bool reuse_address = true;   ///< SO_REUSEADDR; for Unix paths: replace a dead socket's file
+};
+
+/// Where connections come in.
+class listener {
+public:
+    /// Closed.
+    listener() noexcept = default;
+    listener(listener&& other) noexcept : descriptor_(std::exchange(other.descriptor_, nullptr)) {}
+    listener& operator=(listener&& other) noexcept;
+    ~listener();
+
+    /// Port 0: one that the kernel chooses, see local_endpoint(). The file of a Unix path stays when
+    /// the listener is closed, because another process may listen on it by then.
+    static result<listener> bind(const endpoint& local, const listen_options& options = {});
+
+    /// Takes a listening descriptor over. It stays the caller's on failure.
+    static result<listener> from_native(int fd);
+
+    /// The next connection. Failures like std::errc::too_many_files_open are reported and leave the
+    /// connection in the queue; connections that are gone by now are passed over.
+    result<socket> accept(deadline until = {});
+
+    /// Ends whoever waits in accept(). Idempotent.
+    void close() noexcept;
+
+    [[nodiscard]] bool is_open() const noexcept;
+    [[nodiscard]] result<endpoint> local_endpoint() const;
+    [[nodiscard]] int native_handle() const noexcept;
+    int release() noexcept;
+
+private:
+    friend struct io::access;
+    explicit listener(io::poll_descriptor* descriptor) noexcept : descriptor_(descriptor) {}
+
+    io::poll_descriptor* descriptor_ = nullptr;
+};
+
+}  // namespace weft

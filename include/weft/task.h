@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// task<T>: a C++ coroutine that returns a T, on the same scheduler as fibers.
+//
+//     weft::task<int> answer() { co_await weft::async::sleep_for(1ms); co_return 42; }
+//     weft::task<int> twice()  { co_return 2 * co_await answer(); }
+//     int n = weft::spawn(twice()).join();        // on a fiber, or: co_await weft::spawn(...)
+//
+// A task is lazy: it runs when it is awaited, or spawned to run beside the caller, and once only.
+// The awaiting coroutine goes on where the awaited one returned, without the scheduler in between;
+// a chain of awaits does not grow the stack, however long. Exceptions leave through co_await and
+// join(). A task that was started must finish before it is destroyed; co_await and spawn() see to
+// that.
+//
+// A coroutine runs on its worker's own stack. It must not call what blocks: lock(), join(),
+// socket::read() and their like assert there. Their awaitable forms are in <weft/async.h>. It may
+// go on on another kernel thread after each co_await that waits.
+//
+// Frames come from pools of the library, not from operator new (see src/coro/frame_pool.h).
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <weft/wait_group.h>
+
+namespace weft {
+
+namespace sched {
+class scheduler;
+}
+
+template <class T = void>
+class task;
+
+template <class T = void>
+class task_handle;
+
+namespace coro {
+
+void* allocate_frame(std::size_t size);
+void free_frame(void* frame, std::size_t size) noexcept;
+
+/// Returns to the loop that resumed the outermost coroutine on this stack, which then resumes
+/// `next`; if there is no such loop, returns `next`.
+std::coroutine_handle<> through_loop(std::coroutine_handle<> next) noexcept;
+
+/// Where a suspended coroutine keeps what it waits for: one of the library's private types. It lies
+/// in the awaiter, so in the coroutine's frame, and is made only when the coroutine has to wait.
+template <std::size_t Size>
+class suspension {
+public:
+    suspension() noexcept {}  // NOLINT(modernize-use-equals-default): leaves the bytes alone
+    suspension(const suspension&) = delete;
+    suspension& operator=(const suspension&) = delete;
+
+    template <class Operation, class... Args>
+    Operation& emplace(Args&&... args) noexcept {
+        static_assert(sizeof(Operation) <= Size && alignof(Operation) <= alignof(suspension));
+        static_assert(std::is_trivially_destructible_v<Operation>);
+        return *::new (static_cast<void*>(bytes_)) Operation(std::forward<Args>(args)...);
+    }
+
+    template <class Operation>
+    Operation& get() noexcept {
+        return *std::launder(reinterpret_cast<Operation*>(bytes_));
+    }
+
+private:
+    alignas(8) std::byte bytes_[Size];
+};
+
+/// `co_await` of a wait_group: true once all is done, false at the deadline.
+class [[nodiscard]] wait_group_awaiter {
+public:
+    explicit wait_group_awaiter(wait_group& group, deadline until) noexcept
+        : group_(&group), until_(until) {}
+
+    [[nodiscard]] bool await_ready() const noexcept;
+    bool await_suspend(std::coroutine_handle<> coroutine) noexcept;
+    bool await_resume() noexcept;
+
+private:
+    wait_group* group_;
+    deadline until_;
+    bool waited_ = false;
+    suspension<160> suspension_;
+};
+
+class promise_base {
+public:
+    static void* operator new(std::size_t size) { return allocate_frame(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    auto final_suspend() const noexcept { return final_awaiter(); }
+
+    /// Goes from `from` into this coroutine, which will go back there.
+    template <class Promise>
+    std::coroutine_handle<> enter(std::coroutine_handle<Promise> from,
+                                  std::coroutine_handle<> self) noexcept {
+        continuation_ = from;
+        if constexpr (std::derived_from<Promise, promise_base>) {
+            parent_ = &from.promise();
+            transfers_ = parent_->transfers_;
+        }
+        return transfer(self);
+    }
+
+private:
+    struct final_awaiter {
+        [[nodiscard]] bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+            return self.promise().leave();
+        }
+        void await_resume() const noexcept {}
+    };
+
+    std::coroutine_handle<> leave() noexcept {
+        if (parent_ != nullptr) {
+            parent_->transfers_ = transfers_;
+            return parent_->transfer(continuation_);
+        }
+        return transfer(continuation_);
+    }
+
+    // A compiler turns the returned handle into a jump only where it optimizes tail calls: not at
+    // -O1 with GCC, not under its sanitizers. So every so many transfers in a row go through the
+    // loop; that bounds the stack everywhere and costs nothing measurable where jumps are jumps.
+    std::coroutine_handle<> transfer(std::coroutine_handle<> next) noexcept {
+        constexpr unsigned most_in_a_row = 64;
+        if (++transfers_ % most_in_a_row == 0) [[unlikely]] {
+            return through_loop(next);
+        }
+        return next;
+    }
+
+    std::coroutine_handle<> continuation_;
+    promise_base* parent_ = nullptr;
+    unsigned transfers_ = 0;
+};
+
+/// What left a coroutine: a value, an exception or, before its end, nothing.
+template <class T>
+class outcome {
+    static constexpr bool is_reference = std::is_reference_v<T>;
+    using stored = std::conditional_t<
+        std::is_void_v<T>, std::monostate,
+        std::conditional_t<is_reference, std::add_pointer_t<std::remove_reference_t<T>>, T>>;
+
+public:
+    template <class U>
+    void set_value(U&& value) {
+        if constexpr (is_reference) {
+            value_.template emplace<1>(std::addressof(static_cast<T>(value)));
+        } else {
+            value_.template emplace<1>(std::forward<U>(value));
+        }
+    }
+    void set_exception(std::exception_ptr exception) noexcept {
+        value_.template emplace<2>(std::move(exception));
+    }
+
+    [[nodiscard]] bool has_exception() const noexcept {
+        return value_.index() == 2 && std::get<2>(value_) != nullptr;
+    }
+
+    /// Moves it out. Once.
+    T take() {
+        if (value_.index() == 2) {
+            std::rethrow_exception(std::exchange(std::get<2>(value_), nullptr));
+        }
+        if constexpr (is_reference) {
+            return static_cast<T>(*std::get<1>(value_));
+        } else if constexpr (!std::is_void_v<T>) {
+            return std::move(std::get<1>(value_));
+        }
+    }
+
+private:
+    std::variant<std::monostate, stored, std::exception_ptr> value_;
+};
+
+template <class T>
+class promise_result {
+public:
+    template <class U = T>
+        requires std::convertible_to<U, T>
+    void return_value(U&& value) {
+        outcome_.set_value(std::forward<U>(value));
+    }
+    void unhandled_exception() noexcept { outcome_.set_exception(std::current_exception()); }
+    outcome<T>& result() noexcept { return outcome_; }
+
+private:
+    outcome<T> outcome_;
+};
+
+template <>
+class promise_result<void> {
+public:
+    void return_void() noexcept {}
+    void unhandled_exception() noexcept { outcome_.set_exception(std::current_exception()); }
+    outcome<void>& result() noexcept { return outcome_; }
+
+private:
+    outcome<void> outcome_;
+};
+
+}  // namespace coro
+
+template <class T>
+class [[nodiscard]] task {
+public:
+    class promise_type : public coro::promise_base, public coro::promise_result<T> {
+    public:
+        task get_return_object() noexcept {
+            return task(std::coroutine_handle<promise_type>::from_promise(*this));
+        }
+    };
+
+    using value_type = T;
+
+    task() noexcept = default;
+    task(task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
+    task& operator=(task&& other) noexcept {
+        std::swap(coroutine_, other.coroutine_);
+        return *this;
+    }
+    task(const task&) = delete;
+    task& operator=(const task&) = delete;
+    ~task() {
+        if (coroutine_) {
+            coroutine_.destroy();
+        }
+    }
+
+    /// Whether there is a coroutine to run.
+    [[nodiscard]] explicit operator bool() const noexcept { return coroutine_ != nullptr; }
+
+    /// Runs the task; the value or the exception is that of the task. `std::move(t)` for a variable,
+    /// since a task runs only once.
+    auto operator co_await() && noexcept {
+        struct awaiter {
+            std::coroutine_handle<promise_type> coroutine;
+            [[nodiscard]] bool await_ready() const noexcept { return false; }
+            template <class Promise>
+            std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> from) noexcept {
+                return coroutine.promise().enter(from, coroutine);
+            }
+            T await_resume() { return coroutine.promise().result().take(); }
+        };
+        return awaiter{coroutine_};
+    }
+
+private:
+    explicit task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+namespace coro {
+
+/// A spawned coroutine and what its handle shares with it; lies in the frame. The frame is freed by
+/// whichever of the two lets go last.
+class root_base {
+public:
+    static void* operator new(std::size_t size) { return allocate_frame(size); }
+    static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+
+    root_base() = default;
+    root_base(const root_base&) = delete;
+    root_base& operator=(const root_base&) = delete;
+
+    /// Makes it runnable. `owner` null: on the scheduler that runs the caller.
+    void start(sched::scheduler* owner, std::coroutine_handle<> self);
+
+    /// The handle lets go; an exception that nobody took then terminates the process.
+    void let_go() noexcept;
+
+    [[nodiscard]] wait_group& finished() noexcept { return finished_; }
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    auto final_suspend() const noexcept { return final_awaiter(); }
+
+protected:
+    ~root_base() = default;
+    bool has_exception_ = false;  // nobody has taken it yet
+
+private:
+    struct final_awaiter {
+        [[nodiscard]] bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        void await_suspend(std::coroutine_handle<Promise> self) const noexcept {
+            self.promise().finish();
+        }
+        void await_resume() const noexcept {}
+    };
+
+    void finish() noexcept;
+
+    wait_group finished_{1};
+    sched::scheduler* owner_ = nullptr;
+    std::coroutine_handle<> self_;
+    std::uint32_t released_ = 0;  // by whom: see task.cpp
+    suspension<96> suspension_;   // for its first run
+};
+
+template <class T>
+struct root {
+    class promise_type : public root_base {
+    public:
+        root get_return_object() noexcept {
+            return root{std::coroutine_handle<promise_type>::from_promise(*this)};
+        }
+        void return_void() noexcept {}
+        void unhandled_exception() noexcept {
+            has_exception_ = true;
+            outcome_.set_exception(std::current_exception());
+        }
+        template <class... U>
+        void set_value(U&&... value) {
+            outcome_.set_value(std::forward<U>(value)...);
+        }
+        /// Once, when finished.
+        T take() {
+            has_exception_ = false;
+            return outcome_.take();
+        }
+
+    private:
+        outcome<T> outcome_;
+    };
+
+    std::coroutine_handle<promise_type> coroutine;
+};
+
+/// Gives a coroutine the reference to its own promise.
+template <class Promise>
+struct this_promise {
+    Promise* promise = nullptr;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<Promise> self) noexcept {
+        promise = &self.promise();
+        return false;
+    }
+    Promise& await_resume() const noexcept { return *promise; }
+};
+
+template <class T>
+root<T> run_root(task<T> body) {
+    // The body's frame is freed here, however long the handle is kept.
+    task<T> local = std::move(body);
+    if constexpr (std::is_void_v<T>) {
+        co_await std::move(local);
+    } else {
+        auto& self = co_await this_promise<typename root<T>::promise_type>();
+        self.set_value(co_await std::move(local));
+    }
+}
+
+/// Starts `body` on `owner`, or on the scheduler that runs the caller if that is null.
+template <class T>
+task_handle<T> spawn_on(sched::scheduler* owner, task<T> body);
+
+}  // namespace coro
+
+/// A spawned task. As std::jthread it joins when it ends, if nobody did; but in a coroutine, which
+/// cannot block, it must have been awaited or detached by then. A handle must not outlive its
+/// runtime. Not thread-safe itself; move-only.
+template <class T>
+class [[nodiscard]] task_handle {
+public:
+    task_handle() noexcept = default;
+    task_handle(task_handle&& other) noexcept
+        : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
+    task_handle& operator=(task_handle&& other) noexcept {
+        if (this != &other) {
+            end();
+            coroutine_ = std::exchange(other.coroutine_, nullptr);
+        }
+        return *this;
+    }
+    task_handle(const task_handle&) = delete;
+    task_handle& operator=(const task_handle&) = delete;
+    ~task_handle() { end(); }
+
+    [[nodiscard]] bool joinable() const noexcept { return coroutine_ != nullptr; }
+
+    /// Waits until the task has ended; returns its value or throws its exception. From a fiber or a
+    /// plain thread. Once.
+    T join() {
+        coroutine_.promise().finished().wait();
+        const releaser at_end(*this);
+        return coroutine_.promise().take();
+    }
+
+    /// As join(), for coroutines.
+    auto operator co_await() noexcept {
+        struct awaiter : coro::wait_group_awaiter {
+            task_handle* handle;
+            explicit awaiter(task_handle& h) noexcept
+                : wait_group_awaiter(h.coroutine_.promise().finished(), deadline::never()),
+                  handle(&h) {}
+            T await_resume() {
+                wait_group_awaiter::await_resume();
+                const releaser at_end(*handle);
+                return handle->coroutine_.promise().take();
+            }
+        };
+        return awaiter(*this);
+    }
+
+    /// Lets the task go on on its own. An exception that leaves it then terminates the process.
+    void detach() noexcept { std::exchange(coroutine_, nullptr).promise().let_go(); }
+
+private:
+    template <class U>
+    friend task_handle<U> coro::spawn_on(sched::scheduler* owner, task<U> body);
+
+    using promise = typename coro::root<T>::promise_type;
+
+    struct releaser {
+        explicit releaser(task_handle& h) noexcept : handle(h) {}
+        releaser(const releaser&) = delete;
+        releaser& operator=(const releaser&) = delete;
+        ~releaser() { handle.detach(); }
+        task_handle& handle;
+    };
+
+    explicit task_handle(std::coroutine_handle<promise> coroutine) noexcept
+        : coroutine_(coroutine) {}
+
+    void end() noexcept {
+        if (coroutine_) {
+            coroutine_.promise().finished().wait();
+            detach();
+        }
+    }
+
+    std::coroutine_handle<promise> coroutine_;
+};
+
+template <class T>
+task_handle<T> coro::spawn_on(sched::scheduler* owner, task<T> body) {
+    auto root = run_root(std::move(body));
+    task_handle<T> handle(root.coroutine);
+    root.coroutine.promise().start(owner, root.coroutine);
+    return handle;
+}
+
+/// Runs `body` beside the caller, on the runtime that runs the caller; asserts elsewhere. Throws
+/// std::bad_alloc if there is no memory for it.
+template <class T>
+task_handle<T> spawn(task<T> body) {
+    return coro::spawn_on(nullptr, std::move(body));
+}
+
+/// On a fiber: runs `body` as a coroutine and waits for it.
+template <class T>
+T sync_wait(task<T> body) {
+    return spawn(std::move(body)).join();
+}
+
+}  // namespace weft

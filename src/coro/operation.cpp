@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coro/operation.h"
+
+#include <weft/task.h>
+
+namespace weft::coro {
+
+namespace {
+
+/// The innermost resume() on this kernel thread, and the coroutine that it shall go on with.
+struct loop {
+    std::coroutine_handle<> next;
+    loop* outer;
+};
+
+thread_local constinit loop* current_loop = nullptr;
+
+}  // namespace
+
+// These two never suspend, so the address of a thread-local does not go stale inside of them; and
+// they are not inlined into functions in which it would.
+[[gnu::noinline]] void resume(std::coroutine_handle<> coroutine) noexcept {
+    loop here{.next = nullptr, .outer = current_loop};
+    current_loop = &here;
+    do {
+        here.next = nullptr;
+        coroutine.resume();
+        coroutine = here.next;
+    } while (coroutine);
+    current_loop = here.outer;
+}
+
+[[gnu::noinline]] std::coroutine_handle<> through_loop(std::coroutine_handle<> next) noexcept {
+    if (current_loop == nullptr) {
+        return next;
+    }
+    current_loop->next = next;
+    return std::noop_coroutine();
+}
+
+}  // namespace weft::coro

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// weft::listener. accept4() has no flag like MSG_DONTWAIT, so a listener's descriptor is non-blocking
+// once a fiber uses it; plain threads poll before they accept then.
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <weft/socket.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "io/socket_ops.h"
+#include "io/wait.h"
+#include "sched/current.h"
+
+namespace weft {
+
+namespace {
+
+using io::direction;
+using io::poll_descriptor;
+
+int set_option(int fd, int level, int option) noexcept {
+    const int on = 1;
+    return ::setsockopt(fd, level, option, &on, sizeof on);
+}
+
+/// Whether the file of a Unix path is left over from a process that is gone: nobody listens on it.
+bool nobody_listens(const endpoint& local) noexcept {
+    const base::unique_fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    return probe.valid() && ::connect(probe.get(), local.data(), local.size()) != 0 &&
+           errno == ECONNREFUSED;
+}
+
+/// 0 or -1 with errno.
+int bind_to(int fd, const endpoint& local, bool replace) noexcept {
+    if (::bind(fd, local.data(), local.size()) == 0) {
+        return 0;
+    }
+    const auto* const address = reinterpret_cast<const sockaddr_un*>(local.data());
+    const bool is_path = local.family() == AF_UNIX && address->sun_path[0] != '\0';
+    if (errno != EADDRINUSE || !replace || !is_path) {
+        return -1;
+    }
+    if (!nobody_listens(local)) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    ::unlink(address->sun_path);
+    return ::bind(fd, local.data(), local.size());
+}
+
+/// Connections inherit TCP_NODELAY from the listener, which saves a system call for each.
+int prepare(int fd, io::protocol proto) noexcept {
+    return proto == io::protocol::tcp ? set_option(fd, IPPROTO_TCP, TCP_NODELAY) : 0;
+}
+
+int open_listening(int fd, const endpoint& local, const listen_options& options) noexcept {
+    const bool is_unix = local.family() == AF_UNIX;
+    if (options.reuse_address && !is_unix && set_option(fd, SOL_SOCKET, SO_REUSEADDR) != 0) {
+        return -1;
+    }
+    if (options.reuse_port && set_option(fd, SOL_SOCKET, SO_REUSEPORT) != 0) {
+        return -1;
+    }
+    if (bind_to(fd, local, options.reuse_address) != 0) {
+        return -1;
+    }
+    return ::listen(fd, options.backlog);
+}
+
+int accept_on_fiber(poll_descriptor& d, deadline until) noexcept {
+    if (const int error = d.make_nonblocking()) {
+        return -error;
+    }
+    for (;;) {
+        const int fd = io::try_accept(d);
+        if (fd != -EAGAIN) {
+            io::let_others_run(d);
+            return fd;
+        }
+        if (const int error = io::park_until_ready(d, direction::read, until)) {
+            return error;
+        }
+    }
+}
+
+int accept_on_thread(poll_descriptor& d, deadline until) noexcept {
+    // With a deadline the descriptor must not block: a connection may be gone after poll().
+    if (!until.is_never()) {
+        if (const int error = d.make_nonblocking()) {
+            return -error;
+        }
+    }
+    for (;;) {
+        const int fd = io::accept_once(d);
+        if (fd != -EAGAIN) {
+            return fd;
+        }
+        if (const int error = io::block_until_ready(d, direction::read, until)) {
+            return error;
+        }
+    }
+}
+
+}  // namespace
+
+listener::~listener() {
+    if (descriptor_ != nullptr) {
+        descriptor_->destroy();
+    }
+}
+
+listener& listener::operator=(listener&& other) noexcept {
+    listener old(std::move(*this));
+    descriptor_ = std::exchange(other.descriptor_, nullptr);
+    return *this;
+}
+
+result<listener> listener::bind(const endpoint& local, const listen_options& options) {
+    base::unique_fd fd(::socket(local.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!fd.valid() || open_listening(fd.get(), local, options) != 0) {
+        return base::fail_errno();
+    }
+    auto made = from_native(fd.get());
+    if (made) {
+        fd.release();
+    }
+    return made;
+}
+
+result<listener> listener::from_native(int fd) {
+    io::protocol proto{};
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    if (io::protocol_of(fd, proto) != 0 ||
+        ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) {
+        return base::fail_errno();
+    }
+    if (listening == 0) {
+        return base::fail(std::errc::invalid_argument);
+    }
+    if (prepare(fd, proto) != 0) {
+        return base::fail_errno();
+    }
+    auto* const d = poll_descriptor::make(fd, proto, poll_descriptor::role::listener);
+    if (d == nullptr) {
+        return base::fail(std::errc::not_enough_memory);
+    }
+    return listener(d);
+}
+
+result<socket> listener::accept(deadline until) {
+    if (descriptor_ == nullptr) {
+        return base::fail(EBADF);
+    }
+    poll_descriptor& d = *descriptor_;
+    const io::use call(d, direction::read);
+    if (call.error() != 0) {
+        return base::fail(call.error());
+    }
+    const int fd = sched::on_fiber() ? accept_on_fiber(d, until) : accept_on_thread(d, until);
+    if (fd < 0) {
+        return base::fail(-fd);
+    }
+    const auto adopted = io::adopt(fd, d.proto());
+    if (!adopted) {
+        return std::unexpected(adopted.error());
+    }
+    return io::access::make_socket(**adopted);
+}
+
+void listener::close() noexcept {
+    if (descriptor_ != nullptr) {
+        descriptor_->close();
+    }
+}
+
+bool listener::is_open() const noexcept { return descriptor_ != nullptr && !descriptor_->closed(); }
+
+result<endpoint> listener::local_endpoint() const {
+    return io::endpoint_of(native_handle(), &::getsockname);
+}
+
+int listener::native_handle() const noexcept { return is_open() ? descriptor_->fd() : -1; }
+
+int listener::release() noexcept {
+    return descriptor_ != nullptr ? std::exchange(descriptor_, nullptr)->release() : -1;
+}
+
+}  // namespace weft

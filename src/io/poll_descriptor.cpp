@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "io/poll_descriptor.h"
+
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "io/descriptor_slab.h"
+#include "io/netpoll_epoll.h"
+
+namespace weft::io {
+
+namespace {
+
+constexpr std::uint32_t ended = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+constexpr std::uint32_t readable = EPOLLIN | EPOLLPRI | ended;
+constexpr std::uint32_t writable = EPOLLOUT | EPOLLHUP | EPOLLERR;
+
+}  // namespace
+
+poll_descriptor* poll_descriptor::make(int fd, protocol proto, role r) noexcept {
+    poll_descriptor* const d = descriptor_slab::instance().take();
+    if (d == nullptr) {
+        return nullptr;
+    }
+    const base::spin_guard guard(d->lock_);
+    d->protocol_ = proto;
+    d->role_ = r;
+    for (auto& ready : d->ready_) {
+        ready.store(true, base::relaxed);
+    }
+    d->splits_reads_.store(proto == protocol::other, base::relaxed);
+    d->nonblocking_.store(false, base::relaxed);
+    d->streak_.store(0, base::relaxed);
+    d->uses_.store(0, base::relaxed);
+    d->fd_.store(fd, base::relaxed);
+    return d;
+}
+
+void poll_descriptor::destroy() noexcept {
+    close();
+    recycle();
+}
+
+int poll_descriptor::release() noexcept {
+    const int fd = fd_.load(base::relaxed);
+    {
+        const base::spin_guard guard(lock_);
+        if (netpoll_ != nullptr) {
+            netpoll_->remove(fd);
+        }
+    }
+    fd_.store(-1, base::relaxed);
+    uses_.fetch_or(closed_bit, base::acq_rel);
+    recycle();
+    return fd;
+}
+
+/// Closed already. Events that are under way die by the new generation.
+void poll_descriptor::recycle() noexcept {
+    WEFT_ASSERT(uses_.load(base::acquire) == closed_bit,
+                "a socket is destroyed or released while a call on it is in flight");
+    {
+        const base::spin_guard guard(lock_);
+        netpoll_ = nullptr;
+        generation_.store(generation_.load(base::relaxed) + 1, base::relaxed);
+    }
+    descriptor_slab::instance().put(*this);
+}
+
+void poll_descriptor::close() noexcept {
+    std::uint32_t before = uses_.load(base::relaxed);
+    do {
+        if ((before & closed_bit) != 0) {
+            return;
+        }
+    } while (!uses_.compare_exchange_weak(before, before | closed_bit | closer_unit, base::acq_rel,
+                                          base::relaxed));
+    if (before != 0) {
+        {
+            const base::spin_guard guard(lock_);
+            set_ready(direction::read, sched::wake_reason::cancelled);
+            set_ready(direction::write, sched::wake_reason::cancelled);
+            while (acceptors_ != nullptr) {
+                wake_one_acceptor(sched::wake_reason::cancelled);
+            }
+        }
+        // For threads that block in the kernel. This call counts as one in flight, so the number
+        // is still ours.
+        ::shutdown(fd(), SHUT_RDWR);
+    }
+    if (uses_.fetch_sub(closer_unit, base::acq_rel) == (closed_bit | closer_unit)) {
+        close_descriptor();
+    }
+}
+
+/// By whoever was the last to leave. More than one may think so: a call that comes late leaves last,
+/// too.
+void poll_descriptor::close_descriptor() noexcept {
+    const int fd = fd_.exchange(-1, base::acq_rel);
+    if (fd >= 0) {
+        ::close(fd);
+    }
+}
+
+void poll_descriptor::fail_misuse(direction dir) noexcept {
+    base::assert_failed("alone", dir == direction::read ? "two fibers read the same socket"
+                                                        : "two fibers write the same socket",
+                        __FILE__, __LINE__);
+}
+
+int poll_descriptor::make_nonblocking() noexcept {
+    if (!nonblocking_.load(base::relaxed)) {
+        int on = 1;
+        if (::ioctl(fd(), FIONBIO, &on) != 0) {
+            return errno;
+        }
+        nonblocking_.store(true, base::relaxed);
+    }
+    return 0;
+}
+
+int poll_descriptor::start_wait(direction dir, poll_wait& wait) noexcept {
+    netpoll* const here = netpoll::current();
+    WEFT_ASSERT(here != nullptr, "only fibers and coroutines wait in the netpoll");
+    return start_wait(dir, wait, *here);
+}
+
+int poll_descriptor::start_wait(direction dir, poll_wait& wait, netpoll& here) noexcept {
+    const base::spin_guard guard(lock_);
+    if (closed()) {
+        return ECANCELED;  // the caller's use began before the close()
+    }
+    if (netpoll_ != &here) [[unlikely]] {
+        if (const int error = attach(here)) {
+            return error;
+        }
+    }
+    if (ready_[index_of(dir)].load(base::relaxed)) {
+        return EAGAIN;
+    }
+    wait.who.prepare();
+    if (!is_listener()) [[likely]] {
+        waiting_[index_of(dir)].store(&wait.who, base::relaxed);
+        return 0;
+    }
+    if (acceptors_ == nullptr) {
+        wait.next = wait.prev = acceptors_ = &wait;
+    } else {
+        wait.next = acceptors_;
+        wait.prev = acceptors_->prev;
+        wait.next->prev = wait.prev->next = &wait;
+    }
+    return 0;
+}
+
+/// Registers it with `here`. It stays where it is while somebody waits through another runtime's
+/// netpoll; that one wakes fibers of this runtime as well.
+int poll_descriptor::attach(netpoll& here) noexcept {
+    if (netpoll_ != nullptr) {
+        const bool in_use = acceptors_ != nullptr || waiting_[0].load(base::relaxed) != nullptr ||
+                            waiting_[1].load(base::relaxed) != nullptr;
+        if (in_use) {
+            return 0;
+        }
+        netpoll_->remove(fd());
+        netpoll_ = nullptr;
+    }
+    if (const int error = here.add(fd(), key())) {
+        return error;
+    }
+    netpoll_ = &here;
+    return 0;
+}
+
+int poll_descriptor::finish_wait(direction dir, poll_wait& wait,
+                                 sched::wake_reason reason) noexcept {
+    if (reason == sched::wake_reason::signalled) [[likely]] {
+        return 0;  // the waker took it out
+    }
+    const base::spin_guard guard(lock_);
+    auto& slot = waiting_[index_of(dir)];
+    if (slot.load(base::relaxed) == &wait.who) {
+        slot.store(nullptr, base::relaxed);
+    } else if (wait.next != nullptr) {
+        wait.prev->next = wait.next;
+        wait.next->prev = wait.prev;
+        if (acceptors_ == &wait) {
+            acceptors_ = wait.next != &wait ? wait.next : nullptr;
+        }
+        wait.next = wait.prev = nullptr;
+    }
+    return reason == sched::wake_reason::timed_out ? ETIMEDOUT : ECANCELED;
+}
+
+int poll_descriptor::notify(std::uint32_t generation, std::uint32_t events) noexcept {
+    const base::spin_guard guard(lock_);
+    if (generation != generation_.load(base::relaxed)) {
+        return 0;
+    }
+    if ((events & (ended | EPOLLPRI)) != 0) {
+        splits_reads_.store(true, base::release);  // before ready: see the head of the file
+    }
+    int woken = 0;
+    if ((events & readable) != 0) {
+        woken += set_ready(direction::read, sched::wake_reason::signalled);
+    }
+    if ((events & writable) != 0) {
+        woken += set_ready(direction::write, sched::wake_reason::signalled);
+    }
+    return woken;
+}
+
+void poll_descriptor::forget(const netpoll& ending) noexcept {
+    const base::spin_guard guard(lock_);
+    if (netpoll_ != &ending) {
+        return;
+    }
+    netpoll_ = nullptr;
+    set_ready(direction::read, sched::wake_reason::signalled);
+    set_ready(direction::write, sched::wake_reason::signalled);
+    while (acceptors_ != nullptr) {
+        wake_one_acceptor(sched::wake_reason::signalled);
+    }
+}
+
+/// Returns how many it woke.
+int poll_descriptor::set_ready(direction dir, sched::wake_reason reason) noexcept {
+    auto& ready = ready_[index_of(dir)];
+    if (!ready.load(base::relaxed)) {
+        ready.store(true, base::release);
+    }
+    auto& slot = waiting_[index_of(dir)];
+    if (sched::waiter* const w = slot.load(base::relaxed)) {
+        slot.store(nullptr, base::relaxed);
+        return w->wake(reason) ? 1 : 0;
+    }
+    return is_listener() && dir == direction::read ? wake_one_acceptor(reason) : 0;
+}
+
+/// The first whose wait is not over. One, because there may be one connection; it wakes the next
+/// when it got one (pass_on).
+int poll_descriptor::wake_one_acceptor(sched::wake_reason reason) noexcept {
+    while (poll_wait* const first = acceptors_) {
+        acceptors_ = first->next != first ? first->next : nullptr;
+        first->prev->next = first->next;
+        first->next->prev = first->prev;
+        first->next = first->prev = nullptr;
+        if (first->who.wake(reason)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void poll_descriptor::pass_on() noexcept {
+    const base::spin_guard guard(lock_);
+    set_ready(direction::read, sched::wake_reason::signalled);
+}
+
+}  // namespace weft::io

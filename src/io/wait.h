@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Waiting for a socket by whoever calls: a fiber parks, a plain thread blocks in poll(2). A coroutine
+// that gets here called a function that blocks, which is a bug.
+#pragma once
+
+#include <weft/time.h>
+
+#include "io/poll_descriptor.h"
+
+namespace weft::io {
+
+/// Waits until a call in this direction may succeed: 0 (try again), or an errno value, negated:
+/// -ETIMEDOUT, -ECANCELED. On a fiber, after the call's try_ form said -EAGAIN.
+int park_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
+
+/// As above on a plain thread, by the kernel.
+int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
+
+/// Either, depending on who calls.
+int wait_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
+
+/// Does nothing until `until`.
+void sleep_until(deadline until) noexcept;
+
+/// Lets other fibers run if this one has made many calls without having to wait.
+void let_others_run(poll_descriptor& d) noexcept;
+
+}  // namespace weft::io
