@@ -6,8 +6,12 @@ set(WEFT_PUBLIC_HEADERS
     error.h
     fiber.h
     mutex.h
+    runtime.h
     semaphore.h
     serve.h
+    socket.h
+    stats.h
+    task.h
     time.h
     wait_group.h
     wait_queue.h)

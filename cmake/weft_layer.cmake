@@ -48,6 +48,7 @@ function(weft_layer)
         LINKER_LANGUAGE CXX WEFT_LEVEL ${arg_LEVEL})
     weft_target_internals(${target})
     target_link_libraries(${target} PRIVATE ${arg_DEPENDS})
+    weft_precompile(${target} std)
 
     set(lower "")
     get_property(layers GLOBAL PROPERTY WEFT_LAYERS)

@@ -21,6 +21,7 @@ function(weft_test)
     weft_target_options(${arg_NAME})
     target_link_libraries(${arg_NAME} PRIVATE
         ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
+    weft_precompile(${arg_NAME} test)
     gtest_discover_tests(${arg_NAME}
         TEST_PREFIX "${arg_NAME}."
         DISCOVERY_MODE PRE_TEST

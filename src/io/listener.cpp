@@ -127,7 +127,7 @@ result<listener> listener::bind(const endpoint& local, const listen_options& opt
     }
     auto made = from_native(fd.get());
     if (made) {
-        fd.release();
+        (void)fd.release();
     }
     return made;
 }

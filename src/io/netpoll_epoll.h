@@ -22,6 +22,8 @@
 #include "io/poll_descriptor.h"
 #include "sched/poller.h"
 
+struct epoll_event;
+
 namespace weft::io {
 
 class netpoll final : public sched::poller {
@@ -44,8 +46,8 @@ public:
     static netpoll* current() noexcept;
 
 private:
-    int wait(struct epoll_event* events, base::nanoseconds_t deadline) noexcept;
-    int dispatch(const struct epoll_event* events, int count, bool& saw_interrupt) noexcept;
+    int wait(::epoll_event* events, base::nanoseconds_t deadline) noexcept;
+    int dispatch(const ::epoll_event* events, int count, bool& saw_interrupt) noexcept;
     void write_event() noexcept;
 
     const base::unique_fd epoll_;

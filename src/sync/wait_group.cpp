@@ -29,7 +29,7 @@ bool wait_group_core::ready_or_queue(wait_group& group, wait_node& node) noexcep
 }
 
 bool wait_group_core::finish(wait_group& group, wait_node& node,
-                             sched::wake_reason reason) noexcept {
+                             [[maybe_unused]] sched::wake_reason reason) noexcept {
     if (node.single_waker) {
         return true;
     }
