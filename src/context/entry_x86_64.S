@@ -6,6 +6,9 @@
  * The return address is declared undefined, so that backtraces, gdb and the unwinder stop here
  * instead of reading beyond the top of the stack. The `nop` in front of the label keeps an
  * unwinder that looks at "return address minus one" inside this function.
+ *
+ * No .note.gnu.property: one object without it makes the linker mark the program as not ready for
+ * shadow stacks, which a switch by a jump would break.
  */
     .text
     .globl  weft_context_entry

@@ -135,7 +135,7 @@ void handle_fault(int signal, siginfo_t* info, void* machine) noexcept {
         step_aside(signal, *info);
     } else if (is_function(previous)) {
         call(previous, signal, info, machine);
-    } else {
+    } else if (info->si_code > 0 || previous.sa_handler != SIG_IGN) {
         if (on_fiber) {
             report_fault(signal, *info);
         }

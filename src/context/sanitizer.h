@@ -6,8 +6,8 @@
 //   sanitizer_create(c, s)        before something runs on the fresh stack `s` for the first time
 //   sanitizer_adopt_thread(c)     on a kernel thread, for its own stack, before its first switch
 //   before_switch(from, to, ends) right before switch_context(), in the same function
-//   after_switch(self)            right after switch_context() returned
-//   after_first_switch(self)      first of all in a context's entry function
+//   after_switch(self)            right after switch_context() returned, and first of all in a
+//                                 context's entry function
 //   sanitizer_destroy(c)          when nothing will run on the stack again, from another stack
 //   sanitizer_recycle(p, size)    the memory of a stack is about to be used anew
 //

@@ -51,13 +51,9 @@ inline void sanitizer_recycle(std::byte* memory, std::size_t size) noexcept {
     __sanitizer_start_switch_fiber(from_ends ? nullptr : &from.fake_stack, to.bottom, to.size);
 }
 
+/// A fresh context has no fake stack yet, which is what null says.
 [[gnu::always_inline]] inline void after_switch(sanitizer_context& self) noexcept {
     __sanitizer_finish_switch_fiber(self.fake_stack, nullptr, nullptr);
-}
-
-/// In the entry function: the stack has no fake stack yet.
-[[gnu::always_inline]] inline void after_first_switch(sanitizer_context&) noexcept {
-    __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
 }
 
 }  // namespace weft::context

@@ -17,6 +17,5 @@ inline void sanitizer_destroy(sanitizer_context&) noexcept {}
 inline void sanitizer_recycle(std::byte*, std::size_t) noexcept {}
 inline void before_switch(sanitizer_context&, sanitizer_context&, bool) noexcept {}
 inline void after_switch(sanitizer_context&) noexcept {}
-inline void after_first_switch(sanitizer_context&) noexcept {}
 
 }  // namespace weft::context

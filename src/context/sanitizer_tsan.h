@@ -40,6 +40,4 @@ inline void sanitizer_recycle(std::byte*, std::size_t) noexcept {}
 
 [[gnu::always_inline]] inline void after_switch(sanitizer_context&) noexcept {}
 
-[[gnu::always_inline]] inline void after_first_switch(sanitizer_context&) noexcept {}
-
 }  // namespace weft::context

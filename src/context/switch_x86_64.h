@@ -7,6 +7,15 @@
 //    24  128 bytes of red zone, which belong to the function that was interrupted here
 //
 // rbp is kept by hand because it cannot be declared lost where it is the frame pointer.
+//
+// The stack pointer is moved below the red zone before anything is stored, since a signal handler
+// may run on this stack at any instruction. Between that and the jump the unwind tables of the
+// function around are off by these 152 bytes, as no directive can say "wherever the frame is": a
+// profiler that interrupts one of these few instructions sees a wrong caller. Nothing unwinds from
+// them otherwise, as they neither call nor throw.
+//
+// Shadow stacks (CET's SHSTK) are not switched: entry_x86_64.S lacks the note that would allow them,
+// so the linker marks the whole program as one without.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +46,13 @@ extern "C" void weft_context_entry();  // entry_x86_64.S
 #define WEFT_LOAD_FP ""
 #endif
 
+// Where indirect jumps are checked (CET's IBT) they must land on endbr64.
+#if defined(__CET__) && (__CET__ & 1)
+#define WEFT_LANDING "endbr64\n\t"
+#else
+#define WEFT_LANDING ""
+#endif
+
 [[gnu::always_inline]] inline void* switch_context(context& from, const context& to,
                                                    void* value) noexcept {
     void** save = &from.stack_pointer;
@@ -50,7 +66,7 @@ extern "C" void weft_context_entry();  // entry_x86_64.S
         "movq    %%rsi, %%rsp\n\t"
         "movq    8(%%rsi), %%rbp\n\t"
         "jmpq    *(%%rsi)\n"
-        "1:\n\t"
+        "1:\n\t" WEFT_LANDING
         "leaq    152(%%rsp), %%rsp\n\t"
         : "+a"(value), "+D"(save), "+S"(target)
         :
@@ -64,12 +80,17 @@ extern "C" void weft_context_entry();  // entry_x86_64.S
           "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k0", "k1", "k2", "k3", "k4", "k5",
           "k6", "k7",
 #endif
+#if defined(__APX_F__)
+          "r16", "r17", "r18", "r19", "r20", "r21", "r22", "r23", "r24", "r25", "r26", "r27", "r28",
+          "r29", "r30", "r31",
+#endif
           "cc", "memory");
     return value;
 }
 
 #undef WEFT_SAVE_FP
 #undef WEFT_LOAD_FP
+#undef WEFT_LANDING
 
 /// `stack_top` is 16-byte aligned; a few dozen bytes below it are written. The new context starts
 /// with the floating-point control words of the process start: all exceptions masked, round to
