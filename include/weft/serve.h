@@ -186,24 +186,25 @@ struct serve_options {
     std::size_t thread_stack_size = 0;
 
     /// Sent, as far as it fits into the socket's buffer, to a client that is refused.
-    std::string refusal;
+    std::string refusal = {};
 
     /// Requests the stop. Without it, and without handle_signals, serve() does not end.
-    std::stop_token stop;
+    std::stop_token stop = {};
 
     /// SIGTERM and SIGINT request the stop; a second one ends the drain at once. They are blocked
     /// on the calling thread, and on what serve() starts, while it runs. Other threads of the
-    /// program must block them too.
+    /// program must block them too. Only on a plain thread (else
+    /// operation_not_permitted).
     bool handle_signals = false;
 
     /// Kept up to date while serve() runs; must outlive it. May be shared by several calls.
     serve_counters* counters = nullptr;
 
     /// Process model: descriptors that the children keep, besides 0, 1, 2 and the client's.
-    std::vector<int> keep_descriptors;
+    std::vector<int> keep_descriptors = {};
 
     /// The runtime that the fiber and coroutine models start if they are called on a plain thread.
-    runtime_options runtime;
+    runtime_options runtime = {};
 };
 
 /// Serves the clients of `listener` until stop is requested and the drain is over. `which`: process,

@@ -249,20 +249,19 @@ public:
 
     /// Runs the task; the value or the exception is that of the task. `std::move(t)` for a variable,
     /// since a task runs only once.
-    auto operator co_await() && noexcept {
-        struct awaiter {
-            std::coroutine_handle<promise_type> coroutine;
-            [[nodiscard]] bool await_ready() const noexcept { return false; }
-            template <class Promise>
-            std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> from) noexcept {
-                return coroutine.promise().enter(from, coroutine);
-            }
-            T await_resume() { return coroutine.promise().result().take(); }
-        };
-        return awaiter{coroutine_};
-    }
+    auto operator co_await() && noexcept { return awaiter{coroutine_}; }
 
 private:
+    struct awaiter {
+        std::coroutine_handle<promise_type> coroutine;
+        [[nodiscard]] bool await_ready() const noexcept { return false; }
+        template <class Promise>
+        std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> from) noexcept {
+            return coroutine.promise().enter(from, coroutine);
+        }
+        T await_resume() { return coroutine.promise().result().take(); }
+    };
+
     explicit task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
 
     std::coroutine_handle<promise_type> coroutine_;

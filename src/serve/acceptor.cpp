@@ -12,6 +12,16 @@
 
 namespace weft::serving {
 
+listener_use::listener_use(const listener& from) noexcept
+    : descriptor_(io::access::descriptor(from)) {
+    if (descriptor_ == nullptr) {
+        error_ = EBADF;
+        return;
+    }
+    call_.emplace(*descriptor_, io::direction::read);
+    error_ = call_->error() != 0 ? call_->error() : descriptor_->make_nonblocking();
+}
+
 void refuse(base::unique_fd client, std::string_view text) noexcept {
     if (!text.empty()) {
         // A failure here is the client's loss; it learns of the refusal by the close.
@@ -30,29 +40,34 @@ void overload::take_reserve() noexcept {
 }
 
 accept_failure overload::deal_with(int error, io::poll_descriptor& listener,
-                                   std::string_view refusal) noexcept {
+                                   accept_function& accept, std::string_view refusal) noexcept {
     switch (error) {
         case EAGAIN: return accept_failure::none_there;
         case EMFILE:
         case ENFILE:
         case ENOBUFS:
         case ENOMEM:
-            return shed_one(listener, refusal) ? accept_failure::shed : accept_failure::pause;
-        case EPERM:  // a firewall's rule: this client's, not the listener's
-            return accept_failure::none_there;
+            return shed_one(listener, accept, refusal);
+        case EPERM:  // a firewall's rule: this client's, mostly, not the listener's
+            return accept_failure::pause;
         default: return accept_failure::fatal;
     }
 }
 
-bool overload::shed_one(io::poll_descriptor& listener, std::string_view refusal) noexcept {
+// The kernel looks for a free number before it looks for a client, so EMFILE does not mean that there
+// is one.
+accept_failure overload::shed_one(io::poll_descriptor& listener, accept_function& accept,
+                                  std::string_view refusal) noexcept {
     reserve_.reset();
-    base::unique_fd client(io::accept_once(listener));
-    const bool accepted = client.valid();
-    if (accepted) {
-        refuse(std::move(client), refusal);
+    const int fd = accept(listener);
+    if (fd >= 0) {
+        refuse(base::unique_fd(fd), refusal);
     }
     take_reserve();
-    return accepted;
+    if (fd >= 0) {
+        return accept_failure::shed;
+    }
+    return fd == -EAGAIN ? accept_failure::none_there : accept_failure::pause;
 }
 
 base::nanoseconds_t overload::next_pause() noexcept {

@@ -10,6 +10,7 @@
 // twice as long, from 1 to 128 ms.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include <weft/socket.h>
@@ -20,8 +21,27 @@
 
 namespace weft::serving {
 
+/// The listener for as long as a server uses it: in flight, so that a close() beside it is safe, and
+/// non-blocking, because a client may be gone between poll() and accept().
+class listener_use {
+public:
+    explicit listener_use(const listener& from) noexcept;
+
+    /// 0, or an errno value: it cannot be used.
+    [[nodiscard]] int error() const noexcept { return error_; }
+    [[nodiscard]] io::poll_descriptor& descriptor() const noexcept { return *descriptor_; }
+
+private:
+    io::poll_descriptor* descriptor_;
+    std::optional<io::use> call_;
+    int error_ = 0;
+};
+
 /// Sends what fits of `text` without waiting, and closes.
 void refuse(base::unique_fd client, std::string_view text) noexcept;
+
+/// io::accept_once or, where the listener is waited for in the runtime's poller, io::try_accept.
+using accept_function = int(io::poll_descriptor& listener) noexcept;
 
 /// What is to be done after an accept that did not give a client.
 enum class accept_failure {
@@ -36,8 +56,8 @@ class overload {
 public:
     overload() noexcept;
 
-    /// After io::accept_once() returned `-error`; called between begin() and end() of `listener`.
-    accept_failure deal_with(int error, io::poll_descriptor& listener,
+    /// After accept() returned `-error`; called between begin() and end() of `listener`.
+    accept_failure deal_with(int error, io::poll_descriptor& listener, accept_function& accept,
                              std::string_view refusal) noexcept;
 
     /// Nanoseconds to pause now.
@@ -51,7 +71,8 @@ private:
     static constexpr base::nanoseconds_t longest_pause = 128'000'000;
 
     void take_reserve() noexcept;
-    bool shed_one(io::poll_descriptor& listener, std::string_view refusal) noexcept;
+    accept_failure shed_one(io::poll_descriptor& listener, accept_function& accept,
+                            std::string_view refusal) noexcept;
 
     base::unique_fd reserve_;
     base::nanoseconds_t pause_ = shortest_pause;

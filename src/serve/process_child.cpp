@@ -53,7 +53,10 @@ void run_child(const child_setup& setup, int client, io::protocol proto) noexcep
     if (setup.ignore_interrupt) {
         ::signal(SIGINT, SIG_IGN);
     }
-    ::pthread_sigmask(SIG_SETMASK, &setup.mask, nullptr);
+    // Programs block SIGTERM for the sake of signalfd; here it is how the parent begins the drain.
+    sigset_t mask = setup.mask;
+    sigdelset(&mask, SIGTERM);
+    ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
     close_all_but(client, setup.keep_descriptors);
 
     const outcome how = setup.state.serve(setup.serve_client, base::unique_fd(client), proto);

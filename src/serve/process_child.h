@@ -22,7 +22,7 @@ struct child_setup {
     const handler& serve_client;
     server_state& state;
     std::span<const int> keep_descriptors;  ///< sorted
-    const sigset_t& mask;                   ///< to run the handler with
+    const sigset_t& mask;                   ///< to run the handler with, SIGTERM aside
     pid_t parent;
     bool ignore_interrupt;  ///< Ctrl-C goes to the whole foreground; the parent deals with it
 };

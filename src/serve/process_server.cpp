@@ -232,7 +232,7 @@ result<void> process_server::accept_some() {
             start_child(base::unique_fd(fd));
             continue;
         }
-        switch (overload_.deal_with(-fd, listener_, options_.refusal)) {
+        switch (overload_.deal_with(-fd, listener_, io::accept_once, options_.refusal)) {
             case accept_failure::shed: state_.refused(); break;
             case accept_failure::none_there: return {};
             case accept_failure::pause:
@@ -303,13 +303,9 @@ void process_server::drain() {
 
 result<void> serve_processes(listener& from, const handler& serve_client,
                              const serve_options& options) {
-    io::poll_descriptor* const listener = io::access::descriptor(from);
-    if (listener == nullptr) {
-        return base::fail(std::errc::bad_file_descriptor);
-    }
-    const io::use call(*listener, io::direction::read);
-    if (call.error() != 0) {
-        return base::fail(call.error());
+    const listener_use listening(from);
+    if (listening.error() != 0) {
+        return base::fail(listening.error());
     }
     const child_signal_disposition disposition;
     auto children = pid_set::make();
@@ -324,7 +320,7 @@ result<void> serve_processes(listener& from, const handler& serve_client,
     if (!stop) {
         return std::unexpected(stop.error());
     }
-    process_server server(*listener, serve_client, options, std::move(*children),
+    process_server server(listening.descriptor(), serve_client, options, std::move(*children),
                           std::move(*signals), **stop);
     return server.run();
 }

@@ -32,6 +32,7 @@ using namespace std::chrono_literals;
 
 constexpr auto patience = 10s;
 constexpr std::size_t message_size = 256;
+constexpr auto handler_deadline = 20ms;
 
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
 
@@ -117,6 +118,13 @@ void scripted(connection& c) {
                 answer = "token";
                 break;
             }
+            case command_deadline: {
+                c.set_deadline(handler_deadline);
+                const auto late = c.read(buffer);
+                c.set_deadline(deadline::never());
+                answer = late ? "no error" : late.error().message();
+                break;
+            }
             default: answer = obey(message);
         }
         if (!c.write(bytes_of(answer))) {
@@ -154,6 +162,13 @@ task<> scripted_coroutine(async_connection& c) {
                     co_await async::sleep_for(1ms);
                 }
                 answer = "token";
+                break;
+            }
+            case command_deadline: {
+                c.set_deadline(handler_deadline);
+                const auto late = co_await c.read(buffer);
+                c.set_deadline(deadline::never());
+                answer = late ? "no error" : late.error().message();
                 break;
             }
             default: answer = obey(message);

@@ -33,6 +33,7 @@ enum command : char {
     command_stack_size = 's',    ///< sends the stack size of its kernel thread
     command_process_id = 'p',    ///< sends its process number
     command_token = 't',         ///< sends "waits", then "token" when its stop token turns
+    command_deadline = 'd',      ///< reads with 20 ms to go, sends what the error was
 };
 
 void scripted(connection& c);
@@ -84,6 +85,8 @@ public:
     std::string receive();
     /// All until the end of the stream.
     std::string receive_all();
+    /// Nothing more will be sent.
+    void end_stream() { static_cast<void>(socket_.shutdown_write()); }
     /// Whether the server answers.
     bool echoes(std::string_view text = "hello");
     /// Closes with a reset instead of an end of stream.

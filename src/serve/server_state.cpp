@@ -112,19 +112,8 @@ outcome server_state::serve(const handler& serve_client, base::unique_fd client,
     }
 }
 
-task<outcome> server_state::serve(const async_handler& serve_client, base::unique_fd client,
-                                  io::protocol proto) {
-    const result<io::poll_descriptor*> adopted = io::adopt(client.release(), proto);
-    if (!adopted) {
-        co_return outcome::failed;
-    }
-    async_connection c(io::access::make_socket(**adopted), *this);
-    try {
-        co_await serve_client(c);
-        co_return outcome::completed;
-    } catch (...) {
-        co_return outcome::failed;
-    }
+async_connection server_state::make_async_connection(io::poll_descriptor& client) {
+    return async_connection(io::access::make_socket(client), *this);
 }
 
 void server_state::enter(basic_connection& c) noexcept {

@@ -50,8 +50,9 @@ public:
 
     /// Serves one client on what runs here and closes it; exceptions of the handler end here.
     outcome serve(const handler& serve_client, base::unique_fd client, io::protocol proto) noexcept;
-    task<outcome> serve(const async_handler& serve_client, base::unique_fd client,
-                        io::protocol proto);
+
+    /// For a coroutine, which does the same.
+    async_connection make_async_connection(io::poll_descriptor& client);
 
     [[nodiscard]] bool stopping() const noexcept { return stopping_.load(base::relaxed); }
     std::stop_token stop_token();

@@ -180,7 +180,7 @@ result<void> thread_server::accept_some() {
             start_thread(base::unique_fd(fd));
             continue;
         }
-        switch (overload_.deal_with(-fd, listener_, options_.refusal)) {
+        switch (overload_.deal_with(-fd, listener_, io::accept_once, options_.refusal)) {
             case accept_failure::shed: state_.refused(); break;
             case accept_failure::none_there: return {};
             case accept_failure::pause: wait(false, overload_.next_pause()); return {};
@@ -237,13 +237,9 @@ void thread_server::drain(const std::stop_token& force) {
 
 result<void> serve_threads(listener& from, const handler& serve_client,
                            const serve_options& options) {
-    io::poll_descriptor* const listener = io::access::descriptor(from);
-    if (listener == nullptr) {
-        return base::fail(std::errc::bad_file_descriptor);
-    }
-    const io::use call(*listener, io::direction::read);
-    if (call.error() != 0) {
-        return base::fail(call.error());
+    const listener_use listening(from);
+    if (listening.error() != 0) {
+        return base::fail(listening.error());
     }
     auto watcher = signal_watcher::make(options);
     if (!watcher) {
@@ -253,7 +249,7 @@ result<void> serve_threads(listener& from, const handler& serve_client,
     if (!stop) {
         return std::unexpected(stop.error());
     }
-    thread_server server(*listener, serve_client, options, **stop);
+    thread_server server(listening.descriptor(), serve_client, options, **stop);
     return server.run((*watcher)->force());
 }
 
