@@ -44,7 +44,7 @@ public:
     void lock_owner() noexcept WEFT_ACQUIRE() WEFT_NO_THREAD_SAFETY_ANALYSIS {
         inside_.store(1, base::relaxed);
         if (asymmetric_) [[likely]] {
-            std::atomic_signal_fence(base::seq_cst);
+            base::compiler_fence();
         } else {
             base::store_load_fence();
         }

@@ -18,11 +18,10 @@ public:
     /// Waits until something is ready, interrupt() is called or `deadline` (0: does not wait at all)
     /// and wakes the waiters of what is ready, in the order in which it became ready, through
     /// waiter::wake. Returns how many it woke; 0 after a timeout, an interruption or a signal.
-    /// Called on a worker's own stack, so it must not park. At most one thread waits at a time (the
-    /// scheduler sees to that); calls with deadline 0 may run beside it and beside each other.
+    /// Called on a worker's own stack, so it must not park; by any number of workers at a time.
     virtual int poll(base::nanoseconds_t deadline) noexcept = 0;
 
-    /// Makes a poll() that waits, or the next one that would, return at once. Any thread; may
+    /// Makes one poll() that waits, or the next one that would, return at once. Any thread; may
     /// coalesce with earlier calls. Async-signal-safe.
     virtual void interrupt() noexcept = 0;
 };

@@ -132,6 +132,11 @@ protected:
                                               base::acquire);
     }
 
+    /// Whether somebody has ended the wait that prepare() began.
+    [[nodiscard]] bool notified() const noexcept {
+        return phase_of(state_.load(base::acquire)) == phase::notified;
+    }
+
     /// notified -> running, by the owner when it runs again.
     wake_reason finish_wait() noexcept {
         const std::uint32_t seen = state_.load(base::acquire);
