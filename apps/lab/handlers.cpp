@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "handlers.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <time.h>
+
+#include <weft/async.h>
+#include <weft/fiber.h>
+
+namespace weft::lab {
+
+namespace {
+
+struct named_work {
+    std::string_view name;
+    work_kind kind;
+    std::uint64_t most;
+};
+
+constexpr std::array works{
+    named_work{"echo", work_kind::echo, 0},
+    named_work{"compute", work_kind::compute, most_work_us},
+    named_work{"sleep", work_kind::sleep, most_work_us},
+    named_work{"alloc", work_kind::alloc, most_work_kib},
+};
+
+/// Larger messages are read into the heap: a fiber's stack is 64 KiB.
+constexpr std::size_t most_on_stack = 512;
+constexpr std::size_t page = 4096;
+
+std::int64_t thread_cpu_ns() noexcept {
+    timespec t{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+/// CPU time, not time: on a loaded machine the clock runs while others compute.
+void compute(std::uint64_t microseconds) noexcept {
+    const std::int64_t end = thread_cpu_ns() + static_cast<std::int64_t>(microseconds) * 1000;
+    volatile std::uint64_t sink = 1;
+    while (thread_cpu_ns() < end) {
+        std::uint64_t mixed = sink;
+        for (int i = 0; i < 256; ++i) {
+            mixed = mixed * 6364136223846793005U + 1442695040888963407U;
+        }
+        sink = mixed;
+    }
+}
+
+/// Writes to each page, so that the memory is really there.
+void touch(std::byte* memory, std::size_t size) noexcept {
+    for (std::size_t i = 0; i < size; i += page) {
+        *static_cast<volatile std::byte*>(memory + i) = std::byte{1};
+    }
+}
+
+void allocate(std::uint64_t kib) {
+    const auto size = static_cast<std::size_t>(kib) * 1024;
+    const auto memory = std::make_unique_for_overwrite<std::byte[]>(size);
+    touch(memory.get(), size);
+}
+
+/// All kinds of work that do not wait.
+void do_work(const work& what) {
+    if (what.kind == work_kind::compute) {
+        compute(what.amount);
+    } else if (what.kind == work_kind::alloc) {
+        allocate(what.amount);
+    }
+}
+
+void serve_messages(connection& client, const work& what, std::span<std::byte> message) {
+    for (;;) {
+        for (std::size_t have = 0; have < message.size();) {
+            const auto n = client.read(message.subspan(have));
+            if (!n || *n == 0) {
+                return;
+            }
+            have += *n;
+        }
+        obey(poison_of(message));
+        if (what.kind == work_kind::sleep) {
+            this_fiber::sleep_for(std::chrono::microseconds(what.amount));
+        } else {
+            do_work(what);
+        }
+        if (!client.write(message)) {
+            return;
+        }
+    }
+}
+
+// Not a lambda with captures: a coroutine's captures die with the lambda, its arguments do not.
+task<> serve_messages(async_connection& client, work what, std::size_t message_size) {
+    std::vector<std::byte> message(message_size);
+    for (;;) {
+        for (std::size_t have = 0; have < message.size();) {
+            const auto n = co_await client.read(std::span(message).subspan(have));
+            if (!n || *n == 0) {
+                co_return;
+            }
+            have += *n;
+        }
+        obey(poison_of(message));
+        if (what.kind == work_kind::sleep) {
+            co_await async::sleep_for(std::chrono::microseconds(what.amount));
+        } else {
+            do_work(what);
+        }
+        const auto written = co_await client.write(message);
+        if (!written) {
+            co_return;
+        }
+    }
+}
+
+[[gnu::noinline]] int recurse(volatile int depth) {  // NOLINT(misc-no-recursion): that is the bug
+    volatile char frame[1024];
+    frame[0] = static_cast<char>(depth);
+    return recurse(depth + 1) + frame[0];
+}
+
+}  // namespace
+
+std::expected<work, std::string> parse_work(std::string_view text) {
+    const std::size_t colon = text.find(':');
+    const std::string_view name = text.substr(0, colon);
+    const auto* const found = std::ranges::find(works, name, &named_work::name);
+    if (found == works.end()) {
+        return std::unexpected("no handler '" + std::string(name) +
+                               "': echo, compute:US, sleep:US or alloc:KB");
+    }
+    work what{.kind = found->kind};
+    if (found->kind == work_kind::echo) {
+        if (colon != std::string_view::npos) {
+            return std::unexpected("the handler echo takes no number");
+        }
+        return what;
+    }
+    const std::string_view number = colon == std::string_view::npos ? "" : text.substr(colon + 1);
+    const auto [end, error] =
+        std::from_chars(number.data(), number.data() + number.size(), what.amount);
+    if (error != std::errc() || end != number.data() + number.size() || what.amount == 0 ||
+        what.amount > found->most) {
+        return std::unexpected("the handler " + std::string(name) + " takes a number from 1 to " +
+                               std::to_string(found->most) + ", as in " + std::string(name) + ":50");
+    }
+    return what;
+}
+
+std::string to_string(const work& what) {
+    const std::string name(works[std::to_underlying(what.kind)].name);
+    return what.kind == work_kind::echo ? name : name + ":" + std::to_string(what.amount);
+}
+
+handler make_handler(work what, std::size_t message_size) {
+    if (message_size <= most_on_stack) {
+        return [what, message_size](connection& client) {
+            std::array<std::byte, most_on_stack> buffer;
+            serve_messages(client, what, std::span(buffer).first(message_size));
+        };
+    }
+    return [what, message_size](connection& client) {
+        std::vector<std::byte> buffer(message_size);
+        serve_messages(client, what, buffer);
+    };
+}
+
+async_handler make_async_handler(work what, std::size_t message_size) {
+    return [what, message_size](async_connection& client) {
+        return serve_messages(client, what, message_size);
+    };
+}
+
+void obey(poison_kind poison) {
+    switch (poison) {
+        case poison_kind::none:
+            return;
+        case poison_kind::crash: {
+            int* volatile nowhere = nullptr;  // volatile: the compiler must not see the bug
+            *static_cast<volatile int*>(nowhere) = 1;
+            return;
+        }
+        case poison_kind::overflow:
+            recurse(0);
+            return;
+        case poison_kind::abort:
+            std::abort();
+        case poison_kind::leak: {
+            auto* const lost = static_cast<std::byte*>(std::malloc(leaked_bytes_per_message));
+            if (lost != nullptr) {
+                touch(lost, leaked_bytes_per_message);
+            }
+            return;
+        }
+    }
+}
+
+int signal_of(poison_kind poison) noexcept {
+    switch (poison) {
+        case poison_kind::crash:
+        case poison_kind::overflow:
+            return SIGSEGV;
+        case poison_kind::abort:
+            return SIGABRT;
+        case poison_kind::none:
+        case poison_kind::leak:
+            return 0;
+    }
+    return 0;
+}
+
+}  // namespace weft::lab

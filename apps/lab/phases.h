@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The phases of `weft clients`: each runs on a model_rig, reads what the servers used meanwhile,
+// and gives the record of results.h. One thread.
+//
+// The readings between two phases serve both: the end of one is the beginning of the next.
+#pragma once
+
+#include "clients_options.h"
+#include "model_rig.h"
+#include "results.h"
+
+#include <string>
+#include <vector>
+
+namespace weft::lab {
+
+enum class phase_kind { connect, idle, closed, open, idle_majority, poison };
+
+/// "connect", "closed loop", ...: for the progress line.
+std::string_view name_of(phase_kind kind) noexcept;
+
+/// About how long it takes on a slow machine.
+double expected_seconds(phase_kind kind, model_id model, const clients_options& options) noexcept;
+
+/// Runs the phases of one model, in order.
+class phase_runner {
+public:
+    phase_runner(const clients_options& options, const model_plan& plan, model_rig& rig)
+        : options_(options), plan_(plan), rig_(rig) {}
+
+    /// The servers before the first client. Call it first.
+    step<void> begin();
+
+    /// Runs one phase and fills its place in `into`. `rate`: of the open loop.
+    step<void> run(phase_kind kind, double rate, repeat& into);
+
+    /// What the report must say about how the phases went.
+    [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+
+private:
+    step<void> connect(repeat& into);
+    step<void> idle(repeat& into);
+    step<load_phase> loop(phase_kind kind, double rate);
+    step<void> poison(repeat& into);
+    void warn_about(phase_kind kind, const generator_use& use, const loop_report* loop);
+
+    const clients_options& options_;
+    const model_plan& plan_;
+    model_rig& rig_;
+    /// Before the first client, and at the end of the last phase.
+    readings first_;
+    readings last_;
+    std::vector<std::string> warnings_;
+};
+
+}  // namespace weft::lab
