@@ -2,6 +2,7 @@
 #
 # The public API, by name. tools/check_sizes.py compares this list with include/weft.
 set(WEFT_PUBLIC_HEADERS
+    async.h
     condition_variable.h
     error.h
     fiber.h

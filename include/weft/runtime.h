@@ -18,6 +18,7 @@
 
 #include <weft/fiber.h>
 #include <weft/stats.h>
+#include <weft/task.h>
 
 namespace weft {
 
@@ -62,6 +63,12 @@ public:
         f.start(options, &get_scheduler(), std::forward<Callable>(callable),
                 std::forward<Args>(args)...);
         return f;
+    }
+
+    /// Starts a coroutine from anywhere. As weft::spawn, but on this runtime.
+    template <class T>
+    [[nodiscard]] task_handle<T> spawn(task<T> body) {
+        return coro::spawn_on(&get_scheduler(), std::move(body));
     }
 
     /// Runs `main()` on a fiber and returns what it returns, or throws what it throws. Other fibers

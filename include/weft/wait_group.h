@@ -46,6 +46,11 @@ public:
         }
     }
 
+    /// Whether nothing is left to be done now. Never waits.
+    [[nodiscard]] bool is_done() const noexcept {
+        return __atomic_load_n(&word_, __ATOMIC_ACQUIRE) < one;
+    }
+
     void wait() noexcept {
         if (!is_done()) {
             wait_slow(deadline::never());
@@ -68,10 +73,6 @@ private:
     // word_ counts in steps of `one`; its lowest bit says that the queue is not empty.
     static constexpr std::uint64_t waiting = 1;
     static constexpr std::uint64_t one = 2;
-
-    [[nodiscard]] bool is_done() const noexcept {
-        return __atomic_load_n(&word_, __ATOMIC_ACQUIRE) < one;
-    }
 
     void done_slow() noexcept;
     bool wait_slow(deadline until) noexcept;

@@ -3,6 +3,9 @@
 
 #include <weft/task.h>
 
+#include "base/assert.h"
+#include "sched/current.h"
+
 namespace weft::coro {
 
 namespace {
@@ -36,6 +39,16 @@ thread_local constinit loop* current_loop = nullptr;
     }
     current_loop->next = next;
     return std::noop_coroutine();
+}
+
+void resume_scheduled(sched::coroutine_waiter& self) noexcept {
+    static_cast<operation&>(self).resume_coroutine();
+}
+
+void reschedule(operation& op) noexcept {
+    sched::scheduler* const here = sched::current_scheduler();
+    WEFT_ASSERT(here != nullptr, "a coroutine that waits must run on a runtime");
+    op.schedule(*here);
 }
 
 }  // namespace weft::coro

@@ -30,4 +30,10 @@ private:
     std::coroutine_handle<> coroutine_;
 };
 
+/// The run function of an operation that waits for nothing: it was scheduled, see reschedule().
+void resume_scheduled(sched::coroutine_waiter& self) noexcept;
+
+/// Queues `op` behind all that is runnable on this worker.
+void reschedule(operation& op) noexcept;
+
 }  // namespace weft::coro

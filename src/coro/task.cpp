@@ -11,10 +11,8 @@
 #include "base/assert.h"
 #include "base/atomic.h"
 #include "coro/operation.h"
-#include "coro/queue_operation.h"
 #include "sched/current.h"
 #include "sched/scheduler.h"
-#include "sync/wait_group_core.h"
 
 namespace weft::coro {
 
@@ -23,12 +21,6 @@ namespace {
 constexpr std::uint32_t by_handle = 1;
 constexpr std::uint32_t by_task = 2;
 
-void first_run(sched::coroutine_waiter& self) noexcept {
-    static_cast<operation&>(self).resume_coroutine();
-}
-
-using wait_operation = queue_operation<sync::wait_group_core, wait_group>;
-
 }  // namespace
 
 void root_base::start(sched::scheduler* owner, std::coroutine_handle<> self) {
@@ -36,7 +28,7 @@ void root_base::start(sched::scheduler* owner, std::coroutine_handle<> self) {
     WEFT_ASSERT(owner_ != nullptr, "spawn() of a task on a plain thread: use runtime::spawn()");
     self_ = self;
     owner_->root_created();
-    suspension_.emplace<operation>(&first_run, self).schedule(*owner_);
+    suspension_.emplace<operation>(&resume_scheduled, self).schedule(*owner_);
 }
 
 void root_base::let_go() noexcept {
@@ -60,17 +52,6 @@ void root_base::finish() noexcept {
         self_.destroy();
     }
     owner.root_finished();
-}
-
-bool wait_group_awaiter::await_ready() const noexcept { return group_->is_done(); }
-
-bool wait_group_awaiter::await_suspend(std::coroutine_handle<> coroutine) noexcept {
-    waited_ = true;
-    return suspension_.emplace<wait_operation>(*group_, until_, coroutine).start();
-}
-
-bool wait_group_awaiter::await_resume() noexcept {
-    return !waited_ || suspension_.get<wait_operation>().result();
 }
 
 }  // namespace weft::coro

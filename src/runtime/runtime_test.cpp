@@ -226,14 +226,14 @@ TEST_P(Runtime, RandomMix) {
                             break;
                         case 3:
                             spawn([&] {
-                                const lock_guard guard(m);
+                                const std::lock_guard guard(m);
                                 ++guarded;
                             }).join();
                             continue;
                         default:
                             break;
                     }
-                    const lock_guard guard(m);
+                    const std::lock_guard guard(m);
                     ++guarded;
                 }
             }));

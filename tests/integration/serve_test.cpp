@@ -20,7 +20,7 @@
 #include <weft/fiber.h>
 #include <weft/runtime.h>
 
-#include "serve/serve_harness.h"
+#include "serve_harness.h"
 
 namespace weft::serving::testing {
 namespace {
@@ -32,7 +32,7 @@ class serve_models : public ::testing::TestWithParam<model> {};
 INSTANTIATE_TEST_SUITE_P(each, serve_models,
                          ::testing::Values(model::process, model::thread, model::fiber,
                                            model::coroutine),
-                         [](const auto& info) { return std::string(to_string(info.param)); });
+                         [](const auto& each) { return std::string(to_string(each.param)); });
 
 TEST_P(serve_models, echoes) {
     server_process server(GetParam());
@@ -476,7 +476,7 @@ task<> echo_coroutine(async_connection& c) {
 class serve_here : public ::testing::TestWithParam<model> {};
 
 INSTANTIATE_TEST_SUITE_P(each, serve_here, ::testing::Values(model::fiber, model::coroutine),
-                         [](const auto& info) { return std::string(to_string(info.param)); });
+                         [](const auto& each) { return std::string(to_string(each.param)); });
 
 TEST_P(serve_here, uses_the_runtime_of_the_fiber_that_calls) {
     serve_counters counters;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/serve_harness.h"
+#include "serve_harness.h"
 
 #include <dirent.h>
 #include <pthread.h>
