@@ -149,6 +149,7 @@ TEST_P(serve_models, second_signal_ends_the_drain_at_once) {
     EXPECT_TRUE(witness.echoes());
     server.request_stop();
     EXPECT_EQ(witness.receive(), "") << "the drain has begun";
+    EXPECT_TRUE(eventually([&] { return server.counters().active == 1; }));
     EXPECT_EQ(server.stop(), "ended");
     EXPECT_EQ(server.counters().forced, 1u);
 }
@@ -315,8 +316,7 @@ TEST_P(serve_models, refuses_clients_when_descriptors_run_out) {
     }
     EXPECT_EQ(answer, "full\n");
     EXPECT_EQ(served.empty(), forks);
-    const std::uint64_t refused = server.counters().refused;
-    EXPECT_GE(refused, 1u);
+    EXPECT_TRUE(eventually([&] { return server.counters().refused >= 1; }));
     for (client& c : served) {
         EXPECT_TRUE(c.echoes());
     }
@@ -362,7 +362,7 @@ TEST_P(serve_process_crash, is_counted_and_survived) {
     EXPECT_TRUE(eventually([&] {
         return server.counters().crashed + server.counters().failed == 1;
     }));
-#ifndef __SANITIZE_ADDRESS__  // which turns the write to nowhere into an exit
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which make an exit of it
     EXPECT_EQ(server.counters().crashed, 1u);
 #endif
     EXPECT_TRUE(good.echoes());
