@@ -58,9 +58,9 @@ void launch_fiber(sched::fiber_block& block, sched::scheduler* owner,
                   void (*start)(sched::start_action, void*)) noexcept;
 
 template <class Callable>
-inline constexpr bool stored_inline = sizeof(Callable) <= start_storage_size &&
-                                      alignof(Callable) <= 8 &&
-                                      std::is_nothrow_move_constructible_v<Callable>;
+inline constexpr bool stored_inline =
+    sizeof(Callable) <= start_storage_size && alignof(Callable) <= 8 &&
+    std::is_nothrow_move_constructible_v<Callable>;
 
 /// Runs or destroys the callable in `storage` and leaves the storage zeroed, because the fiber's
 /// links lie there from then on. start_action: 0 run, 1 destroy.
@@ -206,7 +206,8 @@ private:
                         tuple);
                 });
         } else if constexpr (sizeof...(Args) == 0) {
-            static_assert(std::is_invocable_v<function>, "a fiber's callable must take no argument");
+            static_assert(std::is_invocable_v<function>,
+                          "a fiber's callable must take no argument");
             block_ = detail::start_fiber(options, owner, std::forward<Callable>(callable));
         } else {
             block_ = detail::start_fiber(

@@ -30,8 +30,8 @@ struct runtime_options {
     /// Kernel threads that run fibers; 0: as many as CPUs that this process may use, or what the
     /// environment variable WEFT_WORKERS says.
     unsigned workers = 0;
-    /// Bytes of address space for the stack of each fiber that asks for nothing else, with its guard
-    /// page; rounded up to a power of two of at least 16 KiB.
+    /// Bytes of address space for the stack of each fiber that asks for nothing else, with its
+    /// guard page; rounded up to a power of two of at least 16 KiB.
     std::size_t stack_size = std::size_t{64} * 1024;
 };
 

@@ -16,14 +16,14 @@ namespace weft::context {
 extern "C" void weft_context_entry();  // entry_aarch64.S
 
 #if WEFT_SAVE_FP_CONTROL
-#define WEFT_SAVE_FP       \
-    "mrs  x11, fpcr\n\t"   \
+#define WEFT_SAVE_FP     \
+    "mrs  x11, fpcr\n\t" \
     "str  x11, [sp, #16]\n\t"
-#define WEFT_LOAD_FP           \
-    "ldr  x12, [x2, #16]\n\t"  \
-    "cmp  x11, x12\n\t"        \
-    "b.eq 2f\n\t"              \
-    "msr  fpcr, x12\n"         \
+#define WEFT_LOAD_FP          \
+    "ldr  x12, [x2, #16]\n\t" \
+    "cmp  x11, x12\n\t"       \
+    "b.eq 2f\n\t"             \
+    "msr  fpcr, x12\n"        \
     "2:\n\t"
 #else
 #define WEFT_SAVE_FP ""

@@ -73,7 +73,9 @@ void netpoll::remove(int fd) noexcept {
     }
 }
 
-netpoll* netpoll::current() noexcept { return static_cast<netpoll*>(sched::current_poller()); }
+netpoll* netpoll::current() noexcept {
+    return static_cast<netpoll*>(sched::current_poller());
+}
 
 int netpoll::poll(base::nanoseconds_t deadline) noexcept {
     epoll_event events[batch];

@@ -5,13 +5,13 @@
 // A descriptor is added once, when somebody first has to wait for it, and once more when somebody
 // first has to wait for it to become writable; after that a wait costs no system call but the
 // epoll_wait that all of them share. Not for both directions at once: most sockets never have to
-// wait for that, and a Unix socket reports it each time that its peer has read something. Rejected: EPOLLONESHOT
-// (0.2 us of EPOLL_CTL_MOD for each wait), level-triggered (every epoll_wait reports again what
-// nobody reads yet, and more so with several threads in it).
+// wait for that, and a Unix socket reports it each time that its peer has read something. Rejected:
+// EPOLLONESHOT (0.2 us of EPOLL_CTL_MOD for each wait), level-triggered (every epoll_wait reports
+// again what nobody reads yet, and more so with several threads in it).
 //
 // interrupt() writes to an eventfd, edge-triggered as well, so nobody has to read it. Who takes its
-// event may be a poll that does not wait while another one sleeps; `waiting_` and `interrupted_` see
-// to it that the sleeper is woken all the same:
+// event may be a poll that does not wait while another one sleeps; `waiting_` and `interrupted_`
+// see to it that the sleeper is woken all the same:
 //   - interrupt() sets interrupted_, then looks at waiting_: only if somebody waits it writes;
 //   - a poll that waits raises waiting_, then looks at interrupted_: if it is set it does not wait;
 //   - a poll that does not wait and gets the event writes again if somebody waits, and leaves
@@ -34,7 +34,8 @@ public:
     netpoll();
     ~netpoll() override;
 
-    /// See sched/poller.h. Any number of threads may wait at once; the kernel wakes one for an event.
+    /// See sched/poller.h. Any number of threads may wait at once; the kernel wakes one for an
+    /// event.
     int poll(base::nanoseconds_t deadline) noexcept override;
     void interrupt() noexcept override;
 

@@ -61,7 +61,8 @@ TEST(Fiber, CopiesAndMovesArgumentsAsJthreadDoes) {
     run(one_worker, [] {
         int target = 0;
         std::string text(100, 'x');
-        fiber f([](int& out, std::string s, std::unique_ptr<int> p) { out = static_cast<int>(s.size()) + *p; },
+        fiber f([](int& out, std::string s,
+                   std::unique_ptr<int> p) { out = static_cast<int>(s.size()) + *p; },
                 std::ref(target), text, std::make_unique<int>(5));
         text.clear();
         f.join();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Workers together: start and stop, parking without lost wake-ups, stealing, injected work. Each test
-// runs on one to four workers; WEFT_STRESS=migrate in the environment sends every wake-up to another.
+// Workers together: start and stop, parking without lost wake-ups, stealing, injected work. Each
+// test runs on one to four workers; WEFT_STRESS=migrate in the environment sends every wake-up to
+// another.
 #include <weft/runtime.h>
 
 #include <gtest/gtest.h>
@@ -219,7 +220,8 @@ TEST_P(Runtime, RandomMix) {
                             this_fiber::sleep_for(std::chrono::microseconds(random.below(200)));
                             break;
                         case 2:
-                            if (tokens.try_acquire_for(std::chrono::microseconds(random.below(100)))) {
+                            if (tokens.try_acquire_for(
+                                    std::chrono::microseconds(random.below(100)))) {
                                 this_fiber::yield();
                                 tokens.release();
                             }

@@ -39,7 +39,9 @@ fiber_details& fiber_block::details() noexcept {
     return *details_;
 }
 
-void fiber_block::drop_details() noexcept { delete std::exchange(details_, nullptr); }
+void fiber_block::drop_details() noexcept {
+    delete std::exchange(details_, nullptr);
+}
 
 void fiber_block::join() {
     waiter& self = this_waiter();
@@ -121,7 +123,9 @@ void fiber::detach() noexcept {
     std::exchange(block_, nullptr)->detach();
 }
 
-fiber::id fiber::get_id() const noexcept { return id(block_ != nullptr ? block_->id() : 0); }
+fiber::id fiber::get_id() const noexcept {
+    return id(block_ != nullptr ? block_->id() : 0);
+}
 
 namespace this_fiber {
 

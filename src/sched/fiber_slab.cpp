@@ -64,7 +64,9 @@ void fiber_slab::deallocate(fiber_block& block) noexcept {
     put(block);
 }
 
-fiber_cache::~fiber_cache() { give_back(0); }
+fiber_cache::~fiber_cache() {
+    give_back(0);
+}
 
 bool fiber_cache::refill() noexcept {
     const base::spin_guard guard(slab_.lock_);

@@ -15,8 +15,8 @@ public:
     poller& operator=(const poller&) = delete;
     virtual ~poller() = default;
 
-    /// Waits until something is ready, interrupt() is called or `deadline` (0: does not wait at all)
-    /// and wakes the waiters of what is ready, in the order in which it became ready, through
+    /// Waits until something is ready, interrupt() is called or `deadline` (0: does not wait at
+    /// all) and wakes the waiters of what is ready, in the order in which it became ready, through
     /// waiter::wake. Returns how many it woke; 0 after a timeout, an interruption or a signal.
     /// Called on a worker's own stack, so it must not park; by any number of workers at a time.
     virtual int poll(base::nanoseconds_t deadline) noexcept = 0;

@@ -19,8 +19,8 @@
 
 namespace weft::sched {
 
-/// A singly linked list of waiters. It uses only waiter::next_, because a fiber that has not started
-/// keeps its callable where the other links will be.
+/// A singly linked list of waiters. It uses only waiter::next_, because a fiber that has not
+/// started keeps its callable where the other links will be.
 class waiter_queue {
 public:
     [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }

@@ -82,7 +82,9 @@ public:
 
     // For workers.
     waiter* take_injected(waiter_queue& rest, std::size_t most) noexcept;
-    [[nodiscard]] bool has_injected() const noexcept { return injected_size_.load(base::relaxed) != 0; }
+    [[nodiscard]] bool has_injected() const noexcept {
+        return injected_size_.load(base::relaxed) != 0;
+    }
     [[nodiscard]] bool stopping() const noexcept { return stopping_.load(base::acquire); }
     [[nodiscard]] unsigned sleepers() const noexcept { return sleepers_.load(base::relaxed); }
     [[nodiscard]] unsigned searchers() const noexcept { return searchers_.load(base::relaxed); }

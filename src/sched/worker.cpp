@@ -158,10 +158,10 @@ fiber_block* worker::pick_for_switch() noexcept {
     return nullptr;
 }
 
-/// Leaves the stack of `from` for what runs next. Returns when `from` runs again, perhaps on another
-/// worker. Inlined into each caller, so that the jump back goes to one frame only.
+/// Leaves the stack of `from` for what runs next. Returns when `from` runs again, perhaps on
+/// another worker. Inlined into each caller, so that the jump back goes to one frame only.
 [[gnu::always_inline]] inline void worker::leave(fiber_block& from, after action,
-                                                fiber_block* next) noexcept {
+                                                 fiber_block* next) noexcept {
     const context::exception_state saved = *exceptions_;
     after_ = action;
     after_fiber_ = &from;

@@ -5,9 +5,10 @@
 //
 // A fiber that gives up its stack picks the next one and switches straight to it. What must happen
 // only when a stack is left (queue it again, publish that it is parked, recycle it) is noted in
-// after_ and done by whoever arrives. Everything else happens on the worker's own stack, the *base*:
-// resuming coroutines, timers, polling, stealing, sleeping. A fiber goes there when the next runnable
-// is no fiber, when there is none, or when budget_ says that timers and descriptors are due.
+// after_ and done by whoever arrives. Everything else happens on the worker's own stack, the
+// *base*: resuming coroutines, timers, polling, stealing, sleeping. A fiber goes there when the
+// next runnable is no fiber, when there is none, or when budget_ says that timers and descriptors
+// are due.
 //
 // Thread safety: only code that runs on this worker, unless a method says more. yield_current() and
 // park_current() suspend: after them the caller may be on another worker.
@@ -29,10 +30,10 @@ class scheduler;
 
 /// Counted by one worker, read by anybody.
 struct worker_counters {
-    base::atomic<std::uint64_t> created{0};     ///< fibers and coroutines spawned here
-    base::atomic<std::uint64_t> finished{0};    ///< fibers and coroutines ended here
-    base::atomic<std::uint64_t> stolen{0};      ///< taken from other workers
-    base::atomic<std::uint64_t> slept{0};       ///< times that it waited in the poller
+    base::atomic<std::uint64_t> created{0};         ///< fibers and coroutines spawned here
+    base::atomic<std::uint64_t> finished{0};        ///< fibers and coroutines ended here
+    base::atomic<std::uint64_t> stolen{0};          ///< taken from other workers
+    base::atomic<std::uint64_t> slept{0};           ///< times that it waited in the poller
     base::atomic<std::uint64_t> start_failures{0};  ///< fibers that got no stack
 
     /// One writer each, so no read-modify-write is needed.
@@ -68,9 +69,11 @@ public:
 
     [[nodiscard]] fiber_block* current() const noexcept { return current_; }
     [[nodiscard]] scheduler& owner() const noexcept { return owner_; }
-    [[nodiscard]] timer_wheel& wheel() noexcept { return wheel_; }       ///< any thread
-    [[nodiscard]] run_queue& queue() noexcept { return queue_; }         ///< see run_queue
-    [[nodiscard]] worker_counters& counters() noexcept { return counters_; }  ///< reading: any thread
+    [[nodiscard]] timer_wheel& wheel() noexcept { return wheel_; }  ///< any thread
+    [[nodiscard]] run_queue& queue() noexcept { return queue_; }    ///< see run_queue
+    [[nodiscard]] worker_counters& counters() noexcept {
+        return counters_;
+    }  ///< reading: any thread
     [[nodiscard]] unsigned index() const noexcept { return index_; }
 
     /// Changes whenever something else is run here. Any thread; a hint.
@@ -79,9 +82,9 @@ public:
 private:
     enum class after : std::uint8_t {
         nothing,
-        requeue,   ///< it yielded
-        publish,   ///< it parks
-        recycle,   ///< it has finished, its block is gone already; its stack is free
+        requeue,  ///< it yielded
+        publish,  ///< it parks
+        recycle,  ///< it has finished, its block is gone already; its stack is free
     };
 
     // Switching: worker.cpp.
@@ -144,9 +147,10 @@ private:
     std::vector<std::uint64_t> seen_ticks_;  // of each victim, when last looked at
     base::nanoseconds_t maintained_at_ = 0;
     int next_budget_ = most_budget;
-    base::nanoseconds_t spin_for_ = 0;   // adapts to how often spinning found something
+    base::nanoseconds_t spin_for_ = 0;  // adapts to how often spinning found something
     unsigned sleeps_without_spin_ = 0;
-    unsigned asleep_ = 0;  // 1 while it counts among the sleepers, also while it wakes others in poll()
+    unsigned asleep_ =
+        0;  // 1 while it counts among the sleepers, also while it wakes others in poll()
     base::nanoseconds_t watch_for_ = 0;  // how long it sleeps while others run
     [[no_unique_address]] context::sanitizer_context base_sanitizer_;
     [[no_unique_address]] context::sanitizer_context after_sanitizer_;  // for after::recycle

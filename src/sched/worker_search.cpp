@@ -116,8 +116,8 @@ bool worker::steal() noexcept {
     return false;
 }
 
-/// A single one is left to the victim, unless the victim has run the same thing since we last looked:
-/// two fibers that wake each other in turn are faster on one worker than torn apart.
+/// A single one is left to the victim, unless the victim has run the same thing since we last
+/// looked: two fibers that wake each other in turn are faster on one worker than torn apart.
 bool worker::steal_from(worker& victim) noexcept {
     const std::size_t queued = victim.queue_.size();
     const std::uint64_t tick = victim.tick();
@@ -191,7 +191,8 @@ bool worker::spin_for_work() noexcept {
     return found;
 }
 
-/// Waits in the poller, unless there is something to do after all. See scheduler.h for who wakes it.
+/// Waits in the poller, unless there is something to do after all. See scheduler.h for who wakes
+/// it.
 void worker::sleep() noexcept {
     owner_.fall_asleep();
     owner_.check_quiescent();
