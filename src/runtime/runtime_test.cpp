@@ -201,6 +201,29 @@ TEST(RuntimeStealing, TimersOfABusyWorkerFireElsewhere) {
     });
 }
 
+std::uint64_t times_slept(const runtime& r) {
+    std::uint64_t sum = 0;
+    for (const worker_stats& each : r.stats().workers) {
+        sum += each.slept;
+    }
+    return sum;
+}
+
+// Workers without work stay asleep: no tick, no watch.
+TEST(RuntimeIdle, SleepsThrough) {
+    runtime r({.workers = 3});
+    r.run([&] {
+        std::vector<fiber> some;
+        for (int i = 0; i < 100; ++i) {
+            some.push_back(spawn([] { this_fiber::yield(); }));
+        }
+        some.clear();
+        const std::uint64_t before = times_slept(r);
+        this_fiber::sleep_for(500ms);
+        EXPECT_LE(times_slept(r) - before, 12u);
+    });
+}
+
 /// Computes until `done`; false when that takes a minute.
 bool compute_until(const std::atomic<bool>& done) {
     const auto limit = clock::now() + 60s;

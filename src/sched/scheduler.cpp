@@ -91,14 +91,9 @@ void scheduler::fall_asleep() noexcept {
     base::store_load_fence();  // before the sleeper looks for work one last time: see inject()
 }
 
-void scheduler::wake_up() noexcept {
-    if (sleepers_.fetch_sub(1, base::seq_cst) != 1) {
-        start_tick();
-    }
-}
-
 void scheduler::start_tick() noexcept {
-    if (!ticking_.load(base::relaxed) && !ticking_.exchange(true, base::acq_rel)) {
+    if (sleepers() != 0 && !ticking_.load(base::relaxed) &&
+        !ticking_.exchange(true, base::acq_rel)) {
         tick_interval_.store(first_tick, base::relaxed);
         poller_.tick_in(first_tick);
     }

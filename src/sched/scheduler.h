@@ -95,8 +95,9 @@ public:
     [[nodiscard]] unsigned sleepers() const noexcept { return sleepers_.load(base::relaxed); }
     [[nodiscard]] unsigned searchers() const noexcept { return searchers_.load(base::relaxed); }
     void fall_asleep() noexcept;
-    void wake_up() noexcept;
-    void tick_passed() noexcept;
+    void wake_up() noexcept { sleepers_.fetch_sub(1, base::seq_cst); }
+    void start_tick() noexcept;
+    void tick_passed() noexcept;  // by a worker that sleeps, or that does not
     void hurry_tick() noexcept;
     bool begin_search() noexcept;
     void end_search() noexcept { searchers_.fetch_sub(1, base::seq_cst); }
@@ -106,8 +107,6 @@ public:
     static constexpr std::uint64_t ids_per_block = 1024;
 
 private:
-    void start_tick() noexcept;
-
     static constexpr base::nanoseconds_t hurried_tick = 64'000;
     static constexpr base::nanoseconds_t first_tick = 500'000;
     static constexpr base::nanoseconds_t longest_tick = 10'000'000;

@@ -60,7 +60,7 @@ void worker::maintain() noexcept {
 }
 
 waiter* worker::search() noexcept {
-    for (;;) {
+    for (bool slept = false;; slept = true) {
         if (wheel_.next_deadline() != base::time_never) {
             const nanoseconds_t now = base::now_ns();
             if (wheel_.next_deadline() <= now) {
@@ -68,13 +68,15 @@ waiter* worker::search() noexcept {
             }
         }
         take_injected();
-        if (waiter* const w = queue_.pop()) {
-            return w;
+        waiter* w = queue_.pop();
+        if (w == nullptr && owner_.worker_count() > 1 && (steal() || spin_for_work())) {
+            w = queue_.pop();
         }
-        if (owner_.worker_count() > 1 && (steal() || spin_for_work())) {
-            if (waiter* const w = queue_.pop()) {
-                return w;
+        if (w != nullptr) {
+            if (slept) {
+                owner_.start_tick();
             }
+            return w;
         }
         if (owner_.stopping()) {
             return nullptr;
@@ -203,12 +205,12 @@ void worker::sleep() noexcept {
     asleep_ = 1;
     const poll_result result = owner_.get_poller().poll(wheel_.next_deadline());
     asleep_ = 0;
+    if (result.ticked) {
+        owner_.tick_passed();  // as a sleeper: where all sleep the tick must lapse
+    }
     owner_.wake_up();
     const nanoseconds_t now = base::now_ns();
     maintained_at_ = now;
-    if (result.ticked) {
-        owner_.tick_passed();
-    }
     if (result.woken == 0) {
         help_timers(now);
     }
