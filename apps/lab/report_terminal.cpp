@@ -246,10 +246,7 @@ private:
             }
         }
         for (const adjustment& change : run_.run.adjustments) {
-            paragraph("  ",
-                      fmt::format("{}: {}{}", change.what, change.reason,
-                                  change.lift.empty() ? "" : "; to lift it: " + change.lift),
-                      4, ink::yellow);
+            paragraph("  ", sentence_of(change), 4, ink::yellow);
         }
         const std::string lines = std::exchange(out_, before);
         if (!lines.empty()) {

@@ -105,6 +105,7 @@ void describe(auto& archive, like<connect_phase> auto& self) {
     archive("latency", self.latency);
     archive("server", self.server);
     archive("load_cpu_share", self.load_cpu_share);
+    archive("load_waiting_share", self.load_waiting_share);
 }
 
 void describe(auto& archive, like<idle_phase> auto& self) {
@@ -127,6 +128,8 @@ void describe(auto& archive, like<load_phase> auto& self) {
     archive("server", self.server);
     archive("cpu_us_per_request", self.cpu_us_per_request);
     archive("load_cpu_share", self.load_cpu_share);
+    archive("load_waiting_share", self.load_waiting_share);
+    archive("load_lag_p99_us", self.load_lag_p99_us);
 }
 
 void describe(auto& archive, like<poison_phase> auto& self) {

@@ -8,7 +8,7 @@
 // Units are in the names: _us microseconds, _bytes, _seconds, _per_s, _percent (0..100), _share
 // (0..1 of one CPU; 1.0 is one CPU busy all the time).
 //
-// The JSON form is described in docs/results_schema.md and carries `schema_version`; reading
+// The JSON form is described in docs/clients.md and carries `schema_version`; reading
 // refuses other versions. No function here keeps state: any thread, any time.
 #pragma once
 
@@ -111,6 +111,7 @@ struct connect_phase {
     latency_summary latency;
     server_use server;
     double load_cpu_share = 0;
+    double load_waiting_share = 0;
 };
 
 /// All clients connected, none sends.
@@ -139,7 +140,12 @@ struct load_phase {
     server_use server;
     /// (user + system) / requests; absent when there was no request.
     std::optional<double> cpu_us_per_request;
+    /// Of the busiest load generator: the CPU it used, and the share of the time in which it was
+    /// ready to run and had none. Either one near 1: it measured itself.
     double load_cpu_share = 0;
+    double load_waiting_share = 0;
+    /// Open loop: how late the generator itself was with the requests of clients that were free.
+    std::optional<double> load_lag_p99_us;
 };
 
 /// One client in a thousand trips a bug in the handler.

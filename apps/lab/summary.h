@@ -65,11 +65,16 @@ std::string signal_name(int signal);
 
 /// One sentence for a model that was not measured in full; empty when it was.
 std::string sentence_of(const outcome& how);
+/// "8,000 clients instead of 10,000 for thread: ...; to lift it: ...".
+std::string sentence_of(const adjustment& change);
 
 /// What the run says in one sentence; empty when fewer than two models were measured.
 std::string headline_of(const results& run);
 
 /// Sentences on what disturbed the run; empty on a quiet machine.
 std::vector<std::string> disturbances_of(const results& run);
+
+/// One sentence for each phase in which the load generator may have measured itself.
+std::vector<std::string> generator_warnings(const results& run);
 
 }  // namespace weft::lab
