@@ -288,14 +288,14 @@ step<std::vector<json>> model_rig::on_all_loads(const std::vector<json>& command
 }
 
 template <class Report>
-step<Report> model_rig::merged(step<std::vector<json>> replies, Report (*read)(const json&)) {
+step<Report> model_rig::merged(step<std::vector<json>> replies, Report (*parse)(const json&)) {
     if (!replies) {
         return std::unexpected(std::move(replies.error()));
     }
     try {
-        Report report = read(replies->front());
+        Report report = parse(replies->front());
         for (std::size_t i = 1; i < replies->size(); ++i) {
-            report.merge(read((*replies)[i]));
+            report.merge(parse((*replies)[i]));
         }
         return report;
     } catch (const json::exception& error) {

@@ -182,26 +182,10 @@ private:
                   0, ink::dim);
     }
 
-    static std::string went_on(const poison_phase& phase) {
-        if (phase.server_died) {
-            return fmt::format("no: the server died ({})", signal_name(phase.signal));
-        }
-        if (!phase.went_on) {
-            return "no: the server stopped answering";
-        }
-        if (phase.leaked_bytes) {
-            return fmt::format("yes, {} not given back",
-                               text_of_bytes(static_cast<double>(*phase.leaked_bytes)));
-        }
-        return phase.signal > 0 ? fmt::format("yes ({} stayed in one process)",
-                                              signal_name(phase.signal))
-                                : "yes";
-    }
-
     void poison_row(const model_result& model, const poison_phase& phase) {
         line(fmt::format("  {:<12}{:>10}{:>12}{:>12}   {}", name_of(model.model),
                          text_of_count(phase.poisoned), text_of_count(phase.died),
-                         text_of_count(phase.survived), went_on(phase)),
+                         text_of_count(phase.survived), sentence_of(phase)),
              phase.server_died ? ink::red : ink::plain);
     }
 

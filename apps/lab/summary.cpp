@@ -351,6 +351,24 @@ std::string sentence_of(const adjustment& change) {
                        change.lift.empty() ? "" : "; to lift it: " + change.lift);
 }
 
+std::string sentence_of(const poison_phase& phase) {
+    if (phase.server_died) {
+        return phase.signal > 0
+                   ? fmt::format("no: the server died ({})", signal_name(phase.signal))
+                   : "no: the server died";
+    }
+    if (!phase.went_on) {
+        return "no: the server stopped answering";
+    }
+    if (phase.leaked_bytes) {
+        return fmt::format("yes, {} not given back",
+                           text_of_bytes(static_cast<double>(*phase.leaked_bytes)));
+    }
+    return phase.signal > 0
+               ? fmt::format("yes ({} stayed in one process each)", signal_name(phase.signal))
+               : "yes";
+}
+
 std::string headline_of(const results& run) {
     std::vector<std::string> parts;
     for (const model_id model : all_models) {

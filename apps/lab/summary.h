@@ -67,6 +67,8 @@ std::string signal_name(int signal);
 std::string sentence_of(const outcome& how);
 /// "8,000 clients instead of 10,000 for thread: ...; to lift it: ...".
 std::string sentence_of(const adjustment& change);
+/// Whether the server went on after the poison: "no: the server died (SIGSEGV)".
+std::string sentence_of(const poison_phase& phase);
 
 /// What the run says in one sentence; empty when fewer than two models were measured.
 std::string headline_of(const results& run);
