@@ -186,7 +186,7 @@ void orchestrator::make_visit(const visit& one, std::size_t first_step) {
         }
     }
     take_over(runner, into);
-    if (done) {
+    if (done && !into.poison) {  // a poisoned server is dead or stopped already
         done = stop(rig, plan);
     }
     if (!done) {
@@ -205,7 +205,7 @@ step<void> orchestrator::stop(model_rig& rig, const model_plan& plan) {
         return std::unexpected(counts.error());
     }
     const auto warn = [&](std::uint64_t count, std::string_view what) {
-        if (count != 0 && options_.poison == poison_kind::none) {
+        if (count != 0) {
             results_.run.warnings.push_back(fmt::format("{}: the server {} {} clients",
                                                         name_of(plan.model), what,
                                                         text_of_count(count)));

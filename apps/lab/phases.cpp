@@ -159,19 +159,24 @@ readings phase_runner::read() {
 
 void phase_runner::listen(phase_kind kind, const readings& before, const readings& after) {
     const noise heard = noise_between(before.ticks, after.ticks, own_seconds(before, after));
-    if (heard.steal_percent >= disturbing_steal_percent) {
-        flags_.push_back(fmt::format("{}: the hypervisor took {:.0f} % of the CPUs", place(kind),
-                                     heard.steal_percent));
+    if (heard.steal_percent > most_stolen_.percent) {
+        most_stolen_ = {.percent = heard.steal_percent, .kind = kind};
     }
-    if (heard.foreign_percent >= disturbing_foreign_percent) {
-        flags_.push_back(fmt::format("{}: other programs used {:.0f} % of the CPUs", place(kind),
-                                     heard.foreign_percent));
+    if (heard.foreign_percent > most_foreign_.percent) {
+        most_foreign_ = {.percent = heard.foreign_percent, .kind = kind};
     }
 }
 
 noise phase_runner::heard() const {
     noise all = noise_between(first_.ticks, last_.ticks, own_seconds(first_, last_));
-    all.flags = flags_;
+    if (most_stolen_.percent >= disturbing_steal_percent) {
+        all.flags.push_back(fmt::format("{}: the hypervisor took {:.0f} % of the CPUs",
+                                        place(most_stolen_.kind), most_stolen_.percent));
+    }
+    if (most_foreign_.percent >= disturbing_foreign_percent) {
+        all.flags.push_back(fmt::format("{}: other programs used {:.0f} % of the CPUs",
+                                        place(most_foreign_.kind), most_foreign_.percent));
+    }
     return all;
 }
 
@@ -280,7 +285,6 @@ step<void> phase_runner::idle(repeat& into) {
                            .seconds = seconds,
                            .before = first_.taken.memory,
                            .server = use_between(last_, now, plan_.model, 1)};
-    listen(phase_kind::idle, last_, now);
     last_ = now;
     return {};
 }
@@ -404,6 +408,7 @@ step<void> phase_runner::poison(repeat& into) {
         }
         phase.server_died = death->state == outcome_state::died;
         phase.signal = death->signal;
+        phase.last_words = death->reason;
     } else if (leaks) {
         const auto resident = resident_without_clients();
         if (!resident) {

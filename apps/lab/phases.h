@@ -38,7 +38,7 @@ public:
     /// Runs one phase and fills its place in `into`. `rate`: of the open loop.
     step<void> run(phase_kind kind, double rate, repeat& into);
 
-    /// What else used the CPUs since begin(); the flags say in which phases it was too much.
+    /// What else used the CPUs since begin(); the flags name the worst phase, if it was too much.
     [[nodiscard]] noise heard() const;
 
     /// What the report must say about how the phases went.
@@ -68,7 +68,12 @@ private:
     readings last_;
     /// Kernel objects that the readings themselves left behind.
     std::uint64_t slab_of_readings_ = 0;
-    std::vector<std::string> flags_;
+    struct disturbance {
+        double percent = 0;
+        phase_kind kind = phase_kind::connect;
+    };
+    disturbance most_stolen_;
+    disturbance most_foreign_;
     std::vector<std::string> warnings_;
 };
 

@@ -75,12 +75,14 @@ public:
 
     std::string text() && {
         head();
-        notes();
+        incomplete();
         cards();
         charts();
         verdicts();
         poison();
         figures();
+        list("The machine was noisy: trust ratios more than figures", disturbances_of(run_));
+        list("Warnings", run_.run.warnings);
         machine();
         return std::move(out_);
     }
@@ -135,23 +137,21 @@ private:
         add("</ul></div>");
     }
 
-    void notes() {
-        std::vector<std::string> incomplete;
+    void incomplete() {
+        std::vector<std::string> sentences;
         if (run_.run.interrupted) {
-            incomplete.emplace_back("interrupted: what follows is what was measured until then");
+            sentences.emplace_back("interrupted: what follows is what was measured until then");
         }
         for (const model_result& model : run_.models) {
             if (model.outcome.state != outcome_state::ok) {
-                incomplete.push_back(
+                sentences.push_back(
                     fmt::format("{}: {}", name_of(model.model), sentence_of(model.outcome)));
             }
         }
         for (const adjustment& change : run_.run.adjustments) {
-            incomplete.push_back(sentence_of(change));
+            sentences.push_back(sentence_of(change));
         }
-        list("Not as asked for", incomplete);
-        list("The machine was noisy: trust ratios more than figures", disturbances_of(run_));
-        list("Warnings", run_.run.warnings);
+        list("Not as asked for", sentences);
     }
 
     void cards() {
@@ -254,7 +254,9 @@ private:
         for (const auto& [model, phase] : rows) {
             add("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\">{}</td></tr>",
                 name_of(model), text_of_count(phase->poisoned), text_of_count(phase->died),
-                text_of_count(phase->survived), escaped(sentence_of(*phase)));
+                text_of_count(phase->survived),
+                escaped(sentence_of(*phase)) +
+                    (phase->last_words.empty() ? "" : "<br>" + escaped(phase->last_words)));
         }
         add("</table></div>");
     }

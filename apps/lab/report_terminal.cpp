@@ -187,6 +187,9 @@ private:
                          text_of_count(phase.poisoned), text_of_count(phase.died),
                          text_of_count(phase.survived), sentence_of(phase)),
              phase.server_died ? ink::red : ink::plain);
+        if (!phase.last_words.empty()) {
+            paragraph("    ", phase.last_words, 6, ink::dim);
+        }
     }
 
     void poison() {

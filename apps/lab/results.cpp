@@ -140,6 +140,7 @@ void describe(auto& archive, like<poison_phase> auto& self) {
     archive("survived", self.survived);
     archive("server_died", self.server_died);
     archive("signal", self.signal);
+    archive("last_words", self.last_words);
     archive("went_on", self.went_on);
     archive("leaked_bytes", self.leaked_bytes);
 }

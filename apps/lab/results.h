@@ -160,6 +160,8 @@ struct poison_phase {
     bool server_died = false;
     /// The signal that ended the server, or the process of a poisoned client; 0: none.
     int signal = 0;
+    /// The last line that a server that died wrote to its standard error.
+    std::string last_words = {};
     /// Whether the server answered the survivors and a new client afterwards.
     bool went_on = false;
     /// leak: resident bytes that stayed after the poisoned clients were gone.

@@ -233,8 +233,9 @@ const poison_phase* first_poison(const model_result& model) {
 /// "process: 10 of 10,000 died; thread: all 10,000 died with the server".
 std::string deaths_of(model_id model, const poison_phase& phase) {
     if (phase.server_died) {
-        return fmt::format("{}: the server died ({}) with {} clients", name_of(model),
-                           signal_name(phase.signal), text_of_count(phase.died));
+        return fmt::format("{}: the server died{} with {} clients", name_of(model),
+                           phase.signal > 0 ? fmt::format(" ({})", signal_name(phase.signal)) : "",
+                           text_of_count(phase.died));
     }
     if (phase.leaked_bytes) {
         return fmt::format("{}: {} stayed leaked", name_of(model),
@@ -244,10 +245,11 @@ std::string deaths_of(model_id model, const poison_phase& phase) {
                        text_of_count(phase.clients));
 }
 
-/// Nothing beyond the poisoned clients was lost.
+/// Nothing beyond the poisoned clients was lost. A few pages more are no leak of a MiB each.
 bool contained(const poison_phase& phase) {
+    constexpr std::uint64_t page_or_so = 64 * 1024;
     return !phase.server_died && phase.went_on && phase.died <= phase.poisoned &&
-           phase.leaked_bytes.value_or(0) == 0;
+           phase.leaked_bytes.value_or(0) <= phase.poisoned * page_or_so;
 }
 
 void add_isolation(verdicts& out, const results& run) {
@@ -407,6 +409,14 @@ std::optional<double> switch_interval_us(const model_result& model) {
     return median(intervals);
 }
 
+/// "10 million switches a second".
+std::string text_of_switches(double per_second) {
+    return per_second >= 1e6 ? fmt::format("{} million switches a second",
+                                           text_of_number(per_second / 1e6))
+                             : fmt::format("{} switches a second",
+                                           text_of_count(static_cast<std::uint64_t>(per_second)));
+}
+
 void add_switching(verdicts& out, const results& run) {
     const model_result* const threads = find_model(run, model_id::thread);
     const auto of_threads = estimate_of(run, model_id::thread, "closed.cpu_us");
@@ -423,8 +433,10 @@ void add_switching(verdicts& out, const results& run) {
     const bool waste = more->median >= significant && more->low > 1;
     const bool clear = waste || more->median < significant;
     std::string measured = fmt::format(
-        "{} threads, each switched in every {}: {} of CPU per request",
-        text_of_count(threads->clients), text_of_time(*interval), text_of_time(of_threads->median));
+        "every 1 ms would be {}, {} threads reached {}; {} of CPU per request",
+        text_of_switches(claimed_clients * 1000), text_of_count(threads->clients),
+        text_of_switches(static_cast<double>(threads->clients) * 1e6 / *interval),
+        text_of_time(of_threads->median));
     if (kernel && of_threads->median > 0) {
         measured += fmt::format(" ({:.0f} % in the kernel)",
                                 std::min(100.0, 100 * *kernel / of_threads->median));

@@ -74,6 +74,13 @@
         ticks: { color: tone("soft"), maxRotation: 0, ...(extra.ticks || {}) },
     });
 
+    // Bytes are read in powers of two, so the axis counts in them too.
+    const stepOf = (chart) => {
+        const longest = chart.axisEnd > 0 ? chart.axisEnd
+            : Math.max(...chart.rows.map((row) => row.total));
+        return chart.unit === "bytes" ? 2 ** Math.ceil(Math.log2(longest / 4)) : undefined;
+    };
+
     const bars = (chart) => ({
         type: "bar",
         plugins: [figures(chart)],
@@ -95,7 +102,12 @@
                     stacked: true,
                     beginAtZero: true,
                     max: chart.axisEnd > 0 ? chart.axisEnd : undefined,
-                    ticks: { maxTicksLimit: 5, callback: (value) => texts[chart.unit](value) },
+                    ticks: {
+                        maxTicksLimit: 6,
+                        stepSize: stepOf(chart),
+                        callback: (value) => value === chart.axisEnd
+                            ? "" : texts[chart.unit](value),
+                    },
                 }),
                 y: axis({ stacked: true, grid: { display: false }, ticks: { color: tone("ink") } }),
             },
@@ -114,12 +126,16 @@
     const nines = [[0.5, "50 %"], [0.9, "90 %"], [0.99, "99 %"], [0.999, "99.9 %"],
         [0.9999, "99.99 %"], [0.99999, "99.999 %"]];
 
+    // The faster half of the requests would take half of the picture.
+    const first = 0.25;
+
     const percentiles = (chart) => ({
         type: "line",
         data: {
             datasets: chart.curves.map((curve) => ({
                 label: curve.model,
-                data: curve.points.map(([fraction, us]) => ({ x: place(fraction), y: us })),
+                data: curve.points.filter(([fraction]) => place(fraction) >= first)
+                    .map(([fraction, us]) => ({ x: place(fraction), y: us })),
                 borderColor: tone(curve.model),
                 backgroundColor: tone(curve.model),
                 borderWidth: 2,
@@ -132,7 +148,7 @@
             scales: {
                 x: axis({
                     type: "linear",
-                    min: 0,
+                    min: first,
                     afterBuildTicks: (scale) => {
                         scale.ticks = nines.map(([fraction]) => ({ value: place(fraction) }))
                             .filter((tick) => tick.value <= scale.max + 1e-9);
