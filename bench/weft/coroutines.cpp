@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "weft/workloads.h"
+#include "workloads.h"
 
 namespace bench {
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "weft/workloads.h"
+#include "workloads.h"
 
 namespace bench {
 

@@ -8,7 +8,7 @@
 #include <chrono>
 #include <vector>
 
-#include "weft/workloads.h"
+#include "workloads.h"
 
 namespace bench {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "weft/workloads.h"
+#include "workloads.h"
 
 int main(int argc, char** argv) {
     constexpr std::string_view echo = "echo";

@@ -271,7 +271,7 @@ constexpr std::size_t many = 1'000'000;
 TEST(stack_pool, a_million_stacks_in_turns) {
     stack_pool pool({.stack_size = 64 * kib});
     std::size_t mapped = 0;
-    const std::size_t mappings_before = mappings();
+    [[maybe_unused]] const std::size_t mappings_before = mappings();
     for (int turn = 0; turn < 2; ++turn) {
         auto stacks = take(pool, many);
         ASSERT_EQ(stacks.size(), many);
@@ -287,7 +287,9 @@ TEST(stack_pool, a_million_stacks_in_turns) {
         EXPECT_EQ(stats.mapped, mapped) << "what was given back is used again";
         if (pool.method() == guard_method::markers) {
             EXPECT_EQ(stats.unguarded, 0u);
+#if !defined(__SANITIZE_THREAD__)  // whose shadow is mapped piece by piece
             EXPECT_LT(mappings(), mappings_before + 100) << "markers split no mapping";
+#endif
         }
         std::ranges::sort(stacks, {}, &stack::base);
         EXPECT_EQ(std::ranges::adjacent_find(stacks, {}, &stack::base), stacks.end());

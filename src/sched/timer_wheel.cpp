@@ -82,11 +82,9 @@ void timer_wheel::cancel_armed(waiter& w) noexcept {
 // The level is that of the highest group of bits in which the tick and the current tick differ, so
 // that each slot of a level k > 0 holds whole runs of 64^k ticks which lie ahead.
 void timer_wheel::insert(timer_entry& entry) noexcept {
-    constexpr std::uint64_t horizon = (std::uint64_t{1} << (slot_bits * levels)) - 1;
-    const std::uint64_t tick =
-        std::clamp(tick_of(entry.deadline), current_ + 1, std::max(current_ + 1, current_ | horizon));
-    const std::uint64_t difference = (tick ^ current_) & horizon;
-    const int highest = 63 - std::countl_zero(difference | 1);
+    static_assert(slot_bits * levels >= 63 - tick_shift, "every deadline has a slot ahead");
+    const std::uint64_t tick = std::max(tick_of(entry.deadline), current_ + 1);
+    const int highest = 63 - std::countl_zero(tick ^ current_);
     const int k = highest / slot_bits;
     const unsigned slot = (tick >> (slot_bits * k)) & (slots - 1);
     auto& ring = levels_[static_cast<std::size_t>(k)];

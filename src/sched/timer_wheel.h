@@ -3,11 +3,11 @@
 // timer_wheel: the waits with a deadline of one worker. Insert and cancel are O(1) and touch only
 // the entry's neighbours; a million sleepers cost no more each than ten.
 //
-// Hierarchical (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987): seven
+// Hierarchical (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987): eight
 // levels of 64 slots. A tick is 2^16 ns = 65.5 us, close to the 50 us by which Linux lets its own
 // user-space timers slip (prctl(2), PR_SET_TIMERSLACK); level k covers 64^(k+1) ticks, the last one
-// 9 years, and later deadlines wait there again. Deadlines are rounded up, so nothing fires early;
-// it fires at most one tick late plus the time until somebody calls expire().
+// 584 years: twice what a deadline can say, so the wheel never turns over. Deadlines are rounded up,
+// so nothing fires early; it fires at most one tick late plus the time until somebody calls expire().
 // Not a heap: with a million sleepers each insert and each removal costs ten cache misses there.
 //
 // Thread safety: every method may be called from any thread.
@@ -52,7 +52,7 @@ private:
     static constexpr int tick_shift = 16;
     static constexpr int slot_bits = 6;
     static constexpr unsigned slots = 1u << slot_bits;
-    static constexpr int levels = 7;
+    static constexpr int levels = 8;
     static constexpr std::size_t batch = 64;  // timers handled before the lock is let go
 
     struct level {

@@ -179,7 +179,7 @@ fiber_block* worker::pick_for_switch() noexcept {
 void worker::yield_current() noexcept {
     fiber_block& me = *current_;
     fiber_block* const next = pick_for_switch();
-    if (next == nullptr && handover_ == nullptr && budget_ > 0) {
+    if (next == nullptr && handover_ == nullptr && budget_ > 0 && !stress_migrate_) {
         return;  // nothing else is runnable, and nothing is due
     }
     leave(me, after::requeue, next);

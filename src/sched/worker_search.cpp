@@ -143,7 +143,7 @@ bool worker::help_timers(nanoseconds_t now) noexcept {
     std::size_t fired = 0;
     for (std::size_t i = 0; i < owner_.worker_count(); ++i) {
         timer_wheel& wheel = owner_.worker_at(i).wheel();
-        if (wheel.next_deadline() + maintain_every <= now) {
+        if (wheel.next_deadline() <= now - maintain_every) {  // it may be time_never
             fired += wheel.expire(now);
         }
     }

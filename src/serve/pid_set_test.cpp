@@ -51,6 +51,8 @@ TEST(pid_set, may_lose_the_one_that_is_visited) {
 }
 
 TEST(pid_set_death, refuses_to_hold_a_number_twice) {
+    // Runs the program anew: a forked child does not have the set's memory.
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
     auto set = pid_set::make();
     ASSERT_TRUE(set.has_value());
     set->insert(7);

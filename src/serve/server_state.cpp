@@ -179,7 +179,9 @@ void server_state::child_of_fork() noexcept {
     state_of_child.store(this, base::seq_cst);
     struct sigaction action = {};
     action.sa_handler = [](int signal) { signalled(signal); };
+#if !defined(__SANITIZE_THREAD__)
     action.sa_flags = SA_RESTART;
+#endif  // ThreadSanitizer runs the handler only when the call that the signal came into returns
     sigemptyset(&action.sa_mask);
     ::sigaction(SIGTERM, &action, nullptr);
 }

@@ -21,19 +21,20 @@
 
 namespace weft::serving::testing {
 
-/// What the handler does with a message, by its first byte; everything else is sent back.
+/// What the handler does with a message, by its first byte: a control character, so that no text is
+/// taken for a command. Everything else is sent back.
 enum command : char {
-    command_throw = 'x',         ///< throws
-    command_leave = 'q',         ///< returns
-    command_segv = 'c',          ///< writes to address 8
-    command_abort = 'a',         ///< calls abort()
-    command_await_stop = 'w',    ///< waits until stopping(), sends "bye" and goes on
-    command_ignore_stop = 'i',   ///< sends "on", then sends until that fails
-    command_descriptors = 'f',   ///< sends the numbers of its descriptors, as "0 1 2 5"
-    command_stack_size = 's',    ///< sends the stack size of its kernel thread
-    command_process_id = 'p',    ///< sends its process number
-    command_token = 't',         ///< sends "waits", then "token" when its stop token turns
-    command_deadline = 'd',      ///< reads with 20 ms to go, sends what the error was
+    command_throw = 1,         ///< throws
+    command_leave = 2,         ///< returns
+    command_segv = 3,          ///< writes to address 8
+    command_abort = 4,         ///< calls abort()
+    command_await_stop = 5,    ///< waits until stopping(), sends "bye" and goes on
+    command_ignore_stop = 6,   ///< sends "on", then sends until that fails
+    command_descriptors = 7,   ///< sends the numbers of its descriptors, as "0 1 2 5"
+    command_stack_size = 8,    ///< sends the stack size of its kernel thread
+    command_process_id = 9,    ///< sends its process number
+    command_token = 10,        ///< sends "waits", then "token" when its stop token turns
+    command_deadline = 11,     ///< reads with 20 ms to go, sends what the error was
 };
 
 void scripted(connection& c);
@@ -81,6 +82,7 @@ public:
     explicit client(const server_process& server);
 
     void send(std::string_view text);
+    void send(command what) { send(std::string_view(reinterpret_cast<const char*>(&what), 1)); }
     /// What one read gives; "" at the end of the stream, "error: ..." for an error.
     std::string receive();
     /// All until the end of the stream.
