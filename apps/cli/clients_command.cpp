@@ -7,11 +7,11 @@
 #include <string_view>
 #include <system_error>
 
+#include <fmt/format.h>
+#include <unistd.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
-#include <unistd.h>
 
 #include "lab/clients_arguments.h"
 #include "lab/interrupts.h"
@@ -45,27 +45,36 @@ bool print(int descriptor, std::string_view text) {
     return true;
 }
 
-bool write_file(const std::string& path, std::string_view text) {
+bool write_file(const std::string& path, const lab::results& measured,
+                std::string (*form)(const lab::results&)) {
     if (path.empty()) {
         return true;
     }
     if (path == "-") {
-        return print(STDOUT_FILENO, text);
+        return print(STDOUT_FILENO, form(measured));
     }
-    if (const auto written = lab::write_report(path, text); !written) {
+    if (const auto written = lab::write_report(path, form(measured)); !written) {
         fmt::print(stderr, "weft: writing {}: {}\n", path, written.error().message());
         return false;
     }
     return true;
 }
 
-/// The files first: they are what a run of minutes must not lose.
+bool has_measured(const lab::results& measured) {
+    return std::ranges::any_of(measured.models, [](const lab::model_result& model) {
+        return std::ranges::any_of(model.repeats,
+                                   [](const lab::repeat& one) { return one.connect.has_value(); });
+    });
+}
+
+/// The files first: they are what a run of minutes must not lose. One that was stopped before it
+/// measured anything leaves the files of the run before alone.
 bool report(const lab::clients_options& options, const lab::results& measured) {
-    bool written = options.json_path.empty() ||
-                   write_file(options.json_path, lab::report_as_json(measured));
-    written = (options.html_path.empty() ||
-               write_file(options.html_path, lab::report_as_html(measured))) &&
-              written;
+    bool written = true;
+    if (!measured.run.interrupted || has_measured(measured)) {
+        written = write_file(options.json_path, measured, lab::report_as_json) && written;
+        written = write_file(options.html_path, measured, lab::report_as_html) && written;
+    }
     const int table = options.json_path == "-" ? STDERR_FILENO : STDOUT_FILENO;
     return print(table, lab::report_for_terminal(measured, lab::terminal_style::of(table))) &&
            written;

@@ -9,10 +9,11 @@
 #include <string>
 #include <string_view>
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
 
 #include "clients_command.h"
 #include "lab/child_process.h"
@@ -40,7 +41,8 @@ int complain(const CLI::ParseError& error) {
 }
 
 int run(int argc, char** argv) {
-    CLI::App program("User-space threads for C++, and a lab that shows what a client costs", "weft");
+    CLI::App program("User-space threads for C++, and a lab that shows what a client costs",
+                     "weft");
     program.set_version_flag("--version", "weft " WEFT_VERSION);
     program.require_subcommand(1);
     weft::lab::clients_options options;
@@ -54,15 +56,22 @@ int run(int argc, char** argv) {
     return weft::cli::run_clients_command(options);
 }
 
+/// A part of `weft clients`, told what to do over the channel that it inherits.
+int run_part(std::string_view word) {
+    if (::fcntl(weft::lab::child_control_fd, F_GETFD) < 0) {
+        fmt::print(stderr, "weft: {} is started by weft clients, not by hand\n", word);
+        return status_usage;
+    }
+    return word == "_server" ? weft::lab::run_server_host(weft::lab::child_control_fd)
+                             : weft::lab::run_load_host(weft::lab::child_control_fd);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     const std::string_view word = argc == 2 ? argv[1] : "";
-    if (word == "_server") {
-        return weft::lab::run_server_host(weft::lab::child_control_fd);
-    }
-    if (word == "_load") {
-        return weft::lab::run_load_host(weft::lab::child_control_fd);
+    if (word == "_server" || word == "_load") {
+        return run_part(word);
     }
     // A reader of the output or a child that goes away is an error to handle, not an end.
     std::signal(SIGPIPE, SIG_IGN);

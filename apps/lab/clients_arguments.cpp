@@ -11,12 +11,12 @@
 #include <system_error>
 #include <utility>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 
 namespace weft::lab {
 
@@ -43,8 +43,8 @@ std::expected<std::uint64_t, std::string> count_within(std::string_view text, st
                                                        std::uint64_t most) {
     const auto value = number_of<std::uint64_t>(text);
     if (!value || *value < least || *value > most) {
-        return std::unexpected(fmt::format("'{}' is no whole number from {} to {}", text, least,
-                                           most));
+        return std::unexpected(
+            fmt::format("'{}' is no whole number from {} to {}", text, least, most));
     }
     return *value;
 }
@@ -53,8 +53,7 @@ std::expected<std::uint64_t, std::string> size_within(std::string_view text, std
                                                       std::uint64_t most) {
     const auto value = parse_size(text);
     if (value && (*value < least || *value > most)) {
-        return std::unexpected(
-            fmt::format("'{}' is not from {} to {} bytes", text, least, most));
+        return std::unexpected(fmt::format("'{}' is not from {} to {} bytes", text, least, most));
     }
     return value;
 }
@@ -70,8 +69,7 @@ std::expected<double, std::string> real_within(std::string_view text, double lea
 std::expected<poison_kind, std::string> poison_from(std::string_view text) {
     const auto kind = parse_poison(text);
     if (!kind || *kind == poison_kind::none) {
-        return std::unexpected(
-            fmt::format("no poison '{}': crash, overflow, abort or leak", text));
+        return std::unexpected(fmt::format("no poison '{}': crash, overflow, abort or leak", text));
     }
     return *kind;
 }
@@ -168,8 +166,8 @@ std::expected<std::vector<model_id>, std::string> parse_models(std::string_view 
         const std::size_t end = std::min(text.find(',', at), text.size());
         const std::string_view name = text.substr(at, end - at);
         at = end + 1;
-        const auto found = std::ranges::find(all_models, name,
-                                             [](model_id model) { return name_of(model); });
+        const auto found =
+            std::ranges::find(all_models, name, [](model_id model) { return name_of(model); });
         if (found == all_models.end()) {
             return std::unexpected(
                 fmt::format("no model '{}': process, thread, fiber or coroutine", name));
@@ -202,8 +200,8 @@ std::expected<std::uint64_t, std::string> parse_size(std::string_view text) {
 
 std::expected<void, std::string> check_report_path(const std::string& path) {
     const auto refused = [&path](int error) {
-        return std::unexpected(fmt::format("cannot write '{}': {}", path,
-                                           std::generic_category().message(error)));
+        return std::unexpected(
+            fmt::format("cannot write '{}': {}", path, std::generic_category().message(error)));
     };
     struct stat status{};
     if (path.empty()) {

@@ -126,7 +126,7 @@ task<> serve_messages(async_connection& client, work what, std::size_t message_s
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Winfinite-recursion"  // that is the bug which is asked for
-[[gnu::noinline]] int recurse(int depth) {  // NOLINT(misc-no-recursion)
+[[gnu::noinline]] int recurse(int depth) {             // NOLINT(misc-no-recursion)
     volatile char frame[1024];
     frame[0] = static_cast<char>(depth);
     return recurse(depth + 1) + frame[0];
@@ -156,7 +156,8 @@ std::expected<work, std::string> parse_work(std::string_view text) {
     if (error != std::errc() || end != number.data() + number.size() || what.amount == 0 ||
         what.amount > found->most) {
         return std::unexpected("the handler " + std::string(name) + " takes a number from 1 to " +
-                               std::to_string(found->most) + ", as in " + std::string(name) + ":50");
+                               std::to_string(found->most) + ", as in " + std::string(name) +
+                               ":50");
     }
     return what;
 }

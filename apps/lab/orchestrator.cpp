@@ -206,9 +206,8 @@ step<void> orchestrator::stop(model_rig& rig, const model_plan& plan) {
     }
     const auto warn = [&](std::uint64_t count, std::string_view what) {
         if (count != 0) {
-            results_.run.warnings.push_back(fmt::format("{}: the server {} {} clients",
-                                                        name_of(plan.model), what,
-                                                        text_of_count(count)));
+            results_.run.warnings.push_back(fmt::format(
+                "{}: the server {} {} clients", name_of(plan.model), what, text_of_count(count)));
         }
     };
     warn(counts->refused, "refused");

@@ -256,9 +256,8 @@ step<void> phase_runner::connect(repeat& into) {
         .clients = report->clients,
         .failures = report->errors.total(),
         .seconds = report->seconds,
-        .rate_per_s = report->seconds > 0
-                          ? static_cast<double>(report->clients) / report->seconds
-                          : 0,
+        .rate_per_s =
+            report->seconds > 0 ? static_cast<double>(report->clients) / report->seconds : 0,
         .latency = summary_of(report->latency),
         .server = use_between(last_, now, plan_.model, 1),
         .load_cpu_share = report->use.cpu_share,
@@ -290,21 +289,21 @@ step<void> phase_runner::idle(repeat& into) {
 }
 
 step<load_phase> phase_runner::loop(phase_kind kind, double rate) {
-    const auto report = rig_.loop(
-        {.stride = kind == phase_kind::idle_majority ? clients_per_active : 1,
-         .rate = rate,
-         .warm_up = warm_up_of(options_),
-         .duration = from_seconds(options_.duration_seconds),
-         .grace = grace(),
-         .seed = options_.seed});
+    const auto report =
+        rig_.loop({.stride = kind == phase_kind::idle_majority ? clients_per_active : 1,
+                   .rate = rate,
+                   .warm_up = warm_up_of(options_),
+                   .duration = from_seconds(options_.duration_seconds),
+                   .grace = grace(),
+                   .seed = options_.seed});
     if (!report) {
         return std::unexpected(report.error());
     }
     const readings now = read();
-    const double share = report->requests_in_all == 0
-                             ? 1
-                             : static_cast<double>(report->requests) /
-                                   static_cast<double>(report->requests_in_all);
+    const double share =
+        report->requests_in_all == 0
+            ? 1
+            : static_cast<double>(report->requests) / static_cast<double>(report->requests_in_all);
     load_phase phase{.clients = report->clients, .active_clients = report->active};
     if (rate > 0) {
         phase.rate_asked_per_s = rate;
@@ -319,8 +318,8 @@ step<load_phase> phase_runner::loop(phase_kind kind, double rate) {
     phase.histogram = buckets_of(report->latency);
     phase.server = use_between(last_, now, plan_.model, share);
     if (phase.requests != 0) {
-        phase.cpu_us_per_request = (phase.server.user_seconds + phase.server.system_seconds) *
-                                   1e6 / static_cast<double>(phase.requests);
+        phase.cpu_us_per_request = (phase.server.user_seconds + phase.server.system_seconds) * 1e6 /
+                                   static_cast<double>(phase.requests);
     }
     phase.load_cpu_share = report->use.cpu_share;
     phase.load_waiting_share = report->use.waiting_share;

@@ -104,8 +104,9 @@ private:
             info.machine.cores, info.machine.cores == 1 ? "" : "s",
             text_of_bytes(static_cast<double>(info.machine.memory_bytes)),
             escaped(info.machine.kernel),
-            info.machine.hypervisor.empty() ? ""
-                                            : ", virtual (" + escaped(info.machine.hypervisor) + ")");
+            info.machine.hypervisor.empty()
+                ? ""
+                : ", virtual (" + escaped(info.machine.hypervisor) + ")");
         if (const std::string headline = headline_of(run_); !headline.empty()) {
             add("<p class=\"lead\">{}</p>", escaped(headline));
         }
@@ -289,7 +290,8 @@ private:
             }
             add("</tr>");
         }
-        add("</table></div><p class=\"soft\">Bold: the best, or not to be told from it here. ±: the "
+        add("</table></div><p class=\"soft\">Bold: the best, or not to be told from it here. ±: "
+            "the "
             "farthest repeat from the median.</p></details>");
     }
 

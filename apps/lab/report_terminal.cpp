@@ -96,10 +96,10 @@ private:
 
     void head() {
         const run_info& info = run_.run;
-        std::string what = fmt::format(
-            "{} clients, {} bytes, {}, {} repeat{}, seed {}", text_of_count(info.clients),
-            text_of_count(info.message_bytes), info.handler, info.repeats,
-            info.repeats == 1 ? "" : "s", info.seed);
+        std::string what =
+            fmt::format("{} clients, {} bytes, {}, {} repeat{}, seed {}",
+                        text_of_count(info.clients), text_of_count(info.message_bytes),
+                        info.handler, info.repeats, info.repeats == 1 ? "" : "s", info.seed);
         if (info.interrupted) {
             what += "; interrupted: what follows is what was measured until then";
         }
@@ -251,9 +251,9 @@ private:
         line();
         line("what people say, and what this machine says", ink::bold);
         for (const verdict& one : all) {
-            const std::string text = wrapped(fmt::format("{:<{}}", one.claim, claim_indent),
-                                             printable(sentence_of(one)), claim_indent,
-                                             style_.width - (columns_of(name_of(one.mark)) + 3));
+            const std::string text =
+                wrapped(fmt::format("{:<{}}", one.claim, claim_indent), printable(sentence_of(one)),
+                        claim_indent, style_.width - (columns_of(name_of(one.mark)) + 3));
             out_ += text + " " + painted(fmt::format("[{}]", name_of(one.mark)), ink_of(one.mark)) +
                     "\n";
         }

@@ -37,10 +37,8 @@ constexpr std::array model_words{
 };
 
 constexpr std::array state_words{
-    word{outcome_state::ok, "ok"},
-    word{outcome_state::left_out, "left_out"},
-    word{outcome_state::died, "died"},
-    word{outcome_state::interrupted, "interrupted"},
+    word{outcome_state::ok, "ok"},         word{outcome_state::left_out, "left_out"},
+    word{outcome_state::died, "died"},     word{outcome_state::interrupted, "interrupted"},
     word{outcome_state::failed, "failed"},
 };
 
@@ -338,9 +336,8 @@ private:
     template <class T>
     static void read_integer(const json& from, T& value, const std::string& place) {
         expect(from.is_number_integer(), "a whole number", place);
-        const bool fits = from.is_number_unsigned()
-                              ? std::in_range<T>(from.get<std::uint64_t>())
-                              : std::in_range<T>(from.get<std::int64_t>());
+        const bool fits = from.is_number_unsigned() ? std::in_range<T>(from.get<std::uint64_t>())
+                                                    : std::in_range<T>(from.get<std::int64_t>());
         expect(fits, "a number that fits", place);
         value = from.get<T>();
     }
@@ -383,8 +380,8 @@ std::expected<results, std::string> results_from_json(const nlohmann::json& docu
         return std::unexpected("not a result of weft clients: no schema_version");
     }
     if (document["schema_version"] != results_schema_version) {
-        return std::unexpected("schema_version " + document["schema_version"].dump() +
-                               " is not " + std::to_string(results_schema_version));
+        return std::unexpected("schema_version " + document["schema_version"].dump() + " is not " +
+                               std::to_string(results_schema_version));
     }
     try {
         results value;

@@ -56,12 +56,12 @@ std::vector<progress_step> steps_of(std::span<const visit> visits, const clients
         clients_options fitting = options;
         fitting.clients = plan.clients;
         for (const phase_kind phase : one.phases) {
-            steps.push_back({.model = std::string(name_of(plan.model)),
-                             .phase = std::string(one.again && phase == phase_kind::connect
-                                                      ? "connect again"
-                                                      : name_of(phase)),
-                             .repeat = one.repeat,
-                             .expected_seconds = expected_seconds(phase, plan.model, fitting)});
+            steps.push_back(
+                {.model = std::string(name_of(plan.model)),
+                 .phase = std::string(one.again && phase == phase_kind::connect ? "connect again"
+                                                                                : name_of(phase)),
+                 .repeat = one.repeat,
+                 .expected_seconds = expected_seconds(phase, plan.model, fitting)});
         }
     }
     return steps;

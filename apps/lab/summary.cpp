@@ -353,9 +353,8 @@ std::string sentence_of(const adjustment& change) {
 
 std::string sentence_of(const poison_phase& phase) {
     if (phase.server_died) {
-        return phase.signal > 0
-                   ? fmt::format("no: the server died ({})", signal_name(phase.signal))
-                   : "no: the server died";
+        return phase.signal > 0 ? fmt::format("no: the server died ({})", signal_name(phase.signal))
+                                : "no: the server died";
     }
     if (!phase.went_on) {
         return "no: the server stopped answering";
@@ -373,8 +372,8 @@ std::string headline_of(const results& run) {
     std::vector<std::string> parts;
     for (const model_id model : all_models) {
         if (const auto memory = estimate_of(run, model, "idle.all_bytes")) {
-            parts.push_back(fmt::format("{} per {}", text_of_bytes(memory->median),
-                                        name_of(model)));
+            parts.push_back(
+                fmt::format("{} per {}", text_of_bytes(memory->median), name_of(model)));
         }
     }
     if (parts.size() < 2) {
@@ -389,12 +388,12 @@ std::vector<std::string> disturbances_of(const results& run) {
     std::vector<std::string> sentences;
     const noise& whole = run.run.noise;
     if (whole.steal_percent >= noticeable_steal_percent) {
-        sentences.push_back(fmt::format("the hypervisor took {:.0f} % of the CPUs' time",
-                                        whole.steal_percent));
+        sentences.push_back(
+            fmt::format("the hypervisor took {:.0f} % of the CPUs' time", whole.steal_percent));
     }
     if (whole.foreign_percent >= noticeable_foreign_percent) {
-        sentences.push_back(fmt::format("other programs used {:.0f} % of the CPUs",
-                                        whole.foreign_percent));
+        sentences.push_back(
+            fmt::format("other programs used {:.0f} % of the CPUs", whole.foreign_percent));
     }
     const auto add_new = [&sentences](const std::vector<std::string>& flags) {
         for (const std::string& flag : flags) {

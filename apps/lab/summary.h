@@ -57,8 +57,8 @@ std::vector<bool> best_of(std::span<const std::optional<estimate>> values, bette
 
 /// The growth of one kind of memory per client between the empty server and the idle clients, of
 /// one repeat; never below zero.
-std::optional<double> growth_per_client(
-    const idle_phase& phase, std::optional<std::uint64_t> memory_use::* kind) noexcept;
+std::optional<double> growth_per_client(const idle_phase& phase,
+                                        std::optional<std::uint64_t> memory_use::* kind) noexcept;
 
 /// What one signal is called: "SIGSEGV"; "signal 77" when it has no name here.
 std::string signal_name(int signal);
