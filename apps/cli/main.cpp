@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `weft`. The two programs that `weft clients` starts as processes of their own are this one with
-// the words _server and _load.
+// `weft`. The programs that `weft clients` starts as processes of their own are this one with the
+// words _server, _load and _probe.
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -18,6 +18,7 @@
 #include "clients_command.h"
 #include "lab/child_process.h"
 #include "lab/load_host.h"
+#include "lab/probes.h"
 #include "lab/server_host.h"
 
 namespace {
@@ -62,15 +63,18 @@ int run_part(std::string_view word) {
         fmt::print(stderr, "weft: {} is started by weft clients, not by hand\n", word);
         return status_usage;
     }
-    return word == "_server" ? weft::lab::run_server_host(weft::lab::child_control_fd)
-                             : weft::lab::run_load_host(weft::lab::child_control_fd);
+    if (word == "_server") {
+        return weft::lab::run_server_host(weft::lab::child_control_fd);
+    }
+    return word == "_load" ? weft::lab::run_load_host(weft::lab::child_control_fd)
+                           : weft::lab::run_probe_host(weft::lab::child_control_fd);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     const std::string_view word = argc == 2 ? argv[1] : "";
-    if (word == "_server" || word == "_load") {
+    if (word == "_server" || word == "_load" || word == "_probe") {
         return run_part(word);
     }
     // A reader of the output or a child that goes away is an error to handle, not an end.

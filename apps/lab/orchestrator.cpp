@@ -3,6 +3,7 @@
 
 #include "machine_info.h"
 #include "model_rig.h"
+#include "probes.h"
 #include "statistics.h"
 #include "summary.h"
 #include "units.h"
@@ -38,6 +39,19 @@ std::vector<model_plan> plans_of(const clients_options& options, const machine_l
 machine_limits raised_limits() {
     raise_descriptors();
     return read_limits();
+}
+
+constexpr double probe_seconds = 2;
+
+/// The probes, then the phases of all visits.
+std::vector<progress_step> all_steps(const std::vector<visit>& visits,
+                                     const clients_options& options,
+                                     const std::vector<model_plan>& plans) {
+    std::vector<progress_step> steps{
+        {.model = "", .phase = "threads and fibers alone", .expected_seconds = probe_seconds}};
+    const auto phases = steps_of(visits, options, plans);
+    steps.insert(steps.end(), phases.begin(), phases.end());
+    return steps;
 }
 
 /// What a thread's stack reserves when nobody says so.
@@ -80,7 +94,7 @@ orchestrator::orchestrator(const clients_options& options, const interrupts& sig
       limits_(raised_limits()),
       plans_(plans_of(options, limits_)),
       visits_(schedule_of(options, plans_)),
-      progress_(progress_fd, steps_of(visits_, options, plans_), options.repeats),
+      progress_(progress_fd, all_steps(visits_, options, plans_), options.repeats),
       rate_(options.rate) {
     // What a server leaves behind when it is killed becomes a child of this process, which can then
     // wait for its end: the run is over when all its processes are.
@@ -133,7 +147,8 @@ results orchestrator::run() {
         progress_.note(sentence_of(change));
     }
     const auto started = clock::now();
-    std::size_t first_step = 0;
+    probe_alone();
+    std::size_t first_step = 1;
     for (const visit& one : visits_) {
         if (one.again && rate_ == 0) {
             rate_ = open_rate();
@@ -147,6 +162,20 @@ results orchestrator::run() {
     progress_.clear();
     conclude(std::chrono::duration<double>(clock::now() - started).count());
     return std::move(results_);
+}
+
+/// Says nothing about clients: a run without them goes on.
+void orchestrator::probe_alone() {
+    if (options_.poison != poison_kind::none || visits_.empty()) {
+        return;
+    }
+    progress_.begin(0);
+    auto probes = run_probes(signals_);
+    if (probes) {
+        results_.probes = std::move(*probes);
+    } else if (probes.error().state != outcome_state::interrupted) {
+        results_.run.warnings.push_back(probes.error().reason);
+    }
 }
 
 repeat& orchestrator::place_of(const visit& one) {

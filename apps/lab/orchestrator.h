@@ -30,6 +30,7 @@ public:
 
 private:
     void describe_run();
+    void probe_alone();
     void make_visit(const visit& one, std::size_t first_step);
     step<void> stop(model_rig& rig, const model_plan& plan);
     void take_over(const phase_runner& runner, repeat& into);

@@ -30,7 +30,7 @@ constexpr double growth_span = 10;
 constexpr double claimed_clients = 10'000;
 
 std::string number_with_spread(const estimate& value, unit in) {
-    const double spread = relative_spread(value);
+    const double spread = std::min(9.99, relative_spread(value));
     const std::string text = text_of(value.median, in);
     return value.count < 2 ? text : fmt::format("{} +-{:.0f} %", text, 100 * spread);
 }

@@ -105,7 +105,8 @@
                     ticks: {
                         maxTicksLimit: 6,
                         stepSize: stepOf(chart),
-                        callback: (value) => value === chart.axisEnd
+                        autoSkip: false,
+                        callback: (value) => chart.axisEnd > 0 && value === chart.axisEnd
                             ? "" : texts[chart.unit](value),
                     },
                 }),
