@@ -35,6 +35,11 @@ outcome failed(std::string reason) {
     return {.state = outcome_state::failed, .reason = std::move(reason), .lift = "", .signal = 0};
 }
 
+std::string with_last_words(std::string what, const child_process& who) {
+    const std::string words = who.stderr_tail();
+    return words.empty() ? what : std::move(what) + ": " + words;
+}
+
 std::uint64_t part_of(std::uint64_t whole, std::size_t index, std::size_t parts) {
     return whole * (index + 1) / parts - whole * index / parts;
 }
@@ -262,7 +267,7 @@ step<std::vector<json>> model_rig::on_all_loads(const std::vector<json>& command
             }
             auto message = control.receive(until);
             if (!message) {
-                return std::unexpected(failed("a load generator died: " + loads_[i].stderr_tail()));
+                return std::unexpected(failed(with_last_words("a load generator died", loads_[i])));
             }
             if (message->contains("report")) {
                 replies[i] = std::move((*message)["report"]);
