@@ -227,7 +227,9 @@ template <class Predicate>
 task<bool> wait_until(condition_variable& cv, std::unique_lock<mutex>& lock, deadline until,
                       Predicate satisfied) {
     while (!satisfied()) {
-        if (co_await wait_until(cv, lock, until) == cv_status::timeout) {
+        // Not in the condition: see <weft/task.h> on g++ 12.
+        const cv_status status = co_await wait_until(cv, lock, until);
+        if (status == cv_status::timeout) {
             co_return satisfied();
         }
     }

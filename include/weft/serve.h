@@ -215,7 +215,8 @@ struct serve_options {
 /// only the calling thread exists in the children, so no other thread should hold a lock that the
 /// handler needs; best is a process with no other threads at all. While it runs, SIGCHLD is blocked
 /// on the calling thread; it reaps its own children by their numbers, never another child of the
-/// program. A child runs none of the program's atexit functions; it dies if its parent does.
+/// program. A child runs none of the program's atexit functions; it dies if its parent does, unless the
+/// handler changes its user or group, at which the kernel forgets that (PR_SET_PDEATHSIG).
 /// Fiber: on a fiber it uses the runtime of that fiber, else it starts one of its own.
 result<void> serve(listener& from, model which, handler serve_client, serve_options options = {});
 

@@ -5,7 +5,8 @@
 // <weft/async.h>. A socket may move between all of these, and between runtimes.
 //
 // Every call that may wait takes a deadline and reports std::errc::timed_out when it has passed; a
-// call that need not wait succeeds even then. Nothing here raises SIGPIPE.
+// call that need not wait succeeds even then. Nothing here raises SIGPIPE. Give read() more room than
+// you expect: a read that fills its buffer costs one more system call to learn that nothing is left.
 //
 // Thread safety. One reader and one writer at a time for each socket, which may be different fibers;
 // two readers abort the process. Any number of fibers may accept on a listener. close() may be called
@@ -156,7 +157,8 @@ public:
     /// connection in the queue; connections that are gone by now are passed over.
     result<socket> accept(deadline until = {});
 
-    /// Ends whoever waits in accept(). Idempotent.
+    /// Ends whoever waits in accept(). While somebody does, other processes that share the listening
+    /// socket cannot accept on it any more either. Idempotent.
     void close() noexcept;
 
     [[nodiscard]] bool is_open() const noexcept;

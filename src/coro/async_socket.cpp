@@ -85,7 +85,9 @@ private:
             if (waited == -EAGAIN) {
                 return false;
             }
-            const std::int64_t outcome = waited != 0 ? waited : call_->attempt();
+            const auto attempt = [this] { return call_->attempt(); };
+            const std::int64_t outcome =
+                waited == 0 ? attempt() : io::last_try(*call_->descriptor_, dir, waited, attempt);
             if (outcome != -EAGAIN) {
                 call_->finish(outcome);
                 return true;

@@ -60,7 +60,12 @@ private:
         }
     }
 
-    void note_owner() noexcept { sync::mutex_core::note_owner(*mutex_, sync::current_owner()); }
+    /// For checked builds. In others it would cost each unlock() its fast path.
+    void note_owner() noexcept {
+#ifndef NDEBUG
+        sync::mutex_core::note_owner(*mutex_, sync::current_owner());
+#endif
+    }
 
     mutex* mutex_;
     sync::lock_attempt attempt_;

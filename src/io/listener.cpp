@@ -83,7 +83,8 @@ int accept_on_fiber(poll_descriptor& d, deadline until) noexcept {
             return fd;
         }
         if (const int error = io::park_until_ready(d, direction::read, until)) {
-            return error;
+            return static_cast<int>(
+                io::last_try(d, direction::read, error, [&] { return io::try_accept(d); }));
         }
     }
 }

@@ -18,7 +18,7 @@ namespace {
 
 constexpr int batch = 512;
 constexpr std::uint64_t interrupt_key = ~std::uint64_t{0};
-constexpr std::uint32_t wanted_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+constexpr std::uint32_t reading = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
 // How far ahead of the event being handled its successors' records and waiters are fetched. With
 // 10,000 connections all of them are out of the cache.
@@ -58,8 +58,13 @@ netpoll::~netpoll() {
 }
 
 int netpoll::add(int fd, std::uint64_t key) noexcept {
-    epoll_event event{.events = wanted_events, .data = {.u64 = key}};
+    epoll_event event{.events = reading, .data = {.u64 = key}};
     return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+}
+
+int netpoll::add_writing(int fd, std::uint64_t key) noexcept {
+    epoll_event event{.events = reading | EPOLLOUT, .data = {.u64 = key}};
+    return ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0 ? 0 : errno;
 }
 
 void netpoll::remove(int fd) noexcept {

@@ -2,8 +2,10 @@
 //
 // netpoll: the poller of one runtime, on one edge-triggered epoll instance.
 //
-// A descriptor is added once, for both directions, when somebody first has to wait for it; after
-// that a wait costs no system call but the epoll_wait that all of them share. Rejected: EPOLLONESHOT
+// A descriptor is added once, when somebody first has to wait for it, and once more when somebody
+// first has to wait for it to become writable; after that a wait costs no system call but the
+// epoll_wait that all of them share. Not for both directions at once: most sockets never have to
+// wait for that, and a Unix socket reports it each time that its peer has read something. Rejected: EPOLLONESHOT
 // (0.2 us of EPOLL_CTL_MOD for each wait), level-triggered (every epoll_wait reports again what
 // nobody reads yet, and more so with several threads in it).
 //
@@ -36,8 +38,12 @@ public:
     int poll(base::nanoseconds_t deadline) noexcept override;
     void interrupt() noexcept override;
 
-    /// Registers `fd`: 0 or an errno value. The state that it is in counts as a first event.
+    /// Registers `fd` for reading: 0 or an errno value. The state that it is in counts as a first
+    /// event.
     int add(int fd, std::uint64_t key) noexcept;
+
+    /// And for writing; the same holds.
+    int add_writing(int fd, std::uint64_t key) noexcept;
 
     /// Not in a forked child, where it would take the parent's descriptor out.
     void remove(int fd) noexcept;

@@ -138,10 +138,17 @@ int poll_descriptor::start_wait(direction dir, poll_wait& wait, netpoll& here) n
             return error;
         }
     }
+    if (dir == direction::write && !writing_) [[unlikely]] {
+        if (const int error = netpoll_->add_writing(fd(), key())) {
+            return error;
+        }
+        writing_ = true;
+    }
     if (ready_[index_of(dir)].load(base::relaxed)) {
         return EAGAIN;
     }
     wait.who.prepare();
+    streak_.store(0, base::relaxed);
     if (!is_listener()) [[likely]] {
         waiting_[index_of(dir)].store(&wait.who, base::relaxed);
         return 0;
@@ -172,6 +179,7 @@ int poll_descriptor::attach(netpoll& here) noexcept {
         return error;
     }
     netpoll_ = &here;
+    writing_ = false;
     return 0;
 }
 
@@ -228,10 +236,9 @@ void poll_descriptor::forget(const netpoll& ending) noexcept {
 
 /// Returns how many it woke.
 int poll_descriptor::set_ready(direction dir, sched::wake_reason reason) noexcept {
-    auto& ready = ready_[index_of(dir)];
-    if (!ready.load(base::relaxed)) {
-        ready.store(true, base::release);
-    }
+    // Always stored, also when it is set: take_ready() must find either this store, or one that comes
+    // after it, whatever it has loaded by now.
+    ready_[index_of(dir)].store(true, base::release);
     auto& slot = waiting_[index_of(dir)];
     if (sched::waiter* const w = slot.load(base::relaxed)) {
         slot.store(nullptr, base::relaxed);

@@ -10,7 +10,8 @@
 // outlive the runtime that made it, move to another one or be used by plain threads only.
 //
 // Readiness without lost wake-ups. Each direction has a flag, `ready`: "a call may succeed". The
-// descriptor is registered once, edge-triggered, when somebody first has to wait.
+// descriptor is registered, edge-triggered, when somebody first has to wait; for writing when
+// somebody first has to wait for that.
 //   caller                                   netpoll
 //   1. ready is clear: go to 4               a. an edge: the kernel reports the state as it is now
 //   2. clear ready                           b. set ready
@@ -156,7 +157,7 @@ public:
     /// After a wait ended for `reason`: 0 (try again), ETIMEDOUT or ECANCELED.
     int finish_wait(direction dir, poll_wait& wait, sched::wake_reason reason) noexcept;
 
-    /// Counts calls that did not have to wait: true once in a while, when a fiber should let others
+    /// Counts calls in a row that did not have to wait: true once in a while, when a fiber should let others
     /// run.
     bool has_run_long() noexcept {
         const auto streak = static_cast<std::uint8_t>(streak_.load(base::relaxed) + 1);
@@ -227,6 +228,7 @@ private:
     poll_wait* acceptors_ WEFT_GUARDED_BY(lock_) = nullptr;  // a ring; its last is acceptors_->prev
 
     netpoll* netpoll_ WEFT_GUARDED_BY(lock_) = nullptr;  // where it is registered
+    bool writing_ WEFT_GUARDED_BY(lock_) = false;        // for writing, too
     std::uint32_t index_ = 0;                            // in the slab
     base::atomic<std::uint32_t> next_free_{0};
     protocol protocol_ = protocol::other;

@@ -37,7 +37,7 @@ ssize_t read_on_fiber(poll_descriptor& d, std::span<std::byte> bytes, deadline u
             return n;
         }
         if (const int error = io::park_until_ready(d, direction::read, until)) {
-            return error;
+            return io::last_try(d, direction::read, error, [&] { return io::try_read(d, bytes); });
         }
     }
 }
@@ -74,7 +74,15 @@ int write_on_fiber(poll_descriptor& d, std::span<const std::byte> bytes, deadlin
         } else if (n != -EAGAIN) {
             return static_cast<int>(n);
         } else if (const int error = io::park_until_ready(d, direction::write, until)) {
-            return error;
+            const ssize_t last =
+                io::last_try(d, direction::write, error, [&] { return io::try_write(d, bytes); });
+            if (last < 0) {
+                return static_cast<int>(last);
+            }
+            bytes = bytes.subspan(static_cast<std::size_t>(last));
+            if (bytes.empty()) {
+                return 0;
+            }
         }
     }
 }

@@ -52,7 +52,7 @@ result<poll_descriptor*> make_connecting(const endpoint& peer) noexcept;
 inline constexpr base::nanoseconds_t backlog_retry_ns = 1'000'000;
 
 /// What is left to do on a socket that has been connected.
-int finish_connect(poll_descriptor& d) noexcept;
+[[gnu::noinline]] int finish_connect(poll_descriptor& d) noexcept;
 
 /// A record for a connection that try_accept() returned. Closes `fd` when memory is out.
 result<poll_descriptor*> adopt(int fd, protocol proto) noexcept;

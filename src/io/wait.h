@@ -4,6 +4,10 @@
 // that gets here called a function that blocks, which is a bug.
 #pragma once
 
+#include <sys/types.h>
+
+#include <cerrno>
+
 #include <weft/time.h>
 
 #include "io/poll_descriptor.h"
@@ -14,7 +18,19 @@ namespace weft::io {
 /// -ETIMEDOUT, -ECANCELED. On a fiber, after the call's try_ form said -EAGAIN.
 int park_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
 
-/// As above on a plain thread, by the kernel.
+/// A call whose wait ended with `error`. If that was the deadline, it is tried once more, since the
+/// poller may not have looked for a while: a call that need not wait must not time out.
+template <class Try>
+ssize_t last_try(poll_descriptor& d, direction dir, int error, Try attempt) noexcept {
+    if (error != -ETIMEDOUT) {
+        return error;
+    }
+    d.mark_ready(dir);
+    const ssize_t n = attempt();
+    return n == -EAGAIN ? error : n;
+}
+
+/// As park_until_ready() on a plain thread, by the kernel.
 int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
 
 /// Either, depending on who calls.

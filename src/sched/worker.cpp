@@ -201,7 +201,7 @@ void worker::push_local(waiter& w) noexcept {
         return;
     }
     const std::size_t queued = queue_.push(w);
-    if (owner_.sleepers() != 0) [[unlikely]] {
+    if (owner_.sleepers() > asleep_) [[unlikely]] {
         wake_another_if_needed(queued);
     }
 }

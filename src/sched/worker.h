@@ -146,6 +146,7 @@ private:
     int next_budget_ = most_budget;
     base::nanoseconds_t spin_for_ = 0;   // adapts to how often spinning found something
     unsigned sleeps_without_spin_ = 0;
+    unsigned asleep_ = 0;  // 1 while it counts among the sleepers, also while it wakes others in poll()
     base::nanoseconds_t watch_for_ = 0;  // how long it sleeps while others run
     [[no_unique_address]] context::sanitizer_context base_sanitizer_;
     [[no_unique_address]] context::sanitizer_context after_sanitizer_;  // for after::recycle

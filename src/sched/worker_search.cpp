@@ -207,7 +207,9 @@ void worker::sleep() noexcept {
         deadline = std::min(deadline, base::now_ns() + watch_for_);
     }
     worker_counters::add(counters_.slept);
+    asleep_ = 1;
     const int woken = owner_.get_poller().poll(deadline);
+    asleep_ = 0;
     owner_.wake_up();
     const nanoseconds_t now = base::now_ns();
     maintained_at_ = now;
@@ -224,7 +226,7 @@ void worker::sleep() noexcept {
 
 /// Called when something was made runnable here while others sleep.
 void worker::wake_another_if_needed(std::size_t queued) noexcept {
-    if (owner_.sleepers() == 0 || owner_.searchers() != 0) {
+    if (owner_.sleepers() <= asleep_ || owner_.searchers() != 0) {
         return;
     }
     // On the base, what was queued is run next; in a fiber it has to wait for the fiber.

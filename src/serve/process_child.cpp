@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,9 +12,18 @@ namespace weft::serving {
 
 namespace {
 
-void close_between(int first, int last) noexcept {
-    if (first <= last) {
-        ::close_range(static_cast<unsigned>(first), static_cast<unsigned>(last), 0);
+/// For kernels before 5.9 and containers that forbid close_range(2).
+void close_one_by_one(unsigned first, unsigned last) noexcept {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    for (unsigned fd = first; fd <= last && fd < limit.rlim_cur; ++fd) {
+        ::close(static_cast<int>(fd));
+    }
+}
+
+void close_between(unsigned first, unsigned last) noexcept {
+    if (first <= last && ::close_range(first, last, 0) != 0) {
+        close_one_by_one(first, last);
     }
 }
 
@@ -22,7 +32,7 @@ void close_all_but(int client, std::span<const int> keep) noexcept {
     int next = STDERR_FILENO + 1;
     const auto keep_one = [&next](int fd) noexcept {
         if (fd >= next) {
-            close_between(next, fd - 1);
+            close_between(static_cast<unsigned>(next), static_cast<unsigned>(fd) - 1);
             next = fd + 1;
         }
     };
@@ -37,7 +47,7 @@ void close_all_but(int client, std::span<const int> keep) noexcept {
     if (!client_kept) {
         keep_one(client);
     }
-    ::close_range(static_cast<unsigned>(next), ~0U, 0);
+    close_between(static_cast<unsigned>(next), ~0U);
 }
 
 }  // namespace

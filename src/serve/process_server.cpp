@@ -246,8 +246,9 @@ result<void> process_server::accept_some() {
 
 void process_server::start_child(base::unique_fd client) {
     if (!state_.try_admit()) {
+        take_signals();  // one that has ended may not have been noticed yet
         if (sweep_wanted_) {
-            sweep();  // one that has ended may not have been noticed yet
+            sweep();
         }
         if (!state_.try_admit()) {
             state_.refused();
@@ -256,7 +257,9 @@ void process_server::start_child(base::unique_fd client) {
         }
     }
     // What the program has written so far must come out once, not once more from each child.
-    std::fflush(nullptr);
+    // Not every stream: another thread may hold the lock of one, waiting for input.
+    std::fflush(stdout);
+    std::fflush(stderr);
     // A SIGTERM of ours must not find the child before it has its handler.
     sigset_t terminate;
     sigset_t mask;
@@ -277,6 +280,11 @@ void process_server::start_child(base::unique_fd client) {
     if (pid > 0) {
         if (children_.empty()) {
             next_sweep_ = base::now_ns() + idle_sweep_interval;
+        }
+        if (children_.contains(pid)) {
+            // Somebody else in the program waited for it, so its number is free for this one.
+            children_.erase(pid);
+            state_.finished(outcome::failed);
         }
         children_.insert(pid);
         return;

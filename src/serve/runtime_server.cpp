@@ -112,7 +112,13 @@ int runtime_server::wait_for_client() noexcept {
     }
     const sched::wake_reason reason = wait_.park(wait.who, base::time_never);
     const int ended = listener_.finish_wait(io::direction::read, wait, reason);
-    return wait_.interrupted() ? 0 : ended;
+    if (!wait_.interrupted()) {
+        return ended;
+    }
+    if (reason == sched::wake_reason::signalled) {
+        listener_.mark_ready(io::direction::read);  // somebody else shall accept that client
+    }
+    return 0;
 }
 
 void runtime_server::pause() noexcept {

@@ -5,8 +5,11 @@
 #include <new>
 #include <utility>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/assert.h"
+#include "base/futex.h"
 
 namespace weft {
 
@@ -186,16 +189,25 @@ void server_state::child_of_fork() noexcept {
     ::sigaction(SIGTERM, &action, nullptr);
 }
 
-// Async-signal-safe: two loads, a store and a system call. It may interrupt enter() and leave():
-// enter() looks at stopping_ after it has published the socket, leave() takes it back first.
-void server_state::signalled(int) noexcept {
+// Async-signal-safe: loads, stores and system calls. It may interrupt enter() and leave(): enter()
+// looks at stopping_ after it has published the socket, leave() takes it back first. That holds on
+// the thread of the handler only, which is the child's first; the others pass the signal on.
+void server_state::signalled(int signal) noexcept {
     const int saved_errno = errno;
+    const pid_t process = ::getpid();
+    if (::gettid() != process) {
+        ::syscall(SYS_tgkill, process, process, signal);
+        errno = saved_errno;
+        return;
+    }
     server_state& state = *state_of_child.load(base::seq_cst);
     state.stopping_.store(true, base::seq_cst);
     const int fd = state.signalled_socket_.load(base::seq_cst);
     if (fd >= 0) {
         ::shutdown(fd, SHUT_RD);
     }
+    state.signal_came_.store(1, base::seq_cst);
+    base::futex_wake(state.signal_came_);
     errno = saved_errno;
 }
 
@@ -206,23 +218,14 @@ std::stop_token server_state::stop_token() {
     return stop_.get_token();
 }
 
-// std::stop_source takes a lock, so a signal handler cannot request the stop; a thread that waits
-// for the signal can.
+// std::stop_source takes a lock, so a signal handler cannot request the stop; a thread can that the
+// handler wakes.
 void server_state::watch_signal() {
-    sigset_t terminate;
-    sigemptyset(&terminate);
-    sigaddset(&terminate, SIGTERM);
-    ::pthread_sigmask(SIG_BLOCK, &terminate, nullptr);
-    if (stopping()) {
-        stop_.request_stop();
-        return;
-    }
-    signal_watcher_ = std::jthread([this, terminate](const std::stop_token&) {
-        int signal = 0;
-        if (::sigwait(&terminate, &signal) == 0) {
-            signalled(signal);
-            stop_.request_stop();
+    signal_watcher_ = std::thread([this] {
+        while (signal_came_.load(base::seq_cst) == 0) {
+            base::futex_wait(signal_came_, 0);
         }
+        stop_.request_stop();
     });
 }
 

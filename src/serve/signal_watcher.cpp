@@ -18,24 +18,31 @@ result<std::unique_ptr<signal_watcher>> signal_watcher::make(const serve_options
         return std::unexpected(signals.error());
     }
     watcher->signals_.emplace(std::move(*signals));
+    auto ended = stop_event::make(watcher->end_.get_token());
+    if (!ended) {
+        return std::unexpected(ended.error());
+    }
+    watcher->ended_ = std::move(*ended);
     try {
-        watcher->thread_ = std::jthread([w = watcher.get()](const std::stop_token& end) { w->watch(end); });
+        watcher->thread_ = std::thread([w = watcher.get()] { w->watch(); });
     } catch (const std::system_error& error) {
         return std::unexpected(error.code());
     }
     return watcher;
 }
 
-void signal_watcher::watch(const std::stop_token& end) {
-    const auto ended = stop_event::make(end);
-    if (!ended) {
-        // Without a descriptor for the end it could not be ended; better no signals than a hang.
-        return;
+signal_watcher::~signal_watcher() {
+    end_.request_stop();
+    if (thread_.joinable()) {
+        thread_.join();
     }
+}
+
+void signal_watcher::watch() {
     std::array<signalfd_siginfo, 4> buffer;
-    std::array<pollfd, 2> set{{{.fd = (*ended)->native_handle(), .events = POLLIN, .revents = 0},
+    std::array<pollfd, 2> set{{{.fd = ended_->native_handle(), .events = POLLIN, .revents = 0},
                                {.fd = signals_->native_handle(), .events = POLLIN, .revents = 0}}};
-    while (!end.stop_requested()) {
+    while (!end_.stop_requested()) {
         if (::poll(set.data(), set.size(), -1) < 0) {
             continue;
         }

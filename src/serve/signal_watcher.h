@@ -23,6 +23,7 @@ public:
     static result<std::unique_ptr<signal_watcher>> make(const serve_options& options);
     signal_watcher(const signal_watcher&) = delete;
     signal_watcher& operator=(const signal_watcher&) = delete;
+    ~signal_watcher();
 
     /// Turns when the server shall stop.
     [[nodiscard]] std::stop_token stop() const noexcept { return stop_.get_token(); }
@@ -34,7 +35,7 @@ private:
     explicit signal_watcher(const std::stop_token& from_outside)
         : forward_(from_outside, request{stop_}) {}
 
-    void watch(const std::stop_token& end);
+    void watch();
 
     struct request {
         std::stop_source& source;
@@ -45,7 +46,9 @@ private:
     std::stop_source force_;
     std::stop_callback<request> forward_;
     std::optional<stop_signals> signals_;
-    std::jthread thread_;
+    std::stop_source end_;
+    std::unique_ptr<stop_event> ended_;
+    std::thread thread_;
 };
 
 }  // namespace weft::serving

@@ -8,8 +8,9 @@
 // Handing tokens over instead of letting the woken compete keeps the order and gives each waiter
 // one wake-up; unlike a mutex, a semaphore is seldom held for a few nanoseconds only.
 //
-// The releaser makes a token visible to others only as its last act: it lets go of the queue's lock
-// first, or it wakes a waiter that takes that lock itself before it goes on (see wait_queue.h).
+// The releaser does not touch the semaphore once a waiter that it woke goes on: it lets go of the
+// queue's lock first, or it wakes a waiter that takes that lock itself before it goes on (see
+// wait_queue.h). What no waiter needs is put into the word before that.
 #include "sync/semaphore_core.h"
 
 #include "base/assert.h"
@@ -56,6 +57,8 @@ bool semaphore_base::acquire_slow(deadline until) noexcept {
 
 void semaphore_base::release_slow(std::ptrdiff_t count, std::ptrdiff_t max) noexcept {
     WEFT_ASSERT(count >= 0, "release() of a negative number of tokens");
+    WEFT_ASSERT(count <= max, "release() beyond the maximum of the semaphore");
+    wake_list woken;  // wakes when the lock is let go
     for (;;) {
         std::uint64_t seen = __atomic_load_n(&word_, __ATOMIC_RELAXED);
         if ((seen & waiting) == 0) {
@@ -68,19 +71,18 @@ void semaphore_base::release_slow(std::ptrdiff_t count, std::ptrdiff_t max) noex
             }
             continue;
         }
-        wake_list woken;
-        {
-            const queue_guard guard(queue_);
-            while (count > 0 && !looks_empty(queue_)) {
-                count -= woken.add(*pop_front(queue_)) ? 1 : 0;
-            }
-            if (looks_empty(queue_)) {
-                __atomic_fetch_and(&word_, ~waiting, __ATOMIC_RELAXED);
-            }
+        const queue_guard guard(queue_);
+        if ((__atomic_load_n(&word_, __ATOMIC_RELAXED) & waiting) == 0) {
+            continue;
         }
-        if (count == 0) {
-            return;
+        // `waiting` is set and the lock held: nobody else changes the word.
+        while (count > 0 && !looks_empty(queue_)) {
+            count -= woken.add(*pop_front(queue_)) ? 1 : 0;
         }
+        if (looks_empty(queue_)) {
+            __atomic_store_n(&word_, static_cast<std::uint64_t>(count) * token, __ATOMIC_RELEASE);
+        }
+        return;
     }
 }
 
