@@ -333,8 +333,8 @@ std::string occupied(const results& run, const model_result& model, double each)
                            text_of_bytes(each), name);
     }
     if (own && *own < each) {
-        text += fmt::format(" ({} own pages, {} kernel)", text_of_bytes(*own),
-                            text_of_bytes(each - *own));
+        text += fmt::format(" ({} own pages, {} kernel, sockets of both ends included)",
+                            text_of_bytes(*own), text_of_bytes(each - *own));
     }
     if (static_cast<double>(model.clients) == claimed_clients) {
         return text + fmt::format(", {} in all", text_of_bytes(each * claimed_clients));
