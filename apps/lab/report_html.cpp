@@ -78,8 +78,8 @@ public:
         incomplete();
         cards();
         charts();
-        verdicts();
         poison();
+        verdicts();
         figures();
         list("The machine was noisy: trust ratios more than figures", disturbances_of(run_));
         list("Warnings", run_.run.warnings);
@@ -162,6 +162,14 @@ private:
             {"closed.cpu_us", "server CPU per request"},
             {"open.p99_us", "p99 at the same rate"},
         }};
+        const auto known = [this](const auto& figure) {
+            return std::ranges::any_of(run_.models, [this, &figure](const model_result& model) {
+                return estimate_of(run_, model.model, figure.first).has_value();
+            });
+        };
+        if (std::ranges::none_of(figures, known)) {
+            return;
+        }
         add("<div class=\"cards\">");
         for (const model_result& model : run_.models) {
             add("<section class=\"card\" style=\"--tone: var(--{0})\"><h3>{0}</h3><dl>",
@@ -251,7 +259,7 @@ private:
         add("<h2>Poison: {} in the handler of a few clients</h2>",
             escaped(rows.front().second->kind));
         add("<div class=\"wide\"><table><tr><th></th><th>poisoned</th><th>died</th>"
-            "<th>survived</th><th>did the server go on?</th></tr>");
+            "<th>survived</th><th class=\"text\">did the server go on?</th></tr>");
         for (const auto& [model, phase] : rows) {
             add("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\">{}</td></tr>",
                 name_of(model), text_of_count(phase->poisoned), text_of_count(phase->died),

@@ -364,7 +364,7 @@ std::string sentence_of(const poison_phase& phase) {
                            text_of_bytes(static_cast<double>(*phase.leaked_bytes)));
     }
     return phase.signal > 0
-               ? fmt::format("yes ({} stayed in one process each)", signal_name(phase.signal))
+               ? fmt::format("yes (each {} ended one process)", signal_name(phase.signal))
                : "yes";
 }
 
