@@ -140,6 +140,9 @@ void child_process::kill() noexcept {
             }
             status_ = status;
         }
+        // What it forked: children of this process by now, if it is a subreaper.
+        while (::waitpid(-pid_, nullptr, 0) > 0 || errno == EINTR) {
+        }
         pid_ = -1;
     }
     if (stderr_ >= 0) {
@@ -152,9 +155,9 @@ std::string child_process::stderr_tail() const {
     constexpr off_t most = 4096;
     std::array<char, most> bytes;
     const off_t size = stderr_ < 0 ? 0 : ::lseek(stderr_, 0, SEEK_END);
-    const ssize_t n = size <= 0 ? 0
-                                : ::pread(stderr_, bytes.data(), bytes.size(),
-                                          std::max<off_t>(0, size - most));
+    const ssize_t n =
+        size <= 0 ? 0
+                  : ::pread(stderr_, bytes.data(), bytes.size(), std::max<off_t>(0, size - most));
     std::string_view text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
     const auto last = text.find_last_not_of(" \n\r\t");
     if (last == std::string_view::npos) {

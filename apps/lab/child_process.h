@@ -41,7 +41,8 @@ public:
     void terminate() const noexcept;
     /// Its wait status once it has ended, nothing at the deadline. Idempotent.
     std::optional<int> wait(deadline until);
-    /// Kills the whole group and waits for the child.
+    /// Kills the whole group and waits for the child, and for what it forked if this process is the
+    /// one that inherits orphans (PR_SET_CHILD_SUBREAPER).
     void kill() noexcept;
 
     /// The last line that it wrote to standard error; empty if there is none.

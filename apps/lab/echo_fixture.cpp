@@ -122,8 +122,8 @@ void echo_fixture::echo(int fd) {
         buffer[static_cast<std::size_t>(n) - 1] ^= 1;
     }
     for (ssize_t done = 0; done < n;) {
-        const ssize_t sent = ::send(fd, buffer.data() + done, static_cast<std::size_t>(n - done),
-                                    MSG_NOSIGNAL);
+        const ssize_t sent =
+            ::send(fd, buffer.data() + done, static_cast<std::size_t>(n - done), MSG_NOSIGNAL);
         if (sent < 0) {
             return;
         }

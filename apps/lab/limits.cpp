@@ -20,7 +20,8 @@ namespace {
 
 /// Descriptors and tasks that are not clients: standard files, epoll, libraries, the shell.
 constexpr std::uint64_t spare_descriptors = 64;
-constexpr std::uint64_t spare_tasks = 128;
+/// Others start processes too, and the kernel keeps the 300 lowest numbers for itself.
+constexpr std::uint64_t spare_tasks = 800;
 constexpr std::uint64_t spare_maps = 1024;
 /// A thread's stack is two memory areas: the guard and the rest.
 constexpr std::uint64_t maps_per_thread = 2;
@@ -80,9 +81,8 @@ std::vector<std::string> group_folders(std::string_view controller) {
             continue;
         }
         std::string path(line.substr(second + 1));
-        const std::string root = controller.empty()
-                                     ? std::string("/sys/fs/cgroup")
-                                     : "/sys/fs/cgroup/" + std::string(controller);
+        const std::string root = controller.empty() ? std::string("/sys/fs/cgroup")
+                                                    : "/sys/fs/cgroup/" + std::string(controller);
         for (; !path.empty() && path != "/"; path.resize(path.rfind('/'))) {
             folders.push_back(root + path);
         }
@@ -161,8 +161,8 @@ std::uint64_t port_range() {
     std::uint64_t low = 32768;
     std::uint64_t high = 60999;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), low);
-    const std::size_t at = text.find_first_of("0123456789",
-                                              static_cast<std::size_t>(end - text.data()));
+    const std::size_t at =
+        text.find_first_of("0123456789", static_cast<std::size_t>(end - text.data()));
     if (error == std::errc() && at != std::string::npos) {
         std::from_chars(text.data() + at, text.data() + text.size(), high);
     }
@@ -235,23 +235,24 @@ bound machine_bound(model_id model, std::uint64_t message_size, const machine_li
     };
     split(server_bound(model, limits));
     split({.most = minus(limits.descriptors, spare_descriptors),
-           .reason = fmt::format("a process may have {} descriptors",
-                                 text_of_count(limits.descriptors)),
+           .reason =
+               fmt::format("a process may have {} descriptors", text_of_count(limits.descriptors)),
            .lift = "ulimit -n 1000000"});
     // Fewer ports than the generator puts on one address: only the first address is safe.
     constexpr std::uint64_t ports_wanted = 20'000;
     if (limits.ports < ports_wanted) {
-        tighten(tightest, {.most = limits.ports,
-                           .reason = fmt::format("there are {} local ports",
-                                                 text_of_count(limits.ports)),
-                           .lift = "sysctl -w net.ipv4.ip_local_port_range='32768 60999'"});
+        tighten(tightest,
+                {.most = limits.ports,
+                 .reason = fmt::format("there are {} local ports", text_of_count(limits.ports)),
+                 .lift = "sysctl -w net.ipv4.ip_local_port_range='32768 60999'"});
     }
     return tightest;
 }
 
 unsigned parts_of(std::uint64_t clients, std::uint64_t most) noexcept {
-    return most == 0 ? 1U : static_cast<unsigned>(std::max<std::uint64_t>(
-                                1, (clients + most - 1) / most));
+    return most == 0
+               ? 1U
+               : static_cast<unsigned>(std::max<std::uint64_t>(1, (clients + most - 1) / most));
 }
 
 }  // namespace
@@ -291,20 +292,19 @@ model_plan plan_model(model_id model, std::uint64_t clients, std::uint64_t messa
     model_plan plan{.model = model, .clients = clients};
     const bound fits = machine_bound(model, message_size, limits);
     if (fits.most < clients) {
-        const std::string reason =
-            fmt::format("{}, which is enough for {} clients", fits.reason, text_of_count(fits.most));
+        const std::string reason = fmt::format("{}, which is enough for {} clients", fits.reason,
+                                               text_of_count(fits.most));
         if (fits.most < std::max<std::uint64_t>(clients / 10, 1)) {
             plan.clients = 0;
-            plan.outcome = {
-                .state = outcome_state::left_out, .reason = reason, .lift = fits.lift};
+            plan.outcome = {.state = outcome_state::left_out, .reason = reason, .lift = fits.lift};
             return plan;
         }
         plan.clients = fits.most;
-        plan.adjustments.push_back({.what = fmt::format("{} clients instead of {} for {}",
-                                                        text_of_count(fits.most),
-                                                        text_of_count(clients), name_of(model)),
-                                    .reason = reason,
-                                    .lift = fits.lift});
+        plan.adjustments.push_back(
+            {.what = fmt::format("{} clients instead of {} for {}", text_of_count(fits.most),
+                                 text_of_count(clients), name_of(model)),
+             .reason = reason,
+             .lift = fits.lift});
     }
     plan.servers = parts_of(plan.clients, server_bound(model, limits).most);
     plan.loads = parts_of(plan.clients, minus(limits.descriptors, spare_descriptors));

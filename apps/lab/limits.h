@@ -58,9 +58,9 @@ struct model_plan {
     /// Load processes that share the clients.
     unsigned loads = 1;
     /// state left_out, with reason and lift, when nothing useful fits.
-    struct outcome outcome;
+    struct outcome outcome = {};
     /// When fewer clients fit than were asked for.
-    std::vector<adjustment> adjustments;
+    std::vector<adjustment> adjustments = {};
 };
 
 /// Fewer than a tenth of what was asked for is no comparison: the model is left out.

@@ -78,7 +78,7 @@ std::int64_t now_ns() noexcept {
         .count();
 }
 
-void load_phase::connected(std::uint32_t, std::int64_t) {}
+void generator_phase::connected(std::uint32_t, std::int64_t) {}
 
 load_connections::load_connections(load_options options)
     : options_(std::move(options)),
@@ -264,7 +264,7 @@ void load_connections::drop_all() noexcept {
     }
 }
 
-bool load_connections::run(load_phase& phase, int batch) {
+bool load_connections::run(generator_phase& phase, int batch) {
     phase_ = &phase;
     const int most = std::clamp(batch, 1, static_cast<int>(most_events));
     std::int64_t next_progress = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The mechanism of the load generator: thousands of non-blocking client sockets on one epoll loop,
-// each with at most one request under way. What to send when is the business of a load_phase
+// each with at most one request under way. What to send when is the business of a generator_phase
 // (load_phases.h), which run() calls back.
 //
 // One thread. After construction and connecting nothing allocates: messages are built in one
@@ -43,9 +43,9 @@ struct load_target {
 /// target the next source address is used (127.0.0.2, 127.0.0.3, ...).
 inline constexpr std::uint64_t clients_per_source_address = 20'000;
 
-class load_phase {
+class generator_phase {
 public:
-    virtual ~load_phase() = default;
+    virtual ~generator_phase() = default;
     /// Timed work; returns when it wants to be called again (steady clock, nanoseconds). Called
     /// before each wait.
     virtual std::int64_t tick(std::int64_t now) = 0;
@@ -99,7 +99,7 @@ public:
 
     /// Runs until the phase has finished or the control descriptor became readable; false in the
     /// latter case. At most `batch` events are handled between two ticks.
-    bool run(load_phase& phase, int batch);
+    bool run(generator_phase& phase, int batch);
 
 private:
     enum class client_state : std::uint8_t { closed, connecting, open };
@@ -129,7 +129,7 @@ private:
     std::vector<slot> clients_;
     std::vector<std::byte> buffer_;
     std::vector<epoll_event> events_;
-    load_phase* phase_ = nullptr;
+    generator_phase* phase_ = nullptr;
     std::uint64_t open_ = 0;
     int epoll_ = -1;
 };

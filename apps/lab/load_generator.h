@@ -63,7 +63,9 @@ public:
 
     void disconnect() noexcept { connections_.drop_all(); }
 
-    [[nodiscard]] std::uint64_t open_clients() const noexcept { return connections_.open_clients(); }
+    [[nodiscard]] std::uint64_t open_clients() const noexcept {
+        return connections_.open_clients();
+    }
 
 private:
     load_connections connections_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "echo_fixture.h"
 #include "load_generator.h"
+#include "echo_fixture.h"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +8,9 @@
 #include <chrono>
 #include <utility>
 
-#include <nlohmann/json.hpp>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 namespace weft::lab {
 namespace {

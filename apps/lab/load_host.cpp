@@ -39,9 +39,9 @@ std::vector<load_target> targets_from(const json& list) {
 
 json connect(load_generator& generator, const json& command) {
     const auto targets = targets_from(command.at("targets"));
-    return to_json(generator.connect(targets,
-                                     {.in_flight = command.at("in_flight").get<std::uint64_t>(),
-                                      .deadline = duration_from(command, "deadline")}));
+    return to_json(
+        generator.connect(targets, {.in_flight = command.at("in_flight").get<std::uint64_t>(),
+                                    .deadline = duration_from(command, "deadline")}));
 }
 
 json loop(load_generator& generator, const json& command) {
@@ -147,12 +147,12 @@ int run_load_host(int control_fd) {
         if (!setup) {
             return 1;
         }
-        load_generator generator(
-            {.message_size = message_size_from(*setup),
-             .control_fd = control.fd(),
-             .progress = [&control](std::uint64_t done, std::uint64_t total) {
-                 static_cast<void>(control.send({{"progress", {done, total}}}));
-             }});
+        load_generator generator({.message_size = message_size_from(*setup),
+                                  .control_fd = control.fd(),
+                                  .progress = [&control](std::uint64_t done, std::uint64_t total) {
+                                      static_cast<void>(
+                                          control.send({{"progress", {done, total}}}));
+                                  }});
         for (;;) {
             const auto command = control.receive();
             if (!command) {

@@ -19,6 +19,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <weft/error.h>
+
 namespace weft::lab {
 
 /// A target as the orchestrator names it: "127.0.0.1:8000" and the numbers of load_target.

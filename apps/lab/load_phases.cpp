@@ -161,8 +161,7 @@ void timed_loop::advance(std::int64_t now) {
         report_.use = meter_.stop();
     }
     const bool all_answered = under_way_ == 0 && !backlog();
-    if (stage_ == stage::tail &&
-        (all_answered || now >= window_end_ + request_.grace.count())) {
+    if (stage_ == stage::tail && (all_answered || now >= window_end_ + request_.grace.count())) {
         end(now);
     }
 }

@@ -16,7 +16,7 @@
 namespace weft::lab {
 
 /// Connects all clients, a bounded number at a time, and has each answered once.
-class connecting final : public load_phase {
+class connecting final : public generator_phase {
 public:
     connecting(load_connections& connections, std::span<const load_target> targets,
                const connect_request& request);
@@ -52,7 +52,7 @@ private:
 };
 
 /// What closed and open loop share: warm-up, window, tail, and the counts.
-class timed_loop : public load_phase {
+class timed_loop : public generator_phase {
 public:
     timed_loop(load_connections& connections, const loop_request& request);
 
@@ -151,7 +151,7 @@ private:
     std::uint64_t backlog_ = 0;
 };
 
-class one_round final : public load_phase {
+class one_round final : public generator_phase {
 public:
     one_round(load_connections& connections, const round_request& request);
 

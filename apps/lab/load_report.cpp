@@ -115,16 +115,11 @@ json to_json(const connect_report& report) {
 }
 
 json to_json(const loop_report& report) {
-    return {{"clients", report.clients},
-            {"active", report.active},
-            {"requests", report.requests},
-            {"requests_in_all", report.requests_in_all},
-            {"seconds", report.seconds},
-            {"latency", report.latency.serialize()},
-            {"lag", report.lag.serialize()},
-            {"errors", to_json(report.errors)},
-            {"use", to_json(report.use)},
-            {"interrupted", report.interrupted}};
+    return {{"clients", report.clients},     {"active", report.active},
+            {"requests", report.requests},   {"requests_in_all", report.requests_in_all},
+            {"seconds", report.seconds},     {"latency", report.latency.serialize()},
+            {"lag", report.lag.serialize()}, {"errors", to_json(report.errors)},
+            {"use", to_json(report.use)},    {"interrupted", report.interrupted}};
 }
 
 json to_json(const round_report& report) {

@@ -81,8 +81,7 @@ noise noise_between(const machine_ticks& before, const machine_ticks& after, dou
     if (total <= 0) {
         return heard;
     }
-    const auto busy =
-        static_cast<double>(after.user + after.system - before.user - before.system);
+    const auto busy = static_cast<double>(after.user + after.system - before.user - before.system);
     const double own = own_seconds * static_cast<double>(::sysconf(_SC_CLK_TCK));
     heard.steal_percent = 100 * static_cast<double>(after.steal - before.steal) / total;
     heard.foreign_percent = 100 * std::max(0.0, busy - own) / total;

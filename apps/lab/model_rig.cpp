@@ -8,10 +8,10 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <weft/socket.h>
 
@@ -35,6 +35,11 @@ outcome failed(std::string reason) {
     return {.state = outcome_state::failed, .reason = std::move(reason), .lift = "", .signal = 0};
 }
 
+std::string with_last_words(std::string what, const child_process& who) {
+    const std::string words = who.stderr_tail();
+    return words.empty() ? what : std::move(what) + ": " + words;
+}
+
 std::uint64_t part_of(std::uint64_t whole, std::size_t index, std::size_t parts) {
     return whole * (index + 1) / parts - whole * index / parts;
 }
@@ -47,8 +52,7 @@ std::vector<std::vector<named_target>> deal(const std::vector<std::string>& endp
     std::uint64_t done_of_server = 0;
     for (std::size_t i = 0; i < loads; ++i) {
         for (std::uint64_t left = part_of(clients, i, loads); left > 0;) {
-            const std::uint64_t open =
-                part_of(clients, server, endpoints.size()) - done_of_server;
+            const std::uint64_t open = part_of(clients, server, endpoints.size()) - done_of_server;
             const std::uint64_t taken = std::min(left, open);
             if (taken > 0) {
                 dealt[i].push_back(
@@ -67,8 +71,8 @@ std::vector<std::vector<named_target>> deal(const std::vector<std::string>& endp
 
 void add_ticks(const std::vector<child_process>& processes, readings& into) {
     for (const child_process& one : processes) {
-        const auto ticks = parse_cpu_ticks(
-            read_file(fmt::format("/proc/{}/stat", one.pid()).c_str()));
+        const auto ticks =
+            parse_cpu_ticks(read_file(fmt::format("/proc/{}/stat", one.pid()).c_str()));
         if (ticks) {
             into.load_user_ticks += ticks->first;
             into.load_system_ticks += ticks->second;
@@ -85,8 +89,7 @@ std::vector<pid_t> pids_of(const std::vector<child_process>& processes) {
 }
 
 double share_of_user(std::uint64_t user, std::uint64_t system) {
-    return user + system == 0 ? 0
-                              : static_cast<double>(user) / static_cast<double>(user + system);
+    return user + system == 0 ? 0 : static_cast<double>(user) / static_cast<double>(user + system);
 }
 
 std::uint64_t grown(std::uint64_t before, std::uint64_t after) {
@@ -210,9 +213,8 @@ step<void> model_rig::wait_for_event(deadline until) {
     }
     const std::size_t first_server = set.size();
     for (child_process& server : servers_) {
-        set.push_back({.fd = death_expected_ ? -1 : server.control().fd(),
-                       .events = POLLIN,
-                       .revents = 0});
+        set.push_back(
+            {.fd = death_expected_ ? -1 : server.control().fd(), .events = POLLIN, .revents = 0});
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until.time() - clock::now());
     const int wait_ms = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1'000'000));
@@ -265,8 +267,7 @@ step<std::vector<json>> model_rig::on_all_loads(const std::vector<json>& command
             }
             auto message = control.receive(until);
             if (!message) {
-                return std::unexpected(
-                    failed("a load generator died: " + loads_[i].stderr_tail()));
+                return std::unexpected(failed(with_last_words("a load generator died", loads_[i])));
             }
             if (message->contains("report")) {
                 replies[i] = std::move((*message)["report"]);
@@ -288,14 +289,14 @@ step<std::vector<json>> model_rig::on_all_loads(const std::vector<json>& command
 }
 
 template <class Report>
-step<Report> model_rig::merged(step<std::vector<json>> replies, Report (*read)(const json&)) {
+step<Report> model_rig::merged(step<std::vector<json>> replies, Report (*parse)(const json&)) {
     if (!replies) {
         return std::unexpected(std::move(replies.error()));
     }
     try {
-        Report report = read(replies->front());
+        Report report = parse(replies->front());
         for (std::size_t i = 1; i < replies->size(); ++i) {
-            report.merge(read((*replies)[i]));
+            report.merge(parse((*replies)[i]));
         }
         return report;
     } catch (const json::exception& error) {
@@ -308,9 +309,9 @@ step<connect_report> model_rig::connect() {
     std::vector<json> commands;
     for (const auto& targets : dealt) {
         commands.push_back(connect_command(
-            targets, {.in_flight = std::max<std::uint64_t>(
-                          1, connects_in_flight(limits_) / loads_.size()),
-                      .deadline = connect_time}));
+            targets,
+            {.in_flight = std::max<std::uint64_t>(1, connects_in_flight(limits_) / loads_.size()),
+             .deadline = connect_time}));
     }
     return merged(on_all_loads(commands, connect_time), &connect_report_from);
 }
@@ -359,8 +360,8 @@ bool model_rig::answers_new_client() const {
     return std::ranges::all_of(endpoints_, [this](const std::string& text) {
         const auto where = endpoint::parse(text);
         const deadline until(10s);
-        auto client = where ? weft::connect(*where, until)
-                            : result<socket>(std::unexpected(where.error()));
+        auto client =
+            where ? weft::connect(*where, until) : result<socket>(std::unexpected(where.error()));
         message_format format(options_.message_size);
         const auto message = format.build({});
         if (!client || !client->write(message, until)) {

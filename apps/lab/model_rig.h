@@ -84,7 +84,7 @@ private:
     step<void> wait_for_event(deadline until);
     template <class Report>
     step<Report> merged(step<std::vector<nlohmann::json>> replies,
-                        Report (*read)(const nlohmann::json&));
+                        Report (*parse)(const nlohmann::json&));
     static outcome failure_of_server(child_process& server);
 
     const clients_options& options_;

@@ -10,7 +10,10 @@
 #include "model_rig.h"
 #include "results.h"
 
+#include <chrono>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weft::lab {
@@ -23,7 +26,7 @@ std::string_view name_of(phase_kind kind) noexcept;
 /// About how long it takes on a slow machine.
 double expected_seconds(phase_kind kind, model_id model, const clients_options& options) noexcept;
 
-/// Runs the phases of one model, in order.
+/// Runs the phases of one visit to a model, in order.
 class phase_runner {
 public:
     phase_runner(const clients_options& options, const model_plan& plan, model_rig& rig)
@@ -35,6 +38,9 @@ public:
     /// Runs one phase and fills its place in `into`. `rate`: of the open loop.
     step<void> run(phase_kind kind, double rate, repeat& into);
 
+    /// What else used the CPUs since begin(); the flags name the worst phase, if it was too much.
+    [[nodiscard]] noise heard() const;
+
     /// What the report must say about how the phases went.
     [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
@@ -43,7 +49,16 @@ private:
     step<void> idle(repeat& into);
     step<load_phase> loop(phase_kind kind, double rate);
     step<void> poison(repeat& into);
-    void warn_about(phase_kind kind, const generator_use& use, const loop_report* loop);
+    step<std::uint64_t> resident_without_clients();
+    step<outcome> await_death();
+    step<void> await_quiet();
+    step<void> await_steady_memory();
+
+    [[nodiscard]] readings read();
+    void listen(phase_kind kind, const readings& before, const readings& after);
+    void warn_about(phase_kind kind, const error_counts& errors);
+    [[nodiscard]] std::string place(phase_kind kind) const;
+    [[nodiscard]] std::chrono::nanoseconds grace() const;
 
     const clients_options& options_;
     const model_plan& plan_;
@@ -51,6 +66,14 @@ private:
     /// Before the first client, and at the end of the last phase.
     readings first_;
     readings last_;
+    /// Kernel objects that the readings themselves left behind.
+    std::uint64_t slab_of_readings_ = 0;
+    struct disturbance {
+        double percent = 0;
+        phase_kind kind = phase_kind::connect;
+    };
+    disturbance most_stolen_;
+    disturbance most_foreign_;
     std::vector<std::string> warnings_;
 };
 

@@ -47,7 +47,8 @@ std::vector<std::uint64_t> numbers_of(std::string_view text) {
     for (std::size_t at = text.find_first_of("0123456789"); at < text.size();
          at = text.find_first_of("0123456789", at)) {
         std::uint64_t value = 0;
-        const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), value);
+        const auto [end, error] =
+            std::from_chars(text.data() + at, text.data() + text.size(), value);
         if (error == std::errc()) {
             numbers.push_back(value);
         }

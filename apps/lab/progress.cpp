@@ -85,9 +85,9 @@ void progress::count(std::uint64_t done, std::uint64_t total, std::string_view w
     if (!where_.live) {
         return;
     }
-    counts_ = total == 0 ? fmt::format("{} {}", text_of_count(done), what)
-                         : fmt::format("{} of {} {}", text_of_count(done), text_of_count(total),
-                                       what);
+    counts_ = total == 0
+                  ? fmt::format("{} {}", text_of_count(done), what)
+                  : fmt::format("{} of {} {}", text_of_count(done), text_of_count(total), what);
     draw(false);
 }
 

@@ -56,7 +56,8 @@ std::optional<chart> bars_of(const results& run, std::string_view total,
             const auto value = estimate_of(run, row, one.metric);
             series.values.push_back(value ? std::optional(value->median) : std::nullopt);
         }
-        if (std::ranges::any_of(series.values, [](const auto& value) { return value && *value > 0; })) {
+        if (std::ranges::any_of(series.values,
+                                [](const auto& value) { return value && *value > 0; })) {
             made.series.push_back(std::move(series));
         }
     }
@@ -93,17 +94,18 @@ void add_memory(std::vector<chart>& out, const results& run) {
     }
     whole->id = "memory";
     whole->title = "Memory of an idle client";
-    whole->caption = "All kinds of memory, user and kernel, per connected client that is silent. "
-                     "Shorter is better.";
+    whole->caption =
+        "All kinds of memory, user and kernel, per connected client that is silent. "
+        "Shorter is better.";
     out.push_back(*whole);
     whole->axis_end = magnified_end(*whole);
     if (whole->axis_end > 0) {
         whole->id = "memory-magnified";
         whole->title = "The same, magnified";
-        whole->caption =
-            fmt::format("The axis ends at {}; bars with a break go on beyond it, to the figure "
-                        "beside them.",
-                        text_of_bytes(whole->axis_end));
+        whole->caption = fmt::format(
+            "The axis ends at {}; bars with a break go on beyond it, to the figure "
+            "beside them.",
+            text_of_bytes(whole->axis_end));
         out.push_back(std::move(*whole));
     }
 }
@@ -265,9 +267,9 @@ std::vector<chart> charts_of(const results& run) {
 std::string description_of(const chart& chart) {
     std::vector<std::string> parts;
     for (std::size_t i = 0; i < chart.rows.size(); ++i) {
-        parts.push_back(fmt::format("{} {}", lab::name_of(chart.rows[i]),
-                                    text_of(chart.totals[i]->median, chart.unit,
-                                            symbols::unicode)));
+        parts.push_back(
+            fmt::format("{} {}", lab::name_of(chart.rows[i]),
+                        text_of(chart.totals[i]->median, chart.unit, symbols::unicode)));
     }
     for (const chart_curve& curve : chart.curves) {
         const auto at_least = [&curve](double fraction) {

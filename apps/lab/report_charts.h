@@ -23,7 +23,7 @@ struct chart_series {
     /// "model": the row's colour; "model-light": a lighter one; otherwise a colour of the page's
     /// palette, "kind-1" to "kind-5".
     std::string tone;
-    std::vector<std::optional<double>> values;
+    std::vector<std::optional<double>> values = {};
 };
 
 struct chart_point {
@@ -47,13 +47,13 @@ struct chart {
     chart_kind kind = chart_kind::bars;
     lab::unit unit = unit::plain;
     /// Rows of bars, from above.
-    std::vector<model_id> rows;
-    std::vector<chart_series> series;
+    std::vector<model_id> rows = {};
+    std::vector<chart_series> series = {};
     /// Of a row's sum over the series; nothing: not measured.
-    std::vector<std::optional<estimate>> totals;
+    std::vector<std::optional<estimate>> totals = {};
     /// Where the axis ends; longer bars are cut and marked. 0: at the longest.
     double axis_end = 0;
-    std::vector<chart_curve> curves;
+    std::vector<chart_curve> curves = {};
 };
 
 std::vector<chart> charts_of(const results& run);

@@ -96,10 +96,10 @@ private:
 
     void head() {
         const run_info& info = run_.run;
-        std::string what = fmt::format(
-            "{} clients, {} bytes, {}, {} repeat{}, seed {}", text_of_count(info.clients),
-            text_of_count(info.message_bytes), info.handler, info.repeats,
-            info.repeats == 1 ? "" : "s", info.seed);
+        std::string what =
+            fmt::format("{} clients, {} bytes, {}, {} repeat{}, seed {}",
+                        text_of_count(info.clients), text_of_count(info.message_bytes),
+                        info.handler, info.repeats, info.repeats == 1 ? "" : "s", info.seed);
         if (info.interrupted) {
             what += "; interrupted: what follows is what was measured until then";
         }
@@ -182,27 +182,14 @@ private:
                   0, ink::dim);
     }
 
-    static std::string went_on(const poison_phase& phase) {
-        if (phase.server_died) {
-            return fmt::format("no: the server died ({})", signal_name(phase.signal));
-        }
-        if (!phase.went_on) {
-            return "no: the server stopped answering";
-        }
-        if (phase.leaked_bytes) {
-            return fmt::format("yes, {} not given back",
-                               text_of_bytes(static_cast<double>(*phase.leaked_bytes)));
-        }
-        return phase.signal > 0 ? fmt::format("yes ({} stayed in one process)",
-                                              signal_name(phase.signal))
-                                : "yes";
-    }
-
     void poison_row(const model_result& model, const poison_phase& phase) {
         line(fmt::format("  {:<12}{:>10}{:>12}{:>12}   {}", name_of(model.model),
                          text_of_count(phase.poisoned), text_of_count(phase.died),
-                         text_of_count(phase.survived), went_on(phase)),
+                         text_of_count(phase.survived), sentence_of(phase)),
              phase.server_died ? ink::red : ink::plain);
+        if (!phase.last_words.empty()) {
+            paragraph("    ", phase.last_words, 6, ink::dim);
+        }
     }
 
     void poison() {
@@ -246,10 +233,7 @@ private:
             }
         }
         for (const adjustment& change : run_.run.adjustments) {
-            paragraph("  ",
-                      fmt::format("{}: {}{}", change.what, change.reason,
-                                  change.lift.empty() ? "" : "; to lift it: " + change.lift),
-                      4, ink::yellow);
+            paragraph("  ", sentence_of(change), 4, ink::yellow);
         }
         const std::string lines = std::exchange(out_, before);
         if (!lines.empty()) {
@@ -267,9 +251,9 @@ private:
         line();
         line("what people say, and what this machine says", ink::bold);
         for (const verdict& one : all) {
-            const std::string text = wrapped(fmt::format("{:<{}}", one.claim, claim_indent),
-                                             printable(sentence_of(one)), claim_indent,
-                                             style_.width - (columns_of(name_of(one.mark)) + 3));
+            const std::string text =
+                wrapped(fmt::format("{:<{}}", one.claim, claim_indent), printable(sentence_of(one)),
+                        claim_indent, style_.width - (columns_of(name_of(one.mark)) + 3));
             out_ += text + " " + painted(fmt::format("[{}]", name_of(one.mark)), ink_of(one.mark)) +
                     "\n";
         }

@@ -37,10 +37,8 @@ constexpr std::array model_words{
 };
 
 constexpr std::array state_words{
-    word{outcome_state::ok, "ok"},
-    word{outcome_state::left_out, "left_out"},
-    word{outcome_state::died, "died"},
-    word{outcome_state::interrupted, "interrupted"},
+    word{outcome_state::ok, "ok"},         word{outcome_state::left_out, "left_out"},
+    word{outcome_state::died, "died"},     word{outcome_state::interrupted, "interrupted"},
     word{outcome_state::failed, "failed"},
 };
 
@@ -105,6 +103,7 @@ void describe(auto& archive, like<connect_phase> auto& self) {
     archive("latency", self.latency);
     archive("server", self.server);
     archive("load_cpu_share", self.load_cpu_share);
+    archive("load_waiting_share", self.load_waiting_share);
 }
 
 void describe(auto& archive, like<idle_phase> auto& self) {
@@ -127,6 +126,8 @@ void describe(auto& archive, like<load_phase> auto& self) {
     archive("server", self.server);
     archive("cpu_us_per_request", self.cpu_us_per_request);
     archive("load_cpu_share", self.load_cpu_share);
+    archive("load_waiting_share", self.load_waiting_share);
+    archive("load_lag_p99_us", self.load_lag_p99_us);
 }
 
 void describe(auto& archive, like<poison_phase> auto& self) {
@@ -137,6 +138,7 @@ void describe(auto& archive, like<poison_phase> auto& self) {
     archive("survived", self.survived);
     archive("server_died", self.server_died);
     archive("signal", self.signal);
+    archive("last_words", self.last_words);
     archive("went_on", self.went_on);
     archive("leaked_bytes", self.leaked_bytes);
 }
@@ -334,9 +336,8 @@ private:
     template <class T>
     static void read_integer(const json& from, T& value, const std::string& place) {
         expect(from.is_number_integer(), "a whole number", place);
-        const bool fits = from.is_number_unsigned()
-                              ? std::in_range<T>(from.get<std::uint64_t>())
-                              : std::in_range<T>(from.get<std::int64_t>());
+        const bool fits = from.is_number_unsigned() ? std::in_range<T>(from.get<std::uint64_t>())
+                                                    : std::in_range<T>(from.get<std::int64_t>());
         expect(fits, "a number that fits", place);
         value = from.get<T>();
     }
@@ -379,8 +380,8 @@ std::expected<results, std::string> results_from_json(const nlohmann::json& docu
         return std::unexpected("not a result of weft clients: no schema_version");
     }
     if (document["schema_version"] != results_schema_version) {
-        return std::unexpected("schema_version " + document["schema_version"].dump() +
-                               " is not " + std::to_string(results_schema_version));
+        return std::unexpected("schema_version " + document["schema_version"].dump() + " is not " +
+                               std::to_string(results_schema_version));
     }
     try {
         results value;

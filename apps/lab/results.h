@@ -8,7 +8,7 @@
 // Units are in the names: _us microseconds, _bytes, _seconds, _per_s, _percent (0..100), _share
 // (0..1 of one CPU; 1.0 is one CPU busy all the time).
 //
-// The JSON form is described in docs/results_schema.md and carries `schema_version`; reading
+// The JSON form is described in docs/clients.md and carries `schema_version`; reading
 // refuses other versions. No function here keeps state: any thread, any time.
 #pragma once
 
@@ -111,6 +111,7 @@ struct connect_phase {
     latency_summary latency;
     server_use server;
     double load_cpu_share = 0;
+    double load_waiting_share = 0;
 };
 
 /// All clients connected, none sends.
@@ -128,24 +129,29 @@ struct load_phase {
     /// Clients that send; the others stay connected and silent.
     std::uint64_t active_clients = 0;
     /// Open loop: what was asked for. Absent in a closed loop.
-    std::optional<double> rate_asked_per_s;
+    std::optional<double> rate_asked_per_s = {};
     std::uint64_t requests = 0;
     std::uint64_t errors = 0;
     double seconds = 0;
     double requests_per_s = 0;
     /// Open loop: from the moment the request was due, not from when it was sent.
-    latency_summary latency;
-    std::vector<histogram_bucket> histogram;
-    server_use server;
+    latency_summary latency = {};
+    std::vector<histogram_bucket> histogram = {};
+    server_use server = {};
     /// (user + system) / requests; absent when there was no request.
-    std::optional<double> cpu_us_per_request;
+    std::optional<double> cpu_us_per_request = {};
+    /// Of the busiest load generator: the CPU it used, and the share of the time in which it was
+    /// ready to run and had none. Either one near 1: it measured itself.
     double load_cpu_share = 0;
+    double load_waiting_share = 0;
+    /// Open loop: how late the generator itself was with the requests of clients that were free.
+    std::optional<double> load_lag_p99_us = {};
 };
 
 /// One client in a thousand trips a bug in the handler.
 struct poison_phase {
     /// crash, overflow, abort, leak.
-    std::string kind;
+    std::string kind = {};
     std::uint64_t clients = 0;
     std::uint64_t poisoned = 0;
     /// Clients that lost their connection, the poisoned ones included.
@@ -154,10 +160,12 @@ struct poison_phase {
     bool server_died = false;
     /// The signal that ended the server, or the process of a poisoned client; 0: none.
     int signal = 0;
+    /// The last line that a server that died wrote to its standard error.
+    std::string last_words = {};
     /// Whether the server answered the survivors and a new client afterwards.
     bool went_on = false;
     /// leak: resident bytes that stayed after the poisoned clients were gone.
-    std::optional<std::uint64_t> leaked_bytes;
+    std::optional<std::uint64_t> leaked_bytes = {};
 };
 
 struct noise {

@@ -41,7 +41,8 @@ bool read_number(const json& document, const char* name, Number most, Number& in
     if (found == document.end()) {
         return true;
     }
-    if (!found->is_number_unsigned() || found->get<std::uint64_t>() > static_cast<std::uint64_t>(most)) {
+    if (!found->is_number_unsigned() ||
+        found->get<std::uint64_t>() > static_cast<std::uint64_t>(most)) {
         return false;
     }
     into = found->get<Number>();
@@ -119,9 +120,8 @@ std::expected<server_config, std::string> server_config_from(const json& documen
 server_counts server_counts_from(const json& document) {
     const auto count_of = [&document](const char* name) {
         const auto found = document.find(name);
-        return found != document.end() && found->is_number_unsigned()
-                   ? found->get<std::uint64_t>()
-                   : std::uint64_t{0};
+        return found != document.end() && found->is_number_unsigned() ? found->get<std::uint64_t>()
+                                                                      : std::uint64_t{0};
     };
     return {.accepted = count_of("accepted"),
             .refused = count_of("refused"),

@@ -18,6 +18,8 @@ using kind = std::optional<std::uint64_t> memory_use::*;
 /// Above these shares of the CPUs the figures of a run are called disturbed.
 constexpr double noticeable_steal_percent = 2;
 constexpr double noticeable_foreign_percent = 5;
+/// A generator that is running or ready to run for this share of the time is a bottleneck.
+constexpr double busy_generator = 0.9;
 
 template <kind Kind>
 maybe idle_growth(const repeat& one) {
@@ -116,6 +118,11 @@ maybe rate(const repeat& one) {
     return of<Phase>(one, [](const load_phase& phase) { return phase.requests_per_s; });
 }
 
+template <auto Phase>
+maybe generator(const repeat& one) {
+    return of<Phase>(one, [](const load_phase& phase) { return 100 * phase.load_cpu_share; });
+}
+
 using group = metric_group;
 using enum better;
 constexpr auto bytes = unit::bytes;
@@ -175,6 +182,8 @@ constexpr metric all_metrics[] = {
      true},
     {"closed.switches", "kernel switches per request", group::closed, plain, less,
      switches<in_closed>, true},
+    {"closed.load_percent", "load generator's CPU", group::closed, unit::percent, neither,
+     generator<in_closed>, true},
 
     {"open.requests_per_s", "requests", group::open, per_s, neither, rate<in_open>, true},
     {"open.p50_us", "latency, p50", group::open, us, less, latency<in_open, p50>, true},
@@ -337,12 +346,34 @@ std::string sentence_of(const outcome& how) {
     std::unreachable();
 }
 
+std::string sentence_of(const adjustment& change) {
+    return fmt::format("{}: {}{}", change.what, change.reason,
+                       change.lift.empty() ? "" : "; to lift it: " + change.lift);
+}
+
+std::string sentence_of(const poison_phase& phase) {
+    if (phase.server_died) {
+        return phase.signal > 0 ? fmt::format("no: the server died ({})", signal_name(phase.signal))
+                                : "no: the server died";
+    }
+    if (!phase.went_on) {
+        return "no: the server stopped answering";
+    }
+    if (phase.leaked_bytes) {
+        return fmt::format("yes, {} not given back",
+                           text_of_bytes(static_cast<double>(*phase.leaked_bytes)));
+    }
+    return phase.signal > 0
+               ? fmt::format("yes (each {} ended one process)", signal_name(phase.signal))
+               : "yes";
+}
+
 std::string headline_of(const results& run) {
     std::vector<std::string> parts;
     for (const model_id model : all_models) {
         if (const auto memory = estimate_of(run, model, "idle.all_bytes")) {
-            parts.push_back(fmt::format("{} per {}", text_of_bytes(memory->median),
-                                        name_of(model)));
+            parts.push_back(
+                fmt::format("{} per {}", text_of_bytes(memory->median), name_of(model)));
         }
     }
     if (parts.size() < 2) {
@@ -357,12 +388,12 @@ std::vector<std::string> disturbances_of(const results& run) {
     std::vector<std::string> sentences;
     const noise& whole = run.run.noise;
     if (whole.steal_percent >= noticeable_steal_percent) {
-        sentences.push_back(fmt::format("the hypervisor took {:.0f} % of the CPUs' time",
-                                        whole.steal_percent));
+        sentences.push_back(
+            fmt::format("the hypervisor took {:.0f} % of the CPUs' time", whole.steal_percent));
     }
     if (whole.foreign_percent >= noticeable_foreign_percent) {
-        sentences.push_back(fmt::format("other programs used {:.0f} % of the CPUs",
-                                        whole.foreign_percent));
+        sentences.push_back(
+            fmt::format("other programs used {:.0f} % of the CPUs", whole.foreign_percent));
     }
     const auto add_new = [&sentences](const std::vector<std::string>& flags) {
         for (const std::string& flag : flags) {
@@ -375,6 +406,35 @@ std::vector<std::string> disturbances_of(const results& run) {
     for (const model_result& model : run.models) {
         for (const repeat& one : model.repeats) {
             add_new(one.noise.flags);
+        }
+    }
+    return sentences;
+}
+
+std::vector<std::string> generator_warnings(const results& run) {
+    constexpr std::pair<std::string_view, std::optional<load_phase> repeat::*> phases[] = {
+        {"closed loop", in_closed}, {"open loop", in_open}, {"idle majority", in_majority}};
+    std::vector<std::string> sentences;
+    for (const auto& [name, phase] : phases) {
+        std::vector<std::string> busy;
+        for (const model_result& model : run.models) {
+            double used = 0;
+            double waited = 0;
+            for (const repeat& one : model.repeats) {
+                if (one.*phase) {
+                    used = std::max(used, (one.*phase)->load_cpu_share);
+                    waited = std::max(waited, (one.*phase)->load_waiting_share);
+                }
+            }
+            if (used + waited >= busy_generator) {
+                busy.push_back(fmt::format("{} {:.0f} %", name_of(model.model), 100 * used));
+            }
+        }
+        if (!busy.empty()) {
+            sentences.push_back(fmt::format(
+                "{}: the load generator had work for a whole CPU (it got {}): requests per second "
+                "and latency are its limit as much as the server's; CPU per request is not",
+                name, fmt::join(busy, ", ")));
         }
     }
     return sentences;

@@ -57,19 +57,26 @@ std::vector<bool> best_of(std::span<const std::optional<estimate>> values, bette
 
 /// The growth of one kind of memory per client between the empty server and the idle clients, of
 /// one repeat; never below zero.
-std::optional<double> growth_per_client(
-    const idle_phase& phase, std::optional<std::uint64_t> memory_use::* kind) noexcept;
+std::optional<double> growth_per_client(const idle_phase& phase,
+                                        std::optional<std::uint64_t> memory_use::* kind) noexcept;
 
 /// What one signal is called: "SIGSEGV"; "signal 77" when it has no name here.
 std::string signal_name(int signal);
 
 /// One sentence for a model that was not measured in full; empty when it was.
 std::string sentence_of(const outcome& how);
+/// "8,000 clients instead of 10,000 for thread: ...; to lift it: ...".
+std::string sentence_of(const adjustment& change);
+/// Whether the server went on after the poison: "no: the server died (SIGSEGV)".
+std::string sentence_of(const poison_phase& phase);
 
 /// What the run says in one sentence; empty when fewer than two models were measured.
 std::string headline_of(const results& run);
 
 /// Sentences on what disturbed the run; empty on a quiet machine.
 std::vector<std::string> disturbances_of(const results& run);
+
+/// One sentence for each phase in which the load generator may have measured itself.
+std::vector<std::string> generator_warnings(const results& run);
 
 }  // namespace weft::lab
