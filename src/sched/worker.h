@@ -119,6 +119,7 @@ private:
     waiter* find_work() noexcept;
     waiter* search() noexcept;
     void maintain() noexcept;
+    void poll_now(base::nanoseconds_t now) noexcept;
     bool take_injected() noexcept;
     bool steal() noexcept;
     bool steal_from(worker& victim) noexcept;
@@ -154,6 +155,8 @@ private:
     base::rng rng_;
     std::vector<std::uint64_t> seen_ticks_;  // of each victim, when last looked at
     base::nanoseconds_t maintained_at_ = 0;
+    base::nanoseconds_t polled_at_ = 0;
+    std::uint64_t poll_after_ = 0;        // the tick from which on a poll is worth its price
     std::uint64_t budget_ = most_budget;  // dispatches between two maintain()
     base::nanoseconds_t spin_for_ = 0;    // adapts to how often spinning found something
     unsigned sleeps_without_spin_ = 0;

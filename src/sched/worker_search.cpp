@@ -18,6 +18,10 @@ using base::nanoseconds_t;
 // enough to cost under 1 % (a poll that finds nothing is about 0.3 us), early enough that nobody
 // notices.
 constexpr nanoseconds_t maintain_every = 50'000;
+// What a poll finds is queued behind all that is queued by then, so it is worth its price when that
+// has had its turn once; or after this time, for what is queued behind those that yield all the
+// time.
+constexpr nanoseconds_t longest_without_poll = 1'000'000;
 // Beyond this a spin costs more than the wake-up that it saves (about 25 us for an idle CPU of the
 // reference machine, peers.md lesson 1; a spin of 5 us already catches a partner that answers).
 constexpr nanoseconds_t longest_spin = 20'000;
@@ -50,13 +54,21 @@ void worker::maintain() noexcept {
     if (wheel_.next_deadline() <= now) {
         wheel_.expire(now);
     }
+    if (now - polled_at_ >= longest_without_poll || tick() >= poll_after_) {
+        poll_now(now);
+    }
+    take_injected();
+}
+
+void worker::poll_now(nanoseconds_t now) noexcept {
     if (owner_.get_poller().poll(0).ticked) {
         owner_.tick_passed();
         if (owner_.sleepers() != 0) {
             owner_.get_poller().interrupt();  // somebody with time shall look around
         }
     }
-    take_injected();
+    polled_at_ = now;
+    poll_after_ = tick() + queue_.size();
 }
 
 waiter* worker::search() noexcept {
@@ -211,6 +223,8 @@ void worker::sleep() noexcept {
     owner_.wake_up();
     const nanoseconds_t now = base::now_ns();
     maintained_at_ = now;
+    polled_at_ = now;
+    poll_after_ = tick() + queue_.size();
     if (result.woken == 0) {
         help_timers(now);
     }
