@@ -20,6 +20,7 @@
 #include "lab/load_host.h"
 #include "lab/probes.h"
 #include "lab/server_host.h"
+#include "load_command.h"
 
 namespace {
 
@@ -49,12 +50,15 @@ int run(int argc, char** argv) {
     weft::lab::clients_options options;
     options.command_line = command_line_of(argc, argv);
     weft::cli::add_clients_command(program, options);
+    weft::lab::load_run_options load;
+    const CLI::App* const load_command = weft::cli::add_load_command(program, load);
     try {
         program.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return error.get_exit_code() == 0 ? program.exit(error) : complain(error);
     }
-    return weft::cli::run_clients_command(options);
+    return load_command->parsed() ? weft::cli::run_load_command(load)
+                                  : weft::cli::run_clients_command(options);
 }
 
 /// A part of `weft clients`, told what to do over the channel that it inherits.

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <utility>
@@ -79,10 +80,20 @@ void do_work(const work& what) {
     }
 }
 
-void serve_messages(connection& client, const work& what, std::span<std::byte> message) {
-    for (;;) {
-        for (std::size_t have = 0; have < message.size();) {
-            const auto n = client.read(message.subspan(have));
+/// Of `have` bytes, moves what is behind the message to the front; returns how much.
+std::size_t keep_rest(std::span<std::byte> buffer, std::size_t size, std::size_t have) noexcept {
+    std::memmove(buffer.data(), buffer.data() + size, have - size);
+    return have - size;
+}
+
+/// `buffer` has room for a message and one byte: a read that does not fill it says that the socket
+/// is empty, and the next one waits at once. Without that byte each request costs a second recv.
+void serve_messages(connection& client, const work& what, std::size_t size,
+                    std::span<std::byte> buffer) {
+    const auto message = buffer.first(size);
+    for (std::size_t have = 0;; have = keep_rest(buffer, size, have)) {
+        while (have < size) {
+            const auto n = client.read(buffer.subspan(have));
             if (!n || *n == 0) {
                 return;
             }
@@ -101,11 +112,12 @@ void serve_messages(connection& client, const work& what, std::span<std::byte> m
 }
 
 // Not a lambda with captures: a coroutine's captures die with the lambda, its arguments do not.
-task<> serve_messages(async_connection& client, work what, std::size_t message_size) {
-    std::vector<std::byte> message(message_size);
-    for (;;) {
-        for (std::size_t have = 0; have < message.size();) {
-            const auto n = co_await client.read(std::span(message).subspan(have));
+task<> serve_messages(async_connection& client, work what, std::size_t size) {
+    std::vector<std::byte> buffer(size + 1);
+    const auto message = std::span(buffer).first(size);
+    for (std::size_t have = 0;; have = keep_rest(buffer, size, have)) {
+        while (have < size) {
+            const auto n = co_await client.read(std::span(buffer).subspan(have));
             if (!n || *n == 0) {
                 co_return;
             }
@@ -168,15 +180,15 @@ std::string to_string(const work& what) {
 }
 
 handler make_handler(work what, std::size_t message_size) {
-    if (message_size <= most_on_stack) {
+    if (message_size < most_on_stack) {
         return [what, message_size](connection& client) {
             std::array<std::byte, most_on_stack> buffer;
-            serve_messages(client, what, std::span(buffer).first(message_size));
+            serve_messages(client, what, message_size, std::span(buffer).first(message_size + 1));
         };
     }
     return [what, message_size](connection& client) {
-        std::vector<std::byte> buffer(message_size);
-        serve_messages(client, what, buffer);
+        std::vector<std::byte> buffer(message_size + 1);
+        serve_messages(client, what, message_size, buffer);
     };
 }
 

@@ -6,17 +6,18 @@
 //         std::array<std::byte, 1024> buffer;
 //         for (;;) {
 //             const auto n = co_await weft::async::read(peer, buffer, 30s);
-//             if (!n || *n == 0 || !co_await weft::async::write(peer, std::span(buffer).first(*n))) {
+//             if (!n || *n == 0 || !co_await weft::async::write(peer, std::span(buffer).first(*n)))
+//             {
 //                 co_return;
 //             }
 //         }
 //     }
 //
-// Each function returns an awaiter: `co_await` it at once, in a task on a runtime; what it refers to
-// (the socket, the buffer, the lock) must live until then. The object may be used by fibers, plain
-// threads and other coroutines at the same time, as far as it allows that to fibers. A call that
-// need not wait does not suspend, but for one in 64, which lets others run. After a co_await that
-// waits the coroutine may be on another kernel thread.
+// Each function returns an awaiter: `co_await` it at once, in a task on a runtime; what it refers
+// to (the socket, the buffer, the lock) must live until then. The object may be used by fibers,
+// plain threads and other coroutines at the same time, as far as it allows that to fibers. A call
+// that need not wait does not suspend, but for one in 64, which lets others run. After a co_await
+// that waits the coroutine may be on another kernel thread.
 //
 // Results and errors are those of the blocking form, named with each function.
 #pragma once
@@ -99,7 +100,8 @@ private:
 
 class [[nodiscard]] condition_awaiter {
 public:
-    condition_awaiter(condition_variable& cv, std::unique_lock<mutex>& lock, deadline until) noexcept
+    condition_awaiter(condition_variable& cv, std::unique_lock<mutex>& lock,
+                      deadline until) noexcept
         : condition_(&cv), lock_(&lock), until_(until) {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
@@ -121,7 +123,10 @@ class socket_awaiter {
 public:
     socket_awaiter(io::poll_descriptor* descriptor, void* data, std::size_t size,
                    deadline until) noexcept
-        : descriptor_(descriptor), data_(static_cast<std::byte*>(data)), size_(size), until_(until) {}
+        : descriptor_(descriptor),
+          data_(static_cast<std::byte*>(data)),
+          size_(size),
+          until_(until) {}
 
     [[nodiscard]] bool await_ready() noexcept;
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept;
@@ -169,10 +174,14 @@ public:
 namespace async {
 
 /// Lets whatever else is runnable on this worker run first.
-inline auto yield() noexcept { return coro::yield_awaiter(); }
+inline auto yield() noexcept {
+    return coro::yield_awaiter();
+}
 
 /// Waits until `when`. As this_fiber::sleep_until: never early.
-inline auto sleep_until(deadline when) noexcept { return coro::sleep_awaiter(when); }
+inline auto sleep_until(deadline when) noexcept {
+    return coro::sleep_awaiter(when);
+}
 
 /// Waits for `duration` from now.
 template <class Rep, class Period>
@@ -181,7 +190,9 @@ auto sleep_for(std::chrono::duration<Rep, Period> duration) {
 }
 
 /// Locks; the result is a std::unique_lock<mutex> that unlocks at its end.
-inline auto lock(mutex& m) noexcept { return coro::lock_awaiter(m); }
+inline auto lock(mutex& m) noexcept {
+    return coro::lock_awaiter(m);
+}
 
 /// Takes a token. The result is true.
 inline auto acquire(sync::semaphore_base& semaphore) noexcept {

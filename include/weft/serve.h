@@ -92,8 +92,8 @@ protected:
     basic_connection(weft::socket client, serving::server_state& server);
     ~basic_connection();
 
-    weft::socket socket_;     // NOLINT(*-non-private-member-variables-in-classes)
-    deadline deadline_;       // NOLINT(*-non-private-member-variables-in-classes)
+    weft::socket socket_;  // NOLINT(*-non-private-member-variables-in-classes)
+    deadline deadline_;    // NOLINT(*-non-private-member-variables-in-classes)
 
 private:
     friend class serving::server_state;
@@ -110,7 +110,9 @@ public:
     /// At least one byte, as soon as there is any; 0 when the client has ended its side or, while
     /// the server drains, when nothing more has arrived. Errors: std::errc::timed_out, and those of
     /// recv(2).
-    result<std::size_t> read(std::span<std::byte> buffer) { return socket_.read(buffer, deadline_); }
+    result<std::size_t> read(std::span<std::byte> buffer) {
+        return socket_.read(buffer, deadline_);
+    }
 
     /// All of `bytes`, or an error; after an error the stream is of no more use.
     result<void> write(std::span<const std::byte> bytes) { return socket_.write(bytes, deadline_); }
@@ -151,7 +153,9 @@ public:
     serve_counter& operator=(const serve_counter&) = delete;
 
     [[nodiscard]] std::uint64_t load() const noexcept;
-    operator std::uint64_t() const noexcept { return load(); }  // NOLINT(google-explicit-constructor)
+    operator std::uint64_t() const noexcept {
+        return load();
+    }  // NOLINT(google-explicit-constructor)
 
 private:
     friend class serving::server_state;
@@ -207,16 +211,16 @@ struct serve_options {
     runtime_options runtime = {};
 };
 
-/// Serves the clients of `listener` until stop is requested and the drain is over. `which`: process,
-/// thread or fiber. Fails at once with invalid_argument for coroutine, and with the system's error
-/// if the listener is no good or the server's own few resources cannot be had.
+/// Serves the clients of `listener` until stop is requested and the drain is over. `which`:
+/// process, thread or fiber. Fails at once with invalid_argument for coroutine, and with the
+/// system's error if the listener is no good or the server's own few resources cannot be had.
 ///
 /// Process and thread: from a plain thread (else operation_not_permitted). The process model forks:
 /// only the calling thread exists in the children, so no other thread should hold a lock that the
 /// handler needs; best is a process with no other threads at all. While it runs, SIGCHLD is blocked
 /// on the calling thread; it reaps its own children by their numbers, never another child of the
-/// program. A child runs none of the program's atexit functions; it dies if its parent does, unless the
-/// handler changes its user or group, at which the kernel forgets that (PR_SET_PDEATHSIG).
+/// program. A child runs none of the program's atexit functions; it dies if its parent does, unless
+/// the handler changes its user or group, at which the kernel forgets that (PR_SET_PDEATHSIG).
 /// Fiber: on a fiber it uses the runtime of that fiber, else it starts one of its own.
 result<void> serve(listener& from, model which, handler serve_client, serve_options options = {});
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Stream sockets, TCP and Unix, for fibers and plain threads alike. On a fiber a call that must wait
-// parks the fiber and its worker runs others; on a plain thread it blocks the thread. Coroutines use
-// <weft/async.h>. A socket may move between all of these, and between runtimes.
+// Stream sockets, TCP and Unix, for fibers and plain threads alike. On a fiber a call that must
+// wait parks the fiber and its worker runs others; on a plain thread it blocks the thread.
+// Coroutines use <weft/async.h>. A socket may move between all of these, and between runtimes.
 //
 // Every call that may wait takes a deadline and reports std::errc::timed_out when it has passed; a
-// call that need not wait succeeds even then. Nothing here raises SIGPIPE. Give read() more room than
-// you expect: a read that fills its buffer costs one more system call to learn that nothing is left.
+// call that need not wait succeeds even then. Nothing here raises SIGPIPE. Give read() more room
+// than you expect: a read that fills its buffer costs one more system call to learn that nothing is
+// left.
 //
-// Thread safety. One reader and one writer at a time for each socket, which may be different fibers;
-// two readers abort the process. Any number of fibers may accept on a listener. close() may be called
-// beside other calls: they report std::errc::operation_canceled (calls that begin later
+// Thread safety. One reader and one writer at a time for each socket, which may be different
+// fibers; two readers abort the process. Any number of fibers may accept on a listener. close() may
+// be called beside other calls: they report std::errc::operation_canceled (calls that begin later
 // std::errc::bad_file_descriptor), and the number of the descriptor is not reused before they have
 // left. Moving and destroying need the object for themselves.
 #pragma once
@@ -132,9 +133,9 @@ private:
 result<socket> connect(const endpoint& peer, deadline until = {});
 
 struct listen_options {
-    int backlog = 4096;          ///< connections that wait to be accepted; the kernel's limit holds
-    bool reuse_port = false;     ///< SO_REUSEPORT: several listeners share a port
-    bool reuse_address = true;   ///< SO_REUSEADDR; for Unix paths: replace a dead socket's file
+    int backlog = 4096;         ///< connections that wait to be accepted; the kernel's limit holds
+    bool reuse_port = false;    ///< SO_REUSEPORT: several listeners share a port
+    bool reuse_address = true;  ///< SO_REUSEADDR; for Unix paths: replace a dead socket's file
 };
 
 /// Where connections come in.
@@ -146,8 +147,8 @@ public:
     listener& operator=(listener&& other) noexcept;
     ~listener();
 
-    /// Port 0: one that the kernel chooses, see local_endpoint(). The file of a Unix path stays when
-    /// the listener is closed, because another process may listen on it by then.
+    /// Port 0: one that the kernel chooses, see local_endpoint(). The file of a Unix path stays
+    /// when the listener is closed, because another process may listen on it by then.
     static result<listener> bind(const endpoint& local, const listen_options& options = {});
 
     /// Takes a listening descriptor over. It stays the caller's on failure.
@@ -157,8 +158,8 @@ public:
     /// connection in the queue; connections that are gone by now are passed over.
     result<socket> accept(deadline until = {});
 
-    /// Ends whoever waits in accept(). While somebody does, other processes that share the listening
-    /// socket cannot accept on it any more either. Idempotent.
+    /// Ends whoever waits in accept(). While somebody does, other processes that share the
+    /// listening socket cannot accept on it any more either. Idempotent.
     void close() noexcept;
 
     [[nodiscard]] bool is_open() const noexcept;

@@ -22,7 +22,8 @@ struct runtime_stats {
     std::uint64_t live = 0;            ///< fibers and coroutines started and not ended
     std::uint64_t start_failures = 0;  ///< fibers that ended at once because no stack was to be had
     std::uint64_t stacks_in_use = 0;   ///< handed out or in a worker's cache
-    std::uint64_t stacks_mapped = 0;   ///< stacks of the default size whose address range is reserved
+    std::uint64_t stacks_mapped =
+        0;  ///< stacks of the default size whose address range is reserved
 };
 
 }  // namespace weft

@@ -16,9 +16,9 @@
 // socket::read() and their like assert there. Their awaitable forms are in <weft/async.h>. It may
 // go on on another kernel thread after each co_await that waits.
 //
-// g++ 12 miscompiles a coroutine whose outermost block has no variable, where an if or a while has a
-// co_await in its condition and a co_return of a value in its body: it never runs. Name the awaited
-// value first: `const auto n = co_await ...; if (n == 0) co_return 1;`.
+// g++ 12 miscompiles a coroutine whose outermost block has no variable, where an if or a while has
+// a co_await in its condition and a co_return of a value in its body: it never runs. Name the
+// awaited value first: `const auto n = co_await ...; if (n == 0) co_return 1;`.
 //
 // Frames come from pools of the library, not from operator new (see src/coro/frame_pool.h).
 #pragma once
@@ -251,8 +251,8 @@ public:
     /// Whether there is a coroutine to run.
     [[nodiscard]] explicit operator bool() const noexcept { return coroutine_ != nullptr; }
 
-    /// Runs the task; the value or the exception is that of the task. `std::move(t)` for a variable,
-    /// since a task runs only once.
+    /// Runs the task; the value or the exception is that of the task. `std::move(t)` for a
+    /// variable, since a task runs only once.
     auto operator co_await() && noexcept { return awaiter{coroutine_}; }
 
 private:

@@ -18,7 +18,9 @@ constinit atomic<describe_current_fn> describe_fn{nullptr};
 
 }  // namespace
 
-void set_describe_current(describe_current_fn fn) noexcept { describe_fn.store(fn, release); }
+void set_describe_current(describe_current_fn fn) noexcept {
+    describe_fn.store(fn, release);
+}
 
 unsigned long describe_current(char* buffer, unsigned long size) noexcept {
     const auto fn = describe_fn.load(acquire);
@@ -30,10 +32,10 @@ void assert_failed(const char* expression, const char* message, const char* file
     char who[160];
     const unsigned long length = describe_current(who, sizeof(who));
     char text[768];
-    const int n = std::snprintf(text, sizeof(text), "weft: %s\n  failed: %s\n  at: %s:%d\n  in: %.*s\n",
-                                message, expression, file, line,
-                                length != 0 ? static_cast<int>(length) : 14,
-                                length != 0 ? who : "a plain thread");
+    const int n =
+        std::snprintf(text, sizeof(text), "weft: %s\n  failed: %s\n  at: %s:%d\n  in: %.*s\n",
+                      message, expression, file, line, length != 0 ? static_cast<int>(length) : 14,
+                      length != 0 ? who : "a plain thread");
     if (n > 0) {
         const auto size = static_cast<std::size_t>(n) < sizeof(text) ? static_cast<std::size_t>(n)
                                                                      : sizeof(text) - 1;

@@ -24,9 +24,9 @@ unsigned long describe_current(char* buffer, unsigned long size) noexcept;
 
 }  // namespace weft::base
 
-#define WEFT_ASSERT(condition, message)                                                  \
-    (__builtin_expect(static_cast<bool>(condition), 1)                                   \
-         ? static_cast<void>(0)                                                          \
+#define WEFT_ASSERT(condition, message)                \
+    (__builtin_expect(static_cast<bool>(condition), 1) \
+         ? static_cast<void>(0)                        \
          : ::weft::base::assert_failed(#condition, message, __FILE__, __LINE__))
 
 #ifdef NDEBUG

@@ -33,7 +33,9 @@ inline void store_load_fence() noexcept {
 }
 
 /// Keeps the compiler, not the processor, from moving memory accesses across it.
-inline void compiler_fence() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+inline void compiler_fence() noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+}
 
 /// Tells the processor that this is a spin loop. About 25 ns on recent x86 (Skylake and newer wait
 /// for some 140 cycles), about 1 ns elsewhere.

@@ -26,6 +26,8 @@ inline std::unexpected<std::error_code> fail(errc code) noexcept {
 
 /// Of the errno that the last system call on this kernel thread left. Call it at once, before
 /// anything that may suspend the fiber.
-inline std::unexpected<std::error_code> fail_errno() noexcept { return fail(errno); }
+inline std::unexpected<std::error_code> fail_errno() noexcept {
+    return fail(errno);
+}
 
 }  // namespace weft::base

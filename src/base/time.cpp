@@ -5,7 +5,9 @@
 
 namespace weft {
 
-bool deadline::expired() const noexcept { return !is_never() && base::now_ns() >= nanoseconds_; }
+bool deadline::expired() const noexcept {
+    return !is_never() && base::now_ns() >= nanoseconds_;
+}
 
 std::int64_t deadline::from_now(std::int64_t nanoseconds) noexcept {
     std::int64_t sum = 0;

@@ -9,8 +9,8 @@
 //
 // The switch is inlined into its caller and ends in an indirect jump to a label of that very call
 // site, not in `ret`: a `ret` to a place that was not called from there is mispredicted (8 to 9 ns
-// against 1 to 2 ns measured for an inlined jump on the reference machine). The compiler is told that
-// every register is lost, so it keeps only what is live, on the stack.
+// against 1 to 2 ns measured for an inlined jump on the reference machine). The compiler is told
+// that every register is lost, so it keeps only what is live, on the stack.
 //
 // What a switch keeps: the callee-saved registers and, unless WEFT_SAVE_FP_CONTROL is 0, the
 // control words of the floating-point units, which the psABI counts among them too. They are loaded

@@ -92,8 +92,8 @@ TEST(switch_context, nests) {
 }
 
 TEST(switch_context, goes_on_on_another_thread) {
-    // Not std::this_thread::get_id(): pthread_self() is declared `const`, so the compiler keeps what
-    // it returned before the loop.
+    // Not std::this_thread::get_id(): pthread_self() is declared `const`, so the compiler keeps
+    // what it returned before the loop.
     std::vector<pid_t> seen;
     strand s([&](strand& self) {
         for (int i = 0; i < 3; ++i) {

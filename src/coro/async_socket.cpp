@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A coroutine in a call on a socket: the loop of io/socket_ops.h, cut at the place where it waits.
-// What is tried again when the socket is ready runs before the coroutine is resumed, so that a wake-up
-// for nothing costs no resumption. The call is in flight (poll_descriptor::begin, end) from
+// What is tried again when the socket is ready runs before the coroutine is resumed, so that a
+// wake-up for nothing costs no resumption. The call is in flight (poll_descriptor::begin, end) from
 // await_ready() until its outcome is there.
 #include <weft/async.h>
 
@@ -213,8 +213,8 @@ public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
 
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
-        const int waited = suspension_.emplace<wait>(*this, coroutine).wait_until_ready(
-            descriptor_, direction::write, until_);
+        const int waited = suspension_.emplace<wait>(*this, coroutine)
+                               .wait_until_ready(descriptor_, direction::write, until_);
         if (waited == -EAGAIN) {
             return true;
         }

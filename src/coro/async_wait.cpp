@@ -25,7 +25,9 @@ bool acquire_awaiter::await_resume() noexcept {
     return !waited_ || suspension_.get<acquire_operation>().result();
 }
 
-bool wait_group_awaiter::await_ready() const noexcept { return group_->is_done(); }
+bool wait_group_awaiter::await_ready() const noexcept {
+    return group_->is_done();
+}
 
 bool wait_group_awaiter::await_suspend(std::coroutine_handle<> coroutine) noexcept {
     waited_ = true;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // operation: a suspended coroutine and the wait that will resume it. It lies in the awaiter, so in
-// the coroutine's frame, and is gone when the coroutine goes on. The scheduler runs it on a worker's
-// own stack; an operation that finds that it must wait again does so without resuming the
+// the coroutine's frame, and is gone when the coroutine goes on. The scheduler runs it on a
+// worker's own stack; an operation that finds that it must wait again does so without resuming the
 // coroutine.
 //
 // resume() runs a coroutine and whatever it hands over to, until one of them suspends.

@@ -15,7 +15,10 @@ template <class Core, class Object>
 class queue_operation final : public operation {
 public:
     queue_operation(Object& object, deadline until, std::coroutine_handle<> coroutine) noexcept
-        : operation(&run, coroutine), object_(&object), until_(until), node_(*this, until.is_never()) {}
+        : operation(&run, coroutine),
+          object_(&object),
+          until_(until),
+          node_(*this, until.is_never()) {}
 
     /// True: the coroutine is suspended and may already run elsewhere. False: result() is there.
     bool start() noexcept {

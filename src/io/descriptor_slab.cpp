@@ -45,7 +45,8 @@ void descriptor_slab::push_chain(poll_descriptor& first, poll_descriptor& last) 
     std::uint64_t head = free_.load(base::relaxed);
     do {
         last.next_free_.store(static_cast<std::uint32_t>(head & link_mask), base::relaxed);
-    } while (!free_.compare_exchange_weak(head, ((head & ~link_mask) + counter_unit) | (first.index_ + 1),
+    } while (!free_.compare_exchange_weak(head,
+                                          ((head & ~link_mask) + counter_unit) | (first.index_ + 1),
                                           base::release, base::relaxed));
 }
 

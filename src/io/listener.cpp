@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// weft::listener. accept4() has no flag like MSG_DONTWAIT, so a listener's descriptor is non-blocking
-// once a fiber uses it; plain threads poll before they accept then.
+// weft::listener. accept4() has no flag like MSG_DONTWAIT, so a listener's descriptor is
+// non-blocking once a fiber uses it; plain threads poll before they accept then.
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -180,13 +180,17 @@ void listener::close() noexcept {
     }
 }
 
-bool listener::is_open() const noexcept { return descriptor_ != nullptr && !descriptor_->closed(); }
+bool listener::is_open() const noexcept {
+    return descriptor_ != nullptr && !descriptor_->closed();
+}
 
 result<endpoint> listener::local_endpoint() const {
     return io::endpoint_of(native_handle(), &::getsockname);
 }
 
-int listener::native_handle() const noexcept { return is_open() ? descriptor_->fd() : -1; }
+int listener::native_handle() const noexcept {
+    return is_open() ? descriptor_->fd() : -1;
+}
 
 int listener::release() noexcept {
     return descriptor_ != nullptr ? std::exchange(descriptor_, nullptr)->release() : -1;

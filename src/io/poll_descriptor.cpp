@@ -96,8 +96,8 @@ void poll_descriptor::close() noexcept {
     }
 }
 
-/// By whoever was the last to leave. More than one may think so: a call that comes late leaves last,
-/// too.
+/// By whoever was the last to leave. More than one may think so: a call that comes late leaves
+/// last, too.
 void poll_descriptor::close_descriptor() noexcept {
     const int fd = fd_.exchange(-1, base::acq_rel);
     if (fd >= 0) {
@@ -106,8 +106,9 @@ void poll_descriptor::close_descriptor() noexcept {
 }
 
 void poll_descriptor::fail_misuse(direction dir) noexcept {
-    base::assert_failed("alone", dir == direction::read ? "two fibers read the same socket"
-                                                        : "two fibers write the same socket",
+    base::assert_failed("alone",
+                        dir == direction::read ? "two fibers read the same socket"
+                                               : "two fibers write the same socket",
                         __FILE__, __LINE__);
 }
 
@@ -236,8 +237,8 @@ void poll_descriptor::forget(const netpoll& ending) noexcept {
 
 /// Returns how many it woke.
 int poll_descriptor::set_ready(direction dir, sched::wake_reason reason) noexcept {
-    // Always stored, also when it is set: take_ready() must find either this store, or one that comes
-    // after it, whatever it has loaded by now.
+    // Always stored, also when it is set: take_ready() must find either this store, or one that
+    // comes after it, whatever it has loaded by now.
     ready_[index_of(dir)].store(true, base::release);
     auto& slot = waiting_[index_of(dir)];
     if (sched::waiter* const w = slot.load(base::relaxed)) {

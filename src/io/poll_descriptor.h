@@ -6,8 +6,8 @@
 //
 // Lifetime. Records lie in a dense slab that is never freed and are recycled with a new generation.
 // So an event that comes late, for a socket that was closed meanwhile, finds valid memory and a
-// generation that differs, and is dropped. The slab is not a part of a netpoll, because a socket may
-// outlive the runtime that made it, move to another one or be used by plain threads only.
+// generation that differs, and is dropped. The slab is not a part of a netpoll, because a socket
+// may outlive the runtime that made it, move to another one or be used by plain threads only.
 //
 // Readiness without lost wake-ups. Each direction has a flag, `ready`: "a call may succeed". The
 // descriptor is registered, edge-triggered, when somebody first has to wait; for writing when
@@ -18,8 +18,8 @@
 //   3. recv(); anything but "would block":   c. wake the waiter, if there is one
 //      done
 //   4. lock; if ready: back to 2; else stand in the slot; unlock; park
-// (b, c) run under the lock. Data that comes after the recv() in 3 causes an edge after the clear in
-// 2, so (b) is not overwritten; and 4 sees (b), or (c) sees the waiter. Registering reports the
+// (b, c) run under the lock. Data that comes after the recv() in 3 causes an edge after the clear
+// in 2, so (b) is not overwritten; and 4 sees (b), or (c) sees the waiter. Registering reports the
 // state of that moment as a first edge, so nothing that came before is missed either.
 //
 // Short reads. A recv() on a stream that returns less than was asked for has emptied the socket
@@ -34,10 +34,10 @@
 //   - on a Unix socket recv() stops after a message that carried descriptors; socket_ops.cpp sees
 //     that by MSG_CTRUNC. Other protocols are marked splits_reads from the start.
 //
-// Closing beside other calls. `uses_` counts calls in flight. close() marks the socket closed, wakes
-// who waits and shuts the connection down (for threads that block in the kernel); whoever leaves last
-// closes the descriptor. So its number cannot be reused under a call. The call that was woken reports
-// std::errc::operation_canceled, later calls std::errc::bad_file_descriptor.
+// Closing beside other calls. `uses_` counts calls in flight. close() marks the socket closed,
+// wakes who waits and shuts the connection down (for threads that block in the kernel); whoever
+// leaves last closes the descriptor. So its number cannot be reused under a call. The call that was
+// woken reports std::errc::operation_canceled, later calls std::errc::bad_file_descriptor.
 //
 // Forked children share the epoll instance, so a close() never calls EPOLL_CTL_DEL: in a child it
 // would take the parent's socket out. The kernel removes a socket with its last descriptor; until
@@ -61,8 +61,8 @@ enum class direction : std::uint8_t { read, write };
 
 enum class protocol : std::uint8_t { tcp, unix_stream, other };
 
-/// Somebody's place before a socket. Lives where its owner waits: on a fiber's or thread's stack, in
-/// a coroutine's awaiter.
+/// Somebody's place before a socket. Lives where its owner waits: on a fiber's or thread's stack,
+/// in a coroutine's awaiter.
 struct poll_wait {
     explicit poll_wait(sched::waiter& waiter) noexcept : who(waiter) {}
     poll_wait(const poll_wait&) = delete;
@@ -77,8 +77,8 @@ class alignas(64) poll_descriptor {
 public:
     enum class role : std::uint8_t { stream, listener };
 
-    /// A record for `fd`, which it owns from now on. Null when memory is out: then `fd` is still the
-    /// caller's.
+    /// A record for `fd`, which it owns from now on. Null when memory is out: then `fd` is still
+    /// the caller's.
     static poll_descriptor* make(int fd, protocol proto, role r) noexcept;
 
     /// Closes, and gives the record back. Nobody may be in a call.
@@ -157,8 +157,8 @@ public:
     /// After a wait ended for `reason`: 0 (try again), ETIMEDOUT or ECANCELED.
     int finish_wait(direction dir, poll_wait& wait, sched::wake_reason reason) noexcept;
 
-    /// Counts calls in a row that did not have to wait: true once in a while, when a fiber should let others
-    /// run.
+    /// Counts calls in a row that did not have to wait: true once in a while, when a fiber should
+    /// let others run.
     bool has_run_long() noexcept {
         const auto streak = static_cast<std::uint8_t>(streak_.load(base::relaxed) + 1);
         streak_.store(streak, base::relaxed);

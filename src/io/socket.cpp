@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// weft::socket. The descriptors of connections stay in blocking mode: fibers pass MSG_DONTWAIT, plain
-// threads do not, so that both pay one system call for each read and write and a socket can go from
-// one to the other without a change. A descriptor that came in non-blocking mode from outside works,
-// too: then a plain thread polls.
+// weft::socket. The descriptors of connections stay in blocking mode: fibers pass MSG_DONTWAIT,
+// plain threads do not, so that both pay one system call for each read and write and a socket can
+// go from one to the other without a change. A descriptor that came in non-blocking mode from
+// outside works, too: then a plain thread polls.
 #include <weft/socket.h>
 
 #include <unistd.h>
@@ -207,7 +207,9 @@ void socket::close() noexcept {
     }
 }
 
-bool socket::is_open() const noexcept { return descriptor_ != nullptr && !descriptor_->closed(); }
+bool socket::is_open() const noexcept {
+    return descriptor_ != nullptr && !descriptor_->closed();
+}
 
 result<endpoint> socket::local_endpoint() const {
     return io::endpoint_of(native_handle(), &::getsockname);
@@ -217,7 +219,9 @@ result<endpoint> socket::peer_endpoint() const {
     return io::endpoint_of(native_handle(), &::getpeername);
 }
 
-int socket::native_handle() const noexcept { return is_open() ? descriptor_->fd() : -1; }
+int socket::native_handle() const noexcept {
+    return is_open() ? descriptor_->fd() : -1;
+}
 
 int socket::release() noexcept {
     return descriptor_ != nullptr ? std::exchange(descriptor_, nullptr)->release() : -1;

@@ -126,8 +126,8 @@ ssize_t try_read(poll_descriptor& d, std::span<std::byte> bytes) noexcept {
     return n;
 }
 
-// A socket is writable nearly always, so the flag is cleared only when the buffer was full once, and
-// then the call is repeated: that one decides.
+// A socket is writable nearly always, so the flag is cleared only when the buffer was full once,
+// and then the call is repeated: that one decides.
 ssize_t try_write(poll_descriptor& d, std::span<const std::byte> bytes) noexcept {
     if (!d.is_ready(direction::write)) {
         return -EAGAIN;
@@ -143,7 +143,8 @@ ssize_t try_write(poll_descriptor& d, std::span<const std::byte> bytes) noexcept
     d.take_ready(direction::write);
     const auto rest = bytes.subspan(static_cast<std::size_t>(written));
     const ssize_t second = transmit(d, rest, MSG_DONTWAIT);
-    const bool full = second == -EAGAIN || (second >= 0 && second < static_cast<ssize_t>(rest.size()));
+    const bool full =
+        second == -EAGAIN || (second >= 0 && second < static_cast<ssize_t>(rest.size()));
     if (!full) {
         d.mark_ready(direction::write);
     }
@@ -210,7 +211,8 @@ int finish_connect(poll_descriptor& d) noexcept {
 }
 
 result<poll_descriptor*> adopt(int fd, protocol proto) noexcept {
-    if (poll_descriptor* const d = poll_descriptor::make(fd, proto, poll_descriptor::role::stream)) {
+    if (poll_descriptor* const d =
+            poll_descriptor::make(fd, proto, poll_descriptor::role::stream)) {
         return d;
     }
     ::close(fd);

@@ -64,8 +64,9 @@ int protocol_of(int fd, protocol& proto) noexcept;
 using address_call = int (*)(int, sockaddr*, socklen_t*);
 result<endpoint> endpoint_of(int fd, address_call call) noexcept;
 
-// One system call each, for plain threads. `flags` is 0 (block in the kernel) or MSG_DONTWAIT. Never
-// inlined, because compilers keep the address of errno across a switch to another kernel thread.
+// One system call each, for plain threads. `flags` is 0 (block in the kernel) or MSG_DONTWAIT.
+// Never inlined, because compilers keep the address of errno across a switch to another kernel
+// thread.
 
 [[gnu::noinline]] ssize_t receive(poll_descriptor& d, std::span<std::byte> bytes, int flags,
                                   bool& drained) noexcept;

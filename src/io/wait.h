@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Waiting for a socket by whoever calls: a fiber parks, a plain thread blocks in poll(2). A coroutine
-// that gets here called a function that blocks, which is a bug.
+// Waiting for a socket by whoever calls: a fiber parks, a plain thread blocks in poll(2). A
+// coroutine that gets here called a function that blocks, which is a bug.
 #pragma once
 
 #include <sys/types.h>

@@ -92,7 +92,9 @@ runtime::~runtime() {
     parts_->scheduler.stop();
 }
 
-sched::scheduler& runtime::get_scheduler() const noexcept { return parts_->scheduler; }
+sched::scheduler& runtime::get_scheduler() const noexcept {
+    return parts_->scheduler;
+}
 
 unsigned runtime::workers() const noexcept {
     return static_cast<unsigned>(parts_->scheduler.worker_count());

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Workers together: start and stop, parking without lost wake-ups, stealing, injected work. Each test
-// runs on one to four workers; WEFT_STRESS=migrate in the environment sends every wake-up to another.
+// Workers together: start and stop, parking without lost wake-ups, stealing, injected work. Each
+// test runs on one to four workers; WEFT_STRESS=migrate in the environment sends every wake-up to
+// another.
 #include <weft/runtime.h>
 
 #include <gtest/gtest.h>
@@ -13,8 +14,10 @@
 #include <thread>
 #include <vector>
 
+#include <weft/async.h>
 #include <weft/mutex.h>
 #include <weft/semaphore.h>
+#include <weft/task.h>
 #include <weft/wait_group.h>
 
 #include "base/rng.h"
@@ -198,6 +201,99 @@ TEST(RuntimeStealing, TimersOfABusyWorkerFireElsewhere) {
     });
 }
 
+std::uint64_t times_slept(const runtime& r) {
+    std::uint64_t sum = 0;
+    for (const worker_stats& each : r.stats().workers) {
+        sum += each.slept;
+    }
+    return sum;
+}
+
+// Workers without work stay asleep: no tick, no watch.
+TEST(RuntimeIdle, SleepsThrough) {
+    runtime r({.workers = 3});
+    r.run([&] {
+        std::vector<fiber> some;
+        for (int i = 0; i < 100; ++i) {
+            some.push_back(spawn([] { this_fiber::yield(); }));
+        }
+        some.clear();
+        const std::uint64_t before = times_slept(r);
+        this_fiber::sleep_for(500ms);
+        EXPECT_LE(times_slept(r) - before, 12u);
+    });
+}
+
+/// Computes until `done`; false when that takes a minute.
+bool compute_until(const std::atomic<bool>& done) {
+    const auto limit = clock::now() + 60s;
+    while (!done && clock::now() < limit) {
+    }
+    return done;
+}
+
+// All workers sleep; a timer wakes one, which then computes. The others must not go on sleeping.
+TEST(RuntimeStealing, TimersFireBesideAFiberThatWokeFromSleepAndComputes) {
+    run({.workers = 2}, [] {
+        std::atomic<bool> fired = false;
+        fiber computes = spawn([&] {
+            this_fiber::sleep_for(20ms);
+            EXPECT_TRUE(compute_until(fired));
+        });
+        fiber sleeps = spawn([&] {
+            this_fiber::sleep_for(60ms);
+            fired = true;
+        });
+    });
+}
+
+task<> set(std::atomic<bool>& flag) {
+    flag = true;
+    co_return;
+}
+
+task<> spawn_and_compute() {
+    co_await async::sleep_for(20ms);
+    std::atomic<bool> ran = false;
+    auto child = spawn(set(ran));
+    EXPECT_TRUE(compute_until(ran));
+    co_await child;
+}
+
+TEST(RuntimeStealing, WhatACoroutineSpawnsRunsBesideIt) {
+    run({.workers = 2}, [] { spawn(spawn_and_compute()).join(); });
+}
+
+// After a phase of short turns the worker must notice soon that turns have become long.
+TEST(RuntimeTimers, AreNotForgottenWhileFibersTakeLongTurns) {
+    run({.workers = 1}, [] {
+        fiber quick = spawn([] {
+            for (int i = 0; i < 10'000; ++i) {
+                this_fiber::yield();
+            }
+        });
+        quick.join();
+        std::atomic<bool> fired = false;
+        int turns = 0;
+        std::vector<fiber> slow;
+        for (int i = 0; i < 4; ++i) {
+            slow.push_back(spawn([&] {
+                while (!fired && turns < 10'000) {
+                    const auto end = clock::now() + 2ms;
+                    while (clock::now() < end) {
+                    }
+                    ++turns;
+                    this_fiber::yield();
+                }
+            }));
+        }
+        this_fiber::sleep_for(10ms);
+        fired = true;
+        slow.clear();
+        EXPECT_LT(turns, 100) << "64 turns until it looks for the first time, then each few";
+    });
+}
+
 // A bit of everything, at random, from many fibers.
 TEST_P(Runtime, RandomMix) {
     run(options(), [] {
@@ -219,7 +315,8 @@ TEST_P(Runtime, RandomMix) {
                             this_fiber::sleep_for(std::chrono::microseconds(random.below(200)));
                             break;
                         case 2:
-                            if (tokens.try_acquire_for(std::chrono::microseconds(random.below(100)))) {
+                            if (tokens.try_acquire_for(
+                                    std::chrono::microseconds(random.below(100)))) {
                                 this_fiber::yield();
                                 tokens.release();
                             }

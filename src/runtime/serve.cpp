@@ -58,9 +58,10 @@ result<void> serve(listener& from, model which, handler serve_client, serve_opti
         return base::fail(std::errc::invalid_argument);
     }
     if (which == model::fiber) {
-        return on_a_runtime(options, [&](const std::stop_token& stop, const std::stop_token& force) {
-            return serving::serve_fibers(from, serve_client, options, stop, force);
-        });
+        return on_a_runtime(
+            options, [&](const std::stop_token& stop, const std::stop_token& force) {
+                return serving::serve_fibers(from, serve_client, options, stop, force);
+            });
     }
     if (sched::current_scheduler() != nullptr) {
         return base::fail(std::errc::operation_not_permitted);

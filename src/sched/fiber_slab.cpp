@@ -46,7 +46,7 @@ fiber_block* fiber_slab::take() noexcept {
 
 void fiber_slab::put(fiber_block& block) noexcept {
     ++free_count_;
-    free_.push_back(block);
+    free_.push_front(block);  // the newest is the hottest
 }
 
 bool fiber_slab::all_free() noexcept {
@@ -64,7 +64,9 @@ void fiber_slab::deallocate(fiber_block& block) noexcept {
     put(block);
 }
 
-fiber_cache::~fiber_cache() { give_back(0); }
+fiber_cache::~fiber_cache() {
+    give_back(0);
+}
 
 bool fiber_cache::refill() noexcept {
     const base::spin_guard guard(slab_.lock_);

@@ -21,9 +21,8 @@ protected:
     static bool asymmetric() { return GetParam() && register_membarrier(); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Locks, RunQueue, testing::Bool(), [](const auto& each) {
-    return each.param ? "membarrier" : "fences";
-});
+INSTANTIATE_TEST_SUITE_P(Locks, RunQueue, testing::Bool(),
+                         [](const auto& each) { return each.param ? "membarrier" : "fences"; });
 
 TEST_P(RunQueue, FirstInFirstOut) {
     run_queue queue(asymmetric());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A worker's few free stacks, last in first out, before the shared pool: a hot stack is in the cache
-// and has its page. Only on its worker.
+// A worker's few free stacks, last in first out, before the shared pool: a hot stack is in the
+// cache and has its page. Only on its worker.
 #pragma once
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one thread-local of the scheduler and the only way to read it. Compilers keep the *address* of
-// a thread-local in a register across a call, although the fiber may go on on another kernel thread
-// after it; so the address is formed and read in one volatile assembler statement each time.
+// The one thread-local of the scheduler and the only way to read it. Compilers keep the *address*
+// of a thread-local in a register across a call, although the fiber may go on on another kernel
+// thread after it; so the address is formed and read in one volatile assembler statement each time.
 // Inline assembly and not a noinline function, because a yield costs less than two such calls.
 #pragma once
 

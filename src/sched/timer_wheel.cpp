@@ -9,9 +9,13 @@ namespace weft::sched {
 
 namespace {
 
-void make_empty(timer_node& list) noexcept { list.next = list.prev = &list; }
+void make_empty(timer_node& list) noexcept {
+    list.next = list.prev = &list;
+}
 
-bool is_empty(const timer_node& list) noexcept { return list.next == &list; }
+bool is_empty(const timer_node& list) noexcept {
+    return list.next == &list;
+}
 
 void unlink(timer_node& node) noexcept {
     node.prev->next = node.next;

@@ -6,9 +6,10 @@
 // Hierarchical (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", SOSP 1987): eight
 // levels of 64 slots. A tick is 2^16 ns = 65.5 us, close to the 50 us by which Linux lets its own
 // user-space timers slip (prctl(2), PR_SET_TIMERSLACK); level k covers 64^(k+1) ticks, the last one
-// 584 years: twice what a deadline can say, so the wheel never turns over. Deadlines are rounded up,
-// so nothing fires early; it fires at most one tick late plus the time until somebody calls expire().
-// Not a heap: with a million sleepers each insert and each removal costs ten cache misses there.
+// 584 years: twice what a deadline can say, so the wheel never turns over. Deadlines are rounded
+// up, so nothing fires early; it fires at most one tick late plus the time until somebody calls
+// expire(). Not a heap: with a million sleepers each insert and each removal costs ten cache misses
+// there.
 //
 // Thread safety: every method may be called from any thread.
 #pragma once

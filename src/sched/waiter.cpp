@@ -21,7 +21,9 @@ public:
 
 }  // namespace
 
-worker* current_worker() noexcept { return this_worker(); }
+worker* current_worker() noexcept {
+    return this_worker();
+}
 
 scheduler* current_scheduler() noexcept {
     worker* const w = this_worker();

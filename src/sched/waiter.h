@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// waiter: whatever can wait and be woken: a fiber, a coroutine, a plain kernel thread. Locks, timers
-// and the poller know only this file; none of them knows what it wakes.
+// waiter: whatever can wait and be woken: a fiber, a coroutine, a plain kernel thread. Locks,
+// timers and the poller know only this file; none of them knows what it wakes.
 //
 // One wait, in order (the waiting side is "the owner"):
 //
@@ -204,8 +204,8 @@ public:
     /// Ends the wait: cancels the timer, returns the reason. First thing in run or await_resume.
     wake_reason resumed() noexcept;
 
-    /// Makes a coroutine runnable that does not wait (a yield, a spawn). Any thread. It is not woken
-    /// then: resumed() is not called for it.
+    /// Makes a coroutine runnable that does not wait (a yield, a spawn). Any thread. It is not
+    /// woken then: resumed() is not called for it.
     void schedule(scheduler& owner) noexcept;
 
 private:

@@ -25,7 +25,8 @@ listener_use::listener_use(const listener& from) noexcept
 void refuse(base::unique_fd client, std::string_view text) noexcept {
     if (!text.empty()) {
         // A failure here is the client's loss; it learns of the refusal by the close.
-        static_cast<void>(::send(client.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+        static_cast<void>(
+            ::send(client.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
     }
     ::shutdown(client.get(), SHUT_WR);
     // Closing a socket with unread bytes sends a reset, which may overtake the text.
@@ -33,7 +34,9 @@ void refuse(base::unique_fd client, std::string_view text) noexcept {
     static_cast<void>(::recv(client.get(), unread.data(), unread.size(), MSG_DONTWAIT));
 }
 
-overload::overload() noexcept { take_reserve(); }
+overload::overload() noexcept {
+    take_reserve();
+}
 
 void overload::take_reserve() noexcept {
     reserve_ = base::unique_fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -42,7 +45,8 @@ void overload::take_reserve() noexcept {
 accept_failure overload::deal_with(int error, io::poll_descriptor& listener,
                                    accept_function& accept, std::string_view refusal) noexcept {
     switch (error) {
-        case EAGAIN: return accept_failure::none_there;
+        case EAGAIN:
+            return accept_failure::none_there;
         case EMFILE:
         case ENFILE:
         case ENOBUFS:
@@ -50,12 +54,13 @@ accept_failure overload::deal_with(int error, io::poll_descriptor& listener,
             return shed_one(listener, accept, refusal);
         case EPERM:  // a firewall's rule: this client's, mostly, not the listener's
             return accept_failure::pause;
-        default: return accept_failure::fatal;
+        default:
+            return accept_failure::fatal;
     }
 }
 
-// The kernel looks for a free number before it looks for a client, so EMFILE does not mean that there
-// is one.
+// The kernel looks for a free number before it looks for a client, so EMFILE does not mean that
+// there is one.
 accept_failure overload::shed_one(io::poll_descriptor& listener, accept_function& accept,
                                   std::string_view refusal) noexcept {
     reserve_.reset();

@@ -21,8 +21,8 @@
 
 namespace weft::serving {
 
-/// The listener for as long as a server uses it: in flight, so that a close() beside it is safe, and
-/// non-blocking, because a client may be gone between poll() and accept().
+/// The listener for as long as a server uses it: in flight, so that a close() beside it is safe,
+/// and non-blocking, because a client may be gone between poll() and accept().
 class listener_use {
 public:
     explicit listener_use(const listener& from) noexcept;

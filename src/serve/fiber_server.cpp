@@ -23,8 +23,8 @@ private:
 
         void operator()() {
             auto& server = static_cast<fiber_server&>(client.server());
-            client.finished(server.state().serve(server.serve_client_, client.take_socket(),
-                                                 server.proto()));
+            client.finished(
+                server.state().serve(server.serve_client_, client.take_socket(), server.proto()));
         }
     };
     static_assert(detail::stored_inline<connection_fiber>);

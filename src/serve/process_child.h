@@ -3,8 +3,8 @@
 // What a child of the process model does, from the return of fork() to its end.
 #pragma once
 
-#include <csignal>
 #include <sys/types.h>
+#include <csignal>
 
 #include <span>
 
@@ -27,7 +27,8 @@ struct child_setup {
     bool ignore_interrupt;  ///< Ctrl-C goes to the whole foreground; the parent deals with it
 };
 
-/// Called with SIGTERM blocked. Runs the handler and ends the process, without the atexit functions.
+/// Called with SIGTERM blocked. Runs the handler and ends the process, without the atexit
+/// functions.
 [[noreturn]] void run_child(const child_setup& setup, int client, io::protocol proto) noexcept;
 
 }  // namespace weft::serving

@@ -52,8 +52,9 @@ private:
 
 class process_server {
 public:
-    process_server(io::poll_descriptor& listener, const handler& serve_client, const serve_options& options,
-                   pid_set children, stop_signals signals, const stop_event& stop)
+    process_server(io::poll_descriptor& listener, const handler& serve_client,
+                   const serve_options& options, pid_set children, stop_signals signals,
+                   const stop_event& stop)
         : listener_(listener),
           serve_client_(serve_client),
           options_(options),
@@ -128,20 +129,20 @@ private:
     base::nanoseconds_t pause_until_ = 0;
 };
 
-/// Waits for a client (true if there may be one), a signal, the stop or the time `until`; deals with
-/// all but the client.
+/// Waits for a client (true if there may be one), a signal, the stop or the time `until`; deals
+/// with all but the client.
 bool process_server::wait(bool for_clients, base::nanoseconds_t until) {
-    std::array<pollfd, 3> set{{{.fd = signals_.native_handle(), .events = POLLIN, .revents = 0},
-                               {.fd = stop_requested_ ? -1 : stop_.native_handle(),
-                                .events = POLLIN,
-                                .revents = 0},
-                               {.fd = for_clients ? listener_.fd() : -1, .events = POLLIN, .revents = 0}}};
+    std::array<pollfd, 3> set{
+        {{.fd = signals_.native_handle(), .events = POLLIN, .revents = 0},
+         {.fd = stop_requested_ ? -1 : stop_.native_handle(), .events = POLLIN, .revents = 0},
+         {.fd = for_clients ? listener_.fd() : -1, .events = POLLIN, .revents = 0}}};
     timespec timeout{};
     if (until != base::time_never) {
         const base::nanoseconds_t left = std::max<base::nanoseconds_t>(until - base::now_ns(), 0);
         timeout = {.tv_sec = left / (1000 * ms), .tv_nsec = left % (1000 * ms)};
     }
-    if (::ppoll(set.data(), set.size(), until == base::time_never ? nullptr : &timeout, nullptr) < 0) {
+    if (::ppoll(set.data(), set.size(), until == base::time_never ? nullptr : &timeout, nullptr) <
+        0) {
         return false;  // EINTR, or ENOMEM: the caller comes again
     }
     if (set[0].revents != 0) {
@@ -233,12 +234,16 @@ result<void> process_server::accept_some() {
             continue;
         }
         switch (overload_.deal_with(-fd, listener_, io::accept_once, options_.refusal)) {
-            case accept_failure::shed: state_.refused(); break;
-            case accept_failure::none_there: return {};
+            case accept_failure::shed:
+                state_.refused();
+                break;
+            case accept_failure::none_there:
+                return {};
             case accept_failure::pause:
                 pause_until_ = base::now_ns() + overload_.next_pause();
                 return {};
-            case accept_failure::fatal: return base::fail(-fd);
+            case accept_failure::fatal:
+                return base::fail(-fd);
         }
     }
     return {};

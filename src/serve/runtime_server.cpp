@@ -82,8 +82,11 @@ result<void> runtime_server::accept_until_stopped() {
                     return base::fail(error);
                 }
                 break;
-            case accept_failure::pause: pause(); break;
-            case accept_failure::fatal: return base::fail(-fd);
+            case accept_failure::pause:
+                pause();
+                break;
+            case accept_failure::fatal:
+                return base::fail(-fd);
         }
     }
     return {};

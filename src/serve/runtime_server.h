@@ -4,8 +4,8 @@
 // starts a fiber or a coroutine for each client, then drains.
 //
 // Always holds: a client that was admitted is a served_client until it is accounted for; whichever
-// way it is lost (no memory for the fiber, its stack or the coroutine's frame), the client is refused
-// and counted, and the drain does not wait for it.
+// way it is lost (no memory for the fiber, its stack or the coroutine's frame), the client is
+// refused and counted, and the drain does not wait for it.
 //
 // Why one accepting fiber, not one a worker: accepting is a system call and a push to a run queue;
 // idle workers steal what has not started yet. More of them would share the listener's lock.

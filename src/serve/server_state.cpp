@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/server_state.h"
 
-#include <csignal>
-#include <new>
-#include <utility>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <csignal>
+#include <new>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/futex.h"
@@ -47,16 +47,22 @@ basic_connection::basic_connection(weft::socket client, serving::server_state& s
     server_.enter(*this);
 }
 
-basic_connection::~basic_connection() { close(); }
+basic_connection::~basic_connection() {
+    close();
+}
 
 void basic_connection::close() noexcept {
     server_.leave(*this);  // first: the drain must not act upon a number that is used anew
     socket_.close();
 }
 
-bool basic_connection::stopping() const noexcept { return server_.stopping(); }
+bool basic_connection::stopping() const noexcept {
+    return server_.stopping();
+}
 
-std::stop_token basic_connection::stop_token() { return server_.stop_token(); }
+std::stop_token basic_connection::stop_token() {
+    return server_.stop_token();
+}
 
 }  // namespace weft
 
@@ -83,9 +89,15 @@ bool server_state::try_admit() noexcept {
 
 void server_state::finished(outcome how) noexcept {
     switch (how) {
-        case outcome::completed: counters_.completed.add(1); break;
-        case outcome::failed: counters_.failed.add(1); break;
-        case outcome::crashed: counters_.crashed.add(1); break;
+        case outcome::completed:
+            counters_.completed.add(1);
+            break;
+        case outcome::failed:
+            counters_.failed.add(1);
+            break;
+        case outcome::crashed:
+            counters_.crashed.add(1);
+            break;
     }
     counters_.active.subtract(1);
     const std::size_t before = active_.fetch_sub(1, base::acq_rel);

@@ -89,9 +89,9 @@ private:
     std::stop_source stop_;
 
     bool in_child_ = false;
-    base::atomic<int> signalled_socket_{-1};  // the child's connection, for its signal handler
-    base::atomic<std::uint32_t> signal_came_{0};      // futex word
-    std::thread signal_watcher_;                      // ends with the process
+    base::atomic<int> signalled_socket_{-1};      // the child's connection, for its signal handler
+    base::atomic<std::uint32_t> signal_came_{0};  // futex word
+    std::thread signal_watcher_;                  // ends with the process
 };
 
 }  // namespace weft::serving

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // signal_watcher: brings together what may stop a server of the models thread, fiber and coroutine:
-// options.stop and, with options.handle_signals, SIGTERM and SIGINT, for which it runs a thread. The
-// signals are blocked on the thread that makes it, and on those that it starts later, until it is
-// destroyed. (The process server must have no threads and polls a signalfd itself.)
+// options.stop and, with options.handle_signals, SIGTERM and SIGINT, for which it runs a thread.
+// The signals are blocked on the thread that makes it, and on those that it starts later, until it
+// is destroyed. (The process server must have no threads and polls a signalfd itself.)
 #pragma once
 
 #include <memory>

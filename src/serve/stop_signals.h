@@ -4,8 +4,8 @@
 // that makes it (and on threads that it starts later) until it is destroyed, by the same thread.
 #pragma once
 
-#include <csignal>
 #include <sys/signalfd.h>
+#include <csignal>
 
 #include <span>
 

@@ -87,7 +87,8 @@ public:
         const auto none_runs = [this] { return running_ == 0; };
         if (deadline_ns == base::time_never) {
             all_ended_.wait(guard, none_runs);
-        } else if (!all_ended_.wait_until(guard, clock::time_point(std::chrono::nanoseconds(deadline_ns)),
+        } else if (!all_ended_.wait_until(guard,
+                                          clock::time_point(std::chrono::nanoseconds(deadline_ns)),
                                           none_runs)) {
             return false;
         }
@@ -164,7 +165,8 @@ bool thread_server::wait(bool for_clients, base::nanoseconds_t timeout) {
         {{.fd = stop_.native_handle(), .events = POLLIN, .revents = 0},
          {.fd = for_clients ? listener_.fd() : -1, .events = POLLIN, .revents = 0}}};
     const timespec time{.tv_sec = timeout / 1'000'000'000, .tv_nsec = timeout % 1'000'000'000};
-    if (::ppoll(set.data(), set.size(), timeout == base::time_never ? nullptr : &time, nullptr) < 0) {
+    if (::ppoll(set.data(), set.size(), timeout == base::time_never ? nullptr : &time, nullptr) <
+        0) {
         return false;
     }
     stop_requested_ = set[0].revents != 0;
@@ -181,10 +183,16 @@ result<void> thread_server::accept_some() {
             continue;
         }
         switch (overload_.deal_with(-fd, listener_, io::accept_once, options_.refusal)) {
-            case accept_failure::shed: state_.refused(); break;
-            case accept_failure::none_there: return {};
-            case accept_failure::pause: wait(false, overload_.next_pause()); return {};
-            case accept_failure::fatal: return base::fail(-fd);
+            case accept_failure::shed:
+                state_.refused();
+                break;
+            case accept_failure::none_there:
+                return {};
+            case accept_failure::pause:
+                wait(false, overload_.next_pause());
+                return {};
+            case accept_failure::fatal:
+                return base::fail(-fd);
         }
     }
     return {};

@@ -2,8 +2,8 @@
 //
 // thread_server: one kernel thread per client. The calling thread accepts.
 //
-// Why not std::thread: it has no way to say how large the stack is. pthread_create with an attribute
-// is what std::thread calls, too.
+// Why not std::thread: it has no way to say how large the stack is. pthread_create with an
+// attribute is what std::thread calls, too.
 //
 // Threads are joined, not detached: a detached one may still run its last instructions, and the
 // destructors of thread-locals, when serve() has returned. Nobody keeps a list of finished threads:

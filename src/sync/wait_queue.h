@@ -3,7 +3,8 @@
 // The queue of waiters inside of a lock, and the node by which a waiter stands in it.
 //
 // Thread safety: everything but looks_empty() needs the queue's lock, held by a queue_guard. It is
-// held for a few dozen instructions and, when a waiter that has other wakers is woken, for a wake().
+// held for a few dozen instructions and, when a waiter that has other wakers is woken, for a
+// wake().
 //
 // Rules that all users keep:
 //   - A node lives where its owner waits: on the stack of a fiber or thread, in the awaiter of a
@@ -129,8 +130,8 @@ public:
     wake_list& operator=(const wake_list&) = delete;
     ~wake_list() { wake_all(); }
 
-    /// Sees to it that the owner of `node`, which was just popped, is woken: now or, where the rules
-    /// above allow it, by wake_all(). False if its wait was over already.
+    /// Sees to it that the owner of `node`, which was just popped, is woken: now or, where the
+    /// rules above allow it, by wake_all(). False if its wait was over already.
     bool add(wait_node& node) noexcept {
         if (!node.single_waker) {
             return node.who->wake();

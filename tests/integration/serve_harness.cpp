@@ -34,7 +34,9 @@ constexpr auto patience = 10s;
 constexpr std::size_t message_size = 256;
 constexpr auto handler_deadline = 20ms;
 
-std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span(text)); }
+std::span<const std::byte> bytes_of(std::string_view text) {
+    return std::as_bytes(std::span(text));
+}
 
 std::string_view text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -75,13 +77,21 @@ std::string kernel_thread_stack_size() {
 /// The commands that need no waiting: the answer, or what they do instead of returning.
 std::string obey(std::string_view message) {
     switch (message.front()) {
-        case command_throw: throw std::runtime_error("as told");
-        case command_segv: write_to_nowhere(); return "still here";
-        case command_abort: std::abort();
-        case command_descriptors: return open_descriptors();
-        case command_stack_size: return kernel_thread_stack_size();
-        case command_process_id: return std::to_string(::getpid());
-        default: return std::string(message);
+        case command_throw:
+            throw std::runtime_error("as told");
+        case command_segv:
+            write_to_nowhere();
+            return "still here";
+        case command_abort:
+            std::abort();
+        case command_descriptors:
+            return open_descriptors();
+        case command_stack_size:
+            return kernel_thread_stack_size();
+        case command_process_id:
+            return std::to_string(::getpid());
+        default:
+            return std::string(message);
     }
 }
 
@@ -97,7 +107,8 @@ void scripted(connection& c) {
         const std::string_view message = text_of(std::span(buffer).first(*n));
         std::string answer;
         switch (message.front()) {
-            case command_leave: return;
+            case command_leave:
+                return;
             case command_await_stop:
                 while (!c.stopping()) {
                     this_fiber::sleep_for(1ms);
@@ -125,7 +136,8 @@ void scripted(connection& c) {
                 answer = late ? "no error" : late.error().message();
                 break;
             }
-            default: answer = obey(message);
+            default:
+                answer = obey(message);
         }
         if (!c.write(bytes_of(answer))) {
             return;
@@ -143,7 +155,8 @@ task<> scripted_coroutine(async_connection& c) {
         const std::string_view message = text_of(std::span(buffer).first(*n));
         std::string answer;
         switch (message.front()) {
-            case command_leave: co_return;
+            case command_leave:
+                co_return;
             case command_await_stop:
                 while (!c.stopping()) {
                     co_await async::sleep_for(1ms);
@@ -171,7 +184,8 @@ task<> scripted_coroutine(async_connection& c) {
                 answer = late ? "no error" : late.error().message();
                 break;
             }
-            default: answer = obey(message);
+            default:
+                answer = obey(message);
         }
         if (!co_await c.write(bytes_of(answer))) {
             co_return;
@@ -251,7 +265,9 @@ server_process::~server_process() {
     ::munmap(counters_, sizeof(serve_counters));
 }
 
-void server_process::request_stop() const { ::kill(pid_, SIGTERM); }
+void server_process::request_stop() const {
+    ::kill(pid_, SIGTERM);
+}
 
 std::string server_process::stop() {
     request_stop();

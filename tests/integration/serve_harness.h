@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// For tests of the servers: a server in a process of its own, one handler whose behaviour the client
-// chooses by the first byte of what it sends, and a client. Everything that waits has a deadline.
+// For tests of the servers: a server in a process of its own, one handler whose behaviour the
+// client chooses by the first byte of what it sends, and a client. Everything that waits has a
+// deadline.
 //
 // The server has a process of its own, whatever its model, because the process model must fork
 // where no other thread runs, and because a test can then look at the server as the system sees
@@ -24,17 +25,17 @@ namespace weft::serving::testing {
 /// What the handler does with a message, by its first byte: a control character, so that no text is
 /// taken for a command. Everything else is sent back.
 enum command : char {
-    command_throw = 1,         ///< throws
-    command_leave = 2,         ///< returns
-    command_segv = 3,          ///< writes to address 8
-    command_abort = 4,         ///< calls abort()
-    command_await_stop = 5,    ///< waits until stopping(), sends "bye" and goes on
-    command_ignore_stop = 6,   ///< sends "on", then sends until that fails
-    command_descriptors = 7,   ///< sends the numbers of its descriptors, as "0 1 2 5"
-    command_stack_size = 8,    ///< sends the stack size of its kernel thread
-    command_process_id = 9,    ///< sends its process number
-    command_token = 10,        ///< sends "waits", then "token" when its stop token turns
-    command_deadline = 11,     ///< reads with 20 ms to go, sends what the error was
+    command_throw = 1,        ///< throws
+    command_leave = 2,        ///< returns
+    command_segv = 3,         ///< writes to address 8
+    command_abort = 4,        ///< calls abort()
+    command_await_stop = 5,   ///< waits until stopping(), sends "bye" and goes on
+    command_ignore_stop = 6,  ///< sends "on", then sends until that fails
+    command_descriptors = 7,  ///< sends the numbers of its descriptors, as "0 1 2 5"
+    command_stack_size = 8,   ///< sends the stack size of its kernel thread
+    command_process_id = 9,   ///< sends its process number
+    command_token = 10,       ///< sends "waits", then "token" when its stop token turns
+    command_deadline = 11,    ///< reads with 20 ms to go, sends what the error was
 };
 
 void scripted(connection& c);

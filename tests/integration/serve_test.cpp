@@ -359,9 +359,8 @@ TEST_P(serve_process_crash, is_counted_and_survived) {
     client bad(server);
     bad.send(GetParam());
     EXPECT_EQ(bad.receive_all(), "");
-    EXPECT_TRUE(eventually([&] {
-        return server.counters().crashed + server.counters().failed == 1;
-    }));
+    EXPECT_TRUE(
+        eventually([&] { return server.counters().crashed + server.counters().failed == 1; }));
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which make an exit of it
     EXPECT_EQ(server.counters().crashed, 1u);
 #endif
@@ -494,9 +493,8 @@ TEST_P(serve_here, uses_the_runtime_of_the_fiber_that_calls) {
             EXPECT_EQ(s.read(got, 10s).value_or(99), 0u);
         });
         const serve_options options{.stop = stop.get_token(), .counters = &counters};
-        const auto served = GetParam() == model::fiber
-                                ? serve(from, model::fiber, echo, options)
-                                : serve(from, echo_coroutine, options);
+        const auto served = GetParam() == model::fiber ? serve(from, model::fiber, echo, options)
+                                                       : serve(from, echo_coroutine, options);
         visitor.join();
         return served;
     });
