@@ -166,7 +166,7 @@ results orchestrator::run() {
 
 /// Says nothing about clients: a run without them goes on.
 void orchestrator::probe_alone() {
-    if (options_.poison != poison_kind::none || visits_.empty()) {
+    if (!WEFT_LAB_PROBES || options_.poison != poison_kind::none || visits_.empty()) {
         return;
     }
     progress_.begin(0);

@@ -34,7 +34,8 @@ constexpr auto longest = 60s;
 constexpr int batches = 15;
 constexpr int threads_per_batch = 100;
 constexpr int switches_per_batch = 2'000;
-constexpr int fibers_per_batch = 5'000;
+constexpr int fibers_at_once = 500;
+constexpr int fibers_per_batch = 2'000;
 constexpr int yields_per_batch = 50'000;
 constexpr std::uint64_t many_fibers = 10'000;
 
@@ -93,15 +94,17 @@ probe thread_switch() {
 
 std::vector<double> time_fiber_creation() {
     std::vector<fiber> batch;
-    batch.reserve(fibers_per_batch);
+    batch.reserve(fibers_at_once);
     return timed(fibers_per_batch, [&batch] {
-        for (int i = 0; i < fibers_per_batch; ++i) {
-            batch.push_back(spawn([] {}));
+        for (int done = 0; done < fibers_per_batch; done += fibers_at_once) {
+            for (int i = 0; i < fibers_at_once; ++i) {
+                batch.push_back(spawn([] {}));
+            }
+            for (fiber& one : batch) {
+                one.join();
+            }
+            batch.clear();
         }
-        for (fiber& one : batch) {
-            one.join();
-        }
-        batch.clear();
     });
 }
 

@@ -119,7 +119,10 @@ class Run(InFolder):
         threads = results["models"][1]["repeats"][0]["idle"]["server"]["threads"]
         self.assertGreaterEqual(threads, 61)
         self.assert_same_rate(results)
-        for claim in ["C5", "C7", "C8", "C10", "C21", "C24", "C25", "C26", "C27", "C28"]:
+        claims = ["C24", "C25", "C26", "C27", "C28"]
+        if not os.environ.get("WEFT_SANITIZE"):
+            claims += ["C5", "C7", "C8", "C10", "C21"]
+        for claim in claims:
             self.assertRegex(table, rf"(?m)^{claim} ")
         self.assert_self_contained(page.read_text())
         self.assertEqual(sorted(os.listdir(self.folder)), ["report.html", "results.json"])
