@@ -258,6 +258,15 @@ TEST_F(SemaphoreDeathTest, ReleaseBeyondTheMaximum) {
         "beyond the maximum");
 }
 
+TEST_F(SemaphoreDeathTest, ReleaseOfANegativeNumber) {
+    EXPECT_DEATH(
+        {
+            counting_semaphore<> s(2);
+            s.release(-1);
+        },
+        "negative");
+}
+
 #ifndef NDEBUG
 TEST_F(SemaphoreDeathTest, DestroyingItWhileSomebodyWaits) {
     EXPECT_DEATH(run(one_worker,
