@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <iosfwd>
 #include <memory>
 #include <new>
 #include <stop_token>
@@ -72,13 +73,13 @@ void start_stored(sched::start_action action, void* storage) {
         stored->~Callable();
         std::memset(storage, 0, start_storage_size);
         if (static_cast<std::uint8_t>(action) == 0) {
-            callable();
+            std::move(callable)();
         }
     } else {
         std::unique_ptr<Callable> callable(*static_cast<Callable**>(storage));
         std::memset(storage, 0, start_storage_size);
         if (static_cast<std::uint8_t>(action) == 0) {
-            (*callable)();
+            std::move (*callable)();
         }
     }
 }
@@ -120,6 +121,12 @@ public:
         id() noexcept = default;
         auto operator<=>(const id&) const noexcept = default;
         [[nodiscard]] std::uint64_t value() const noexcept { return value_; }
+
+        template <class Char, class Traits>
+        friend std::basic_ostream<Char, Traits>& operator<<(std::basic_ostream<Char, Traits>& out,
+                                                            id value) {
+            return out << value.value_;
+        }
 
     private:
         friend class fiber;
@@ -185,6 +192,7 @@ public:
         std::swap(block_, other.block_);
         std::swap(stop_source_, other.stop_source_);
     }
+    friend void swap(fiber& a, fiber& b) noexcept { a.swap(b); }
 
 private:
     friend class runtime;
@@ -252,7 +260,8 @@ namespace this_fiber {
 void yield() noexcept;
 
 /// Waits until `when`; on a fiber other fibers run meanwhile. Never early; late by at most 66 us
-/// (one tick of the timer wheel) plus the time until the worker is free.
+/// (one tick of the timer wheel) plus the time until a worker is free: it looks after its timers
+/// each 50 us or, where fibers run for longer than that without waiting, between a few of them.
 void sleep_until(deadline when) noexcept;
 
 /// Waits for `duration` from now.

@@ -42,8 +42,8 @@ public:
     /// std::invalid_argument for options that make no sense.
     explicit runtime(const runtime_options& options = {});
 
-    /// Waits until all fibers and coroutines have ended, then stops the workers. Not on a worker of
-    /// this runtime.
+    /// Waits until all fibers and coroutines have ended, then stops the workers. From a plain
+    /// thread: asserts on a worker, of whatever runtime.
     ~runtime();
 
     runtime(const runtime&) = delete;
@@ -79,6 +79,13 @@ public:
         const fiber_options options{.name = "main"};
         if constexpr (std::is_void_v<value>) {
             spawn(options, std::ref(main)).join();
+        } else if constexpr (std::is_reference_v<value>) {
+            std::add_pointer_t<std::remove_reference_t<value>> out = nullptr;
+            spawn(options, [&] {
+                value returned = main();
+                out = std::addressof(returned);
+            }).join();
+            return static_cast<value>(*out);
         } else {
             std::optional<value> out;
             spawn(options, [&] { out.emplace(main()); }).join();
@@ -100,7 +107,7 @@ private:
 };
 
 /// Runs `main()` as the first fiber of a new runtime and returns its result (or throws its
-/// exception) when it and all other fibers have ended.
+/// exception) when it and all other fibers have ended. From a plain thread.
 template <class Main>
 std::invoke_result_t<Main&> run(const runtime_options& options, Main main) {
     runtime r(options);

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <ratio>
+#include <type_traits>
 
 namespace weft {
 
@@ -46,6 +48,9 @@ private:
 
     template <class Rep, class Period>
     static constexpr std::int64_t saturated(std::chrono::duration<Rep, Period> d) noexcept {
+        if constexpr (std::is_integral_v<Rep>) {
+            return saturated_count(d.count(), std::ratio_divide<Period, std::nano>());
+        }
         using wide = std::chrono::duration<long double, std::nano>;
         if (wide(d).count() >= static_cast<long double>(never_value)) {
             return never_value;
@@ -54,6 +59,18 @@ private:
             return -never_value;
         }
         return std::chrono::ceil<std::chrono::nanoseconds>(d).count();
+    }
+
+    /// `count` times `Factor`, rounded up.
+    template <class Rep, class Factor>
+    static constexpr std::int64_t saturated_count(Rep count, Factor) noexcept {
+        __extension__ using wide = __int128;
+        const wide product = static_cast<wide>(count) * Factor::num;
+        const wide nanoseconds = product / Factor::den + (product % Factor::den > 0 ? 1 : 0);
+        if (nanoseconds >= never_value) {
+            return never_value;
+        }
+        return nanoseconds <= -never_value ? -never_value : static_cast<std::int64_t>(nanoseconds);
     }
 
     static std::int64_t from_now(std::int64_t nanoseconds) noexcept;

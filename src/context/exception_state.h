@@ -7,12 +7,18 @@
 // that belongs to the kernel thread of that moment.
 #pragma once
 
+#include <cstdint>
+
 namespace weft::context {
 
 /// Laid out as __cxa_eh_globals of the Itanium C++ ABI, 2.2.2.
 struct [[gnu::may_alias]] exception_state {
     void* caught = nullptr;
     unsigned uncaught = 0;
+
+    [[nodiscard]] bool any() const noexcept {
+        return (reinterpret_cast<std::uintptr_t>(caught) | uncaught) != 0;
+    }
 };
 
 /// The state of this kernel thread; lives as long as the thread does. <cxxabi.h> declares

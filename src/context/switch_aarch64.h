@@ -66,6 +66,18 @@ extern "C" void weft_context_entry();  // entry_aarch64.S
 #undef WEFT_SAVE_FP
 #undef WEFT_LOAD_FP
 
+/// The word that a new context starts with, on a stack that goes from one to the next without a
+/// switch. Written only where it differs: the write waits for all that was computed before.
+inline void reset_fp_control() noexcept {
+#if WEFT_SAVE_FP_CONTROL
+    std::uint64_t fpcr = 0;
+    asm volatile("mrs %0, fpcr" : "=r"(fpcr));
+    if (fpcr != 0) {
+        asm volatile("msr fpcr, %0" : : "r"(std::uint64_t{0}));
+    }
+#endif
+}
+
 /// `stack_top` is 16-byte aligned; a few dozen bytes below it are written. The new context starts
 /// with the floating-point control word of the process start: round to nearest, nothing trapped.
 inline context make_context(void* stack_top, entry_fn entry) noexcept {

@@ -3,6 +3,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +19,7 @@ namespace {
 
 constexpr int batch = 512;
 constexpr std::uint64_t interrupt_key = ~std::uint64_t{0};
+constexpr std::uint64_t tick_key = interrupt_key - 1;
 constexpr std::uint32_t reading = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
 // How far ahead of the event being handled its successors' records and waiters are fetched. With
@@ -45,9 +47,13 @@ int checked(int returned, const char* call) {
 netpoll::netpoll()
     : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       event_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      timer_(
+          checked(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")),
       process_(::getpid()) {
     epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = interrupt_key}};
     checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, event_.get(), &event), "epoll_ctl");
+    event.data.u64 = tick_key;
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event), "epoll_ctl");
 }
 
 netpoll::~netpoll() {
@@ -77,7 +83,7 @@ netpoll* netpoll::current() noexcept {
     return static_cast<netpoll*>(sched::current_poller());
 }
 
-int netpoll::poll(base::nanoseconds_t deadline) noexcept {
+sched::poll_result netpoll::poll(base::nanoseconds_t deadline) noexcept {
     epoll_event events[batch];
     int count = 0;
     if (deadline == 0) {
@@ -92,7 +98,7 @@ int netpoll::poll(base::nanoseconds_t deadline) noexcept {
         }
     }
     bool saw_interrupt = false;
-    const int woken = dispatch(events, count, saw_interrupt);
+    const sched::poll_result result = dispatch(events, count, saw_interrupt);
     if (saw_interrupt) [[unlikely]] {
         if (deadline != 0) {
             interrupted_.store(false, base::seq_cst);
@@ -100,15 +106,24 @@ int netpoll::poll(base::nanoseconds_t deadline) noexcept {
             write_event();
         }
     }
-    return woken;
+    return result;
 }
 
-int netpoll::dispatch(const epoll_event* events, int count, bool& saw_interrupt) noexcept {
+/// Edge-triggered: setting the timer anew makes the next expiration an edge, so nobody reads it.
+void netpoll::tick_in(base::nanoseconds_t delay) noexcept {
+    const itimerspec once{
+        .it_interval = {},
+        .it_value = {.tv_sec = delay / 1'000'000'000, .tv_nsec = delay % 1'000'000'000}};
+    ::timerfd_settime(timer_.get(), 0, &once, nullptr);
+}
+
+sched::poll_result netpoll::dispatch(const epoll_event* events, int count,
+                                     bool& saw_interrupt) noexcept {
     descriptor_slab& slab = descriptor_slab::instance();
     for (int i = 1; i < std::min(count, records_ahead); ++i) {
         __builtin_prefetch(slab.find(index_of(events[i])));
     }
-    int woken = 0;
+    sched::poll_result result;
     for (int i = 0; i < count; ++i) {
         if (i + records_ahead < count) {
             __builtin_prefetch(slab.find(index_of(events[i + records_ahead])));
@@ -122,9 +137,14 @@ int netpoll::dispatch(const epoll_event* events, int count, bool& saw_interrupt)
             saw_interrupt = true;
             continue;
         }
-        woken += slab.find(index_of(events[i]))->notify(generation_of(events[i]), events[i].events);
+        if (events[i].data.u64 == tick_key) {
+            result.ticked = true;
+            continue;
+        }
+        result.woken +=
+            slab.find(index_of(events[i]))->notify(generation_of(events[i]), events[i].events);
     }
-    return woken;
+    return result;
 }
 
 /// epoll_wait with a deadline in nanoseconds where the kernel has that; never returns early without

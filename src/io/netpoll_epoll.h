@@ -36,7 +36,8 @@ public:
 
     /// See sched/poller.h. Any number of threads may wait at once; the kernel wakes one for an
     /// event.
-    int poll(base::nanoseconds_t deadline) noexcept override;
+    sched::poll_result poll(base::nanoseconds_t deadline) noexcept override;
+    void tick_in(base::nanoseconds_t delay) noexcept override;
     void interrupt() noexcept override;
 
     /// Registers `fd` for reading: 0 or an errno value. The state that it is in counts as a first
@@ -54,11 +55,13 @@ public:
 
 private:
     int wait(::epoll_event* events, base::nanoseconds_t deadline) noexcept;
-    int dispatch(const ::epoll_event* events, int count, bool& saw_interrupt) noexcept;
+    sched::poll_result dispatch(const ::epoll_event* events, int count,
+                                bool& saw_interrupt) noexcept;
     void write_event() noexcept;
 
     const base::unique_fd epoll_;
     const base::unique_fd event_;
+    const base::unique_fd timer_;  // the tick
     const pid_t process_;
     base::atomic<bool> no_pwait2_{false};
 

@@ -7,8 +7,10 @@
 
 #include <array>
 #include <atomic>
+#include <cfenv>
 #include <chrono>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -128,6 +130,56 @@ TEST(Fiber, MovedFromHoldsNothing) {
         EXPECT_TRUE(first);
         a.join();
         EXPECT_TRUE(second);
+    });
+}
+
+struct once {
+    int* ran;
+    void operator()() && { ++*ran; }
+    void operator()() & { ADD_FAILURE() << "called as an lvalue"; }
+};
+
+TEST(Fiber, CallsItsCallableAsAnRvalue) {
+    run(one_worker, [] {
+        int ran = 0;
+        spawn(once{&ran}).join();
+        struct large : once {
+            char ballast[100];
+        };
+        spawn(large{{&ran}, {}}).join();
+        EXPECT_EQ(ran, 2);
+    });
+}
+
+TEST(Fiber, SwapsAndPrintsIds) {
+    run(one_worker, [] {
+        fiber a = spawn([] {});
+        fiber b;
+        const fiber::id id = a.get_id();
+        swap(a, b);
+        EXPECT_EQ(b.get_id(), id);
+        std::ostringstream out;
+        out << id;
+        EXPECT_EQ(out.str(), std::to_string(id.value()));
+    });
+}
+
+TEST(Fiber, MainMayReturnAReference) {
+    static int object = 0;
+    int& returned = run(one_worker, []() -> int& { return object; });
+    EXPECT_EQ(&returned, &object);
+}
+
+// Fibers that follow one another on a stack without a switch between them.
+TEST(Fiber, StartsWithTheDefaultFloatingPointModes) {
+    run(one_worker, [] {
+        int rounding = -1;
+        fiber before = spawn([] { std::fesetround(FE_UPWARD); });
+        fiber after = spawn([&] { rounding = std::fegetround(); });
+        before.join();
+        after.join();
+        EXPECT_EQ(rounding, WEFT_SAVE_FP_CONTROL ? FE_TONEAREST : rounding);
+        EXPECT_EQ(std::fegetround(), WEFT_SAVE_FP_CONTROL ? FE_TONEAREST : std::fegetround());
     });
 }
 

@@ -14,8 +14,10 @@
 #include <thread>
 #include <vector>
 
+#include <weft/async.h>
 #include <weft/mutex.h>
 #include <weft/semaphore.h>
+#include <weft/task.h>
 #include <weft/wait_group.h>
 
 #include "base/rng.h"
@@ -196,6 +198,76 @@ TEST(RuntimeStealing, TimersOfABusyWorkerFireElsewhere) {
         }
         EXPECT_TRUE(ran);
         f.join();
+    });
+}
+
+/// Computes until `done`; false when that takes a minute.
+bool compute_until(const std::atomic<bool>& done) {
+    const auto limit = clock::now() + 60s;
+    while (!done && clock::now() < limit) {
+    }
+    return done;
+}
+
+// All workers sleep; a timer wakes one, which then computes. The others must not go on sleeping.
+TEST(RuntimeStealing, TimersFireBesideAFiberThatWokeFromSleepAndComputes) {
+    run({.workers = 2}, [] {
+        std::atomic<bool> fired = false;
+        fiber computes = spawn([&] {
+            this_fiber::sleep_for(20ms);
+            EXPECT_TRUE(compute_until(fired));
+        });
+        fiber sleeps = spawn([&] {
+            this_fiber::sleep_for(60ms);
+            fired = true;
+        });
+    });
+}
+
+task<> set(std::atomic<bool>& flag) {
+    flag = true;
+    co_return;
+}
+
+task<> spawn_and_compute() {
+    co_await async::sleep_for(20ms);
+    std::atomic<bool> ran = false;
+    auto child = spawn(set(ran));
+    EXPECT_TRUE(compute_until(ran));
+    co_await child;
+}
+
+TEST(RuntimeStealing, WhatACoroutineSpawnsRunsBesideIt) {
+    run({.workers = 2}, [] { spawn(spawn_and_compute()).join(); });
+}
+
+// After a phase of short turns the worker must notice soon that turns have become long.
+TEST(RuntimeTimers, AreNotForgottenWhileFibersTakeLongTurns) {
+    run({.workers = 1}, [] {
+        fiber quick = spawn([] {
+            for (int i = 0; i < 10'000; ++i) {
+                this_fiber::yield();
+            }
+        });
+        quick.join();
+        std::atomic<bool> fired = false;
+        int turns = 0;
+        std::vector<fiber> slow;
+        for (int i = 0; i < 4; ++i) {
+            slow.push_back(spawn([&] {
+                while (!fired && turns < 10'000) {
+                    const auto end = clock::now() + 2ms;
+                    while (clock::now() < end) {
+                    }
+                    ++turns;
+                    this_fiber::yield();
+                }
+            }));
+        }
+        this_fiber::sleep_for(10ms);
+        fired = true;
+        slow.clear();
+        EXPECT_LT(turns, 100) << "64 turns until it looks for the first time, then each few";
     });
 }
 

@@ -43,6 +43,13 @@ void fiber_block::drop_details() noexcept {
     delete std::exchange(details_, nullptr);
 }
 
+void fiber_block::give_up() noexcept {
+    if (details_ != nullptr && details_->exception != nullptr) {
+        std::rethrow_exception(details_->exception);  // noexcept: it is reported as uncaught
+    }
+    drop_details();
+}
+
 void fiber_block::join() {
     waiter& self = this_waiter();
     WEFT_ASSERT(&self != this, "a fiber cannot join itself");
@@ -57,8 +64,10 @@ void fiber_block::join() {
             self.abandon();
         }
     }
-    const std::exception_ptr exception =
-        details_ != nullptr ? std::move(details_->exception) : nullptr;
+    std::exception_ptr exception = details_ != nullptr ? std::move(details_->exception) : nullptr;
+    if ((flags_ & start_failed) != 0) {
+        exception = std::make_exception_ptr(std::bad_alloc());
+    }
     drop_details();
     home_->owner().free_block(*this);
     if (exception != nullptr) {
@@ -72,10 +81,7 @@ void fiber_block::detach() noexcept {
         return;
     }
     WEFT_ASSERT(expected == join_finished, "a fiber that is being joined is detached");
-    if (details_ != nullptr && details_->exception != nullptr) {
-        std::terminate();
-    }
-    drop_details();
+    give_up();
     home_->owner().free_block(*this);
 }
 
@@ -87,16 +93,21 @@ new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
     sched::worker* const here = sched::current_worker();
     WEFT_ASSERT(owner != nullptr || here != nullptr,
                 "weft::spawn outside a runtime; use weft::run or runtime::spawn");
-    sched::fiber_block* const block =
-        here != nullptr && (owner == nullptr || owner == &here->owner()) ? here->create_fiber()
-                                                                         : owner->create_fiber();
+    sched::scheduler& on = owner != nullptr ? *owner : here->owner();
+    std::unique_ptr<sched::fiber_details> details;
+    if (!options.name.empty()) {
+        details = std::make_unique<sched::fiber_details>();
+        details->name = options.name;
+    }
+    const bool local = here != nullptr && &here->owner() == &on;
+    sched::fiber_block* const block = local ? here->create_fiber() : on.create_fiber();
     if (block == nullptr) {
         throw std::bad_alloc();
     }
-    if (!options.name.empty()) {
-        block->set_name(options.name);
+    block->set_details(std::move(details));
+    if (options.stack_size > on.default_stacks().stack_size()) {
+        block->set_stack_size(options.stack_size);
     }
-    block->set_stack_size(options.stack_size);
     return {block, block->start_storage()};
 }
 

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -64,7 +65,9 @@ public:
     /// What it runs, how it is called, and the stack it wants (0: the runtime's default). Before it
     /// is launched.
     void set_start(start_fn fn) noexcept { start_fn_ = fn; }
-    void set_name(std::string_view name) { details().name = name; }
+    void set_details(std::unique_ptr<fiber_details> details) noexcept {
+        details_ = details.release();
+    }
     void set_stack_size(std::size_t size) noexcept { stack_.size = size; }
 
     /// The stack it runs on; empty before it has started.
@@ -80,6 +83,9 @@ private:
     static constexpr std::uintptr_t join_none = 0;
     static constexpr std::uintptr_t join_finished = 1;
     static constexpr std::uintptr_t join_detached = 2;
+
+    // Of flags_: it never ran, because there was no stack. No exception: memory is out.
+    static constexpr std::uint8_t start_failed = 1;
 
     /// Starts a new life of a block out of the slab.
     void reset(std::uint64_t id) noexcept {
@@ -99,6 +105,9 @@ private:
     /// Made when first asked for; aborts when memory is out.
     fiber_details& details() noexcept;
     void drop_details() noexcept;
+
+    /// Finished, and nobody will join: an exception that is left terminates the process.
+    void give_up() noexcept;
 
     context::context context_;
     start_fn start_fn_ = nullptr;

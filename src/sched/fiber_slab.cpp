@@ -46,7 +46,7 @@ fiber_block* fiber_slab::take() noexcept {
 
 void fiber_slab::put(fiber_block& block) noexcept {
     ++free_count_;
-    free_.push_back(block);
+    free_.push_front(block);  // the newest is the hottest
 }
 
 bool fiber_slab::all_free() noexcept {

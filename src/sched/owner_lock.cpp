@@ -24,21 +24,33 @@ void membarrier_all() noexcept {
 }
 
 #if !defined(__SANITIZE_THREAD__)
-void owner_lock::wait_for_guest() noexcept {
-    do {
-        inside_.store(0, base::release);
-        int spins = 0;
-        while (guest_.load(base::acquire) != 0) {
-            // A guest that the kernel descheduled inside needs the CPU more than we do.
-            if (++spins < 64) {
-                base::cpu_relax();
-            } else {
-                sched_yield();
-            }
+namespace {
+
+/// Until no bit of `mask` is set. Whom the kernel descheduled inside needs the CPU more than we do.
+void wait_until_clear(base::atomic<unsigned>& word, unsigned mask) noexcept {
+    for (int spins = 0; (word.load(base::acquire) & mask) != 0; ++spins) {
+        if (spins < 64) {
+            base::cpu_relax();
+        } else {
+            sched_yield();
         }
+    }
+}
+
+}  // namespace
+
+void owner_lock::lock_owner_slowly() noexcept {
+    base::store_load_fence();
+    while ((guest_.load(base::acquire) & guest_inside) != 0) {
+        inside_.store(0, base::release);
+        wait_until_clear(guest_, guest_inside);
         inside_.store(1, base::relaxed);
         base::store_load_fence();
-    } while (guest_.load(base::acquire) != 0);
+    }
+}
+
+void owner_lock::wait_for_owner() noexcept {
+    wait_until_clear(inside_, ~0u);
 }
 #endif
 

@@ -30,26 +30,34 @@ void membarrier_all() noexcept;
 class WEFT_CAPABILITY("owner_lock") owner_lock {
 public:
     /// `asymmetric`: what register_membarrier() said.
-    explicit owner_lock(bool asymmetric) noexcept : asymmetric_(asymmetric) {}
+    explicit owner_lock(bool asymmetric) noexcept
+        : asymmetric_(asymmetric), guest_(asymmetric ? 0 : fence_needed) {}
     owner_lock(const owner_lock&) = delete;
     owner_lock& operator=(const owner_lock&) = delete;
 
 #if defined(__SANITIZE_THREAD__)
-    void lock_owner() noexcept WEFT_ACQUIRE() WEFT_NO_THREAD_SAFETY_ANALYSIS { guests_.lock(); }
-    void unlock_owner() noexcept WEFT_RELEASE() WEFT_NO_THREAD_SAFETY_ANALYSIS { guests_.unlock(); }
+    void lock_owner() noexcept WEFT_ACQUIRE() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+        guests_.lock();
+        held_by_owner_ = true;
+    }
+    void unlock_owner() noexcept WEFT_RELEASE() WEFT_NO_THREAD_SAFETY_ANALYSIS {
+        held_by_owner_ = false;
+        guests_.unlock();
+    }
+    void leave_owner() noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS {
+        if (held_by_owner_) {
+            unlock_owner();
+        }
+    }
     void lock_guest() noexcept WEFT_ACQUIRE() WEFT_NO_THREAD_SAFETY_ANALYSIS { guests_.lock(); }
     void unlock_guest() noexcept WEFT_RELEASE() WEFT_NO_THREAD_SAFETY_ANALYSIS { guests_.unlock(); }
 #else
     /// Owner only.
     void lock_owner() noexcept WEFT_ACQUIRE() WEFT_NO_THREAD_SAFETY_ANALYSIS {
         inside_.store(1, base::relaxed);
-        if (asymmetric_) [[likely]] {
-            base::compiler_fence();
-        } else {
-            base::store_load_fence();
-        }
+        base::compiler_fence();
         if (guest_.load(base::acquire) != 0) [[unlikely]] {
-            wait_for_guest();
+            lock_owner_slowly();
         }
     }
 
@@ -57,33 +65,45 @@ public:
         inside_.store(0, base::release);
     }
 
+    /// As unlock_owner() where that is to be called, else nothing. Owner only.
+    void leave_owner() noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS { inside_.store(0, base::release); }
+
     /// Any thread but the owner; guests exclude each other.
     void lock_guest() noexcept WEFT_ACQUIRE() WEFT_NO_THREAD_SAFETY_ANALYSIS {
         guests_.lock();
-        guest_.store(1, base::relaxed);
+        guest_.fetch_or(guest_inside, base::relaxed);
         if (asymmetric_) {
             membarrier_all();
         } else {
             base::store_load_fence();
         }
-        while (inside_.load(base::acquire) != 0) {
-            base::cpu_relax();
+        if (inside_.load(base::acquire) != 0) {
+            wait_for_owner();
         }
     }
 
     void unlock_guest() noexcept WEFT_RELEASE() WEFT_NO_THREAD_SAFETY_ANALYSIS {
-        guest_.store(0, base::release);
+        guest_.fetch_and(~guest_inside, base::release);
         guests_.unlock();
     }
 #endif
 
 private:
-    [[gnu::noinline]] void wait_for_guest() noexcept;
+    // Bits of guest_. The second one is always set where the owner must run the fence: one test for
+    // both.
+    static constexpr unsigned guest_inside = 1;
+    static constexpr unsigned fence_needed = 2;
+
+    [[gnu::noinline]] void lock_owner_slowly() noexcept;
+    [[gnu::noinline]] void wait_for_owner() noexcept;
 
     const bool asymmetric_;
     base::atomic<unsigned> inside_{0};
-    base::atomic<unsigned> guest_{0};
+    base::atomic<unsigned> guest_;
     base::spinlock guests_;
+#if defined(__SANITIZE_THREAD__)
+    bool held_by_owner_ = false;
+#endif
 };
 
 }  // namespace weft::sched

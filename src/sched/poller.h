@@ -8,6 +8,11 @@
 
 namespace weft::sched {
 
+struct poll_result {
+    int woken = 0;        ///< waiters; 0 after a timeout, an interruption or a signal
+    bool ticked = false;  ///< the tick has come, see tick_in()
+};
+
 class poller {
 public:
     poller() = default;
@@ -17,9 +22,13 @@ public:
 
     /// Waits until something is ready, interrupt() is called or `deadline` (0: does not wait at
     /// all) and wakes the waiters of what is ready, in the order in which it became ready, through
-    /// waiter::wake. Returns how many it woke; 0 after a timeout, an interruption or a signal.
-    /// Called on a worker's own stack, so it must not park; by any number of workers at a time.
-    virtual int poll(base::nanoseconds_t deadline) noexcept = 0;
+    /// waiter::wake. Called on a worker's own stack, so it must not park; by any number of workers
+    /// at a time.
+    virtual poll_result poll(base::nanoseconds_t deadline) noexcept = 0;
+
+    /// Makes one poll() say that the tick has come, `delay` from now or later; one that waits
+    /// returns for it. Any thread. There is one tick: the last call counts.
+    virtual void tick_in(base::nanoseconds_t delay) noexcept = 0;
 
     /// Makes one poll() that waits, or the next one that would, return at once. Any thread; may
     /// coalesce with earlier calls. Async-signal-safe.

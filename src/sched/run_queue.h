@@ -33,6 +33,14 @@ public:
         tail_ = &w;
     }
 
+    void push_front(waiter& w) noexcept {
+        w.next_ = head_;
+        head_ = &w;
+        if (tail_ == nullptr) {
+            tail_ = &w;
+        }
+    }
+
     waiter* pop_front() noexcept {
         waiter* const w = head_;
         if (w != nullptr) {
@@ -45,6 +53,15 @@ public:
         return w;
     }
 
+    /// pop_front(), then push_back(w); not when empty. Without a branch for the queue of one.
+    void rotate(waiter& w) noexcept {
+        waiter* const first = head_;
+        w.next_ = nullptr;
+        tail_->next_ = &w;
+        tail_ = &w;
+        head_ = first->next_;
+    }
+
 private:
     waiter* head_ = nullptr;
     waiter* tail_ = nullptr;
@@ -54,13 +71,15 @@ template <class Policy>
 concept run_policy = requires(Policy policy, waiter& w) {
     { policy.enqueue(w) } -> std::same_as<void>;
     { policy.pick_next() } -> std::same_as<waiter*>;  // removes it; null when empty
-    { policy.peek() } -> std::same_as<waiter*>;       // probably the next one, for prefetching
+    { policy.exchange(w) } -> std::same_as<void>;     // pick_next() and enqueue(w); not when empty
+    { policy.peek() } -> std::same_as<waiter*>;       // what pick_next() would take
 };
 
 class fifo_policy {
 public:
     void enqueue(waiter& w) noexcept { queue_.push_back(w); }
     waiter* pick_next() noexcept { return queue_.pop_front(); }
+    void exchange(waiter& w) noexcept { queue_.rotate(w); }
     waiter* peek() const noexcept { return queue_.front(); }
 
 private:
@@ -98,6 +117,25 @@ public:
         lock_.unlock_owner();
         return w;
     }
+
+    /// For a yield. If `wanted(next)`, takes the next one and puts `w` behind all others; returns
+    /// it with the queue locked, so that no thief gets at `w` before its stack is left. The owner
+    /// calls end_exchange() then. Null: nothing has changed.
+    template <class Wanted>
+    waiter* begin_exchange(waiter& w, Wanted wanted) noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS {
+        lock_.lock_owner();
+        waiter* const next = policy_.peek();
+        if (next == nullptr || !wanted(*next)) [[unlikely]] {
+            lock_.unlock_owner();
+            return nullptr;
+        }
+        policy_.exchange(w);
+        __builtin_prefetch(policy_.peek());
+        return next;
+    }
+
+    /// Nothing happens if no exchange was begun.
+    void end_exchange() noexcept { lock_.leave_owner(); }
 
     /// Moves the next half (rounded up, at most `most`) into `out`; returns how many. Not for the
     /// owner. May run beside push(), pop() and size().

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/scheduler.h"
 
+#include <sched.h>
+
+#include <algorithm>
 #include <bit>
 #include <new>
 
@@ -47,9 +50,16 @@ void scheduler::stop() noexcept {
         thread.join();
     }
     threads_.clear();
+    // A thread that made the last fiber runnable may still be on its way out.
+    while (guests_.load(base::acquire) != 0) {
+        sched_yield();
+    }
 }
 
+// Once another thread sees `w` it may run, end and be the last: from then on only guests_ keeps the
+// scheduler.
 void scheduler::inject(waiter& w) noexcept {
+    guests_.fetch_add(1, base::relaxed);
     {
         const base::spin_guard guard(injected_lock_);
         injected_.push_back(w);
@@ -59,19 +69,58 @@ void scheduler::inject(waiter& w) noexcept {
     if (sleepers() != 0) {
         poller_.interrupt();
     }
+    guests_.fetch_sub(1, base::release);
 }
 
-waiter* scheduler::take_injected(waiter_queue& rest, std::size_t most) noexcept {
+void scheduler::take_injected(waiter_queue& out, std::size_t most) noexcept {
     const base::spin_guard guard(injected_lock_);
     const std::size_t size = injected_size_.load(base::relaxed);
     // A fair part each, so that the workers that wake up beside this one find some, too.
     const std::size_t part = size / workers_.size() + 1;
     const std::size_t wanted = std::min({size, part, most});
     for (std::size_t i = 0; i < wanted; ++i) {
-        rest.push_back(*injected_.pop_front());
+        out.push_back(*injected_.pop_front());
     }
     injected_size_.store(size - wanted, base::relaxed);
-    return rest.front();
+}
+
+void scheduler::fall_asleep() noexcept {
+    if (sleepers_.fetch_add(1, base::seq_cst) + 1 < workers_.size()) {
+        start_tick();
+    }
+    base::store_load_fence();  // before the sleeper looks for work one last time: see inject()
+}
+
+void scheduler::wake_up() noexcept {
+    if (sleepers_.fetch_sub(1, base::seq_cst) != 1) {
+        start_tick();
+    }
+}
+
+void scheduler::start_tick() noexcept {
+    if (!ticking_.load(base::relaxed) && !ticking_.exchange(true, base::acq_rel)) {
+        tick_interval_.store(first_tick, base::relaxed);
+        poller_.tick_in(first_tick);
+    }
+}
+
+void scheduler::hurry_tick() noexcept {
+    if (tick_interval_.load(base::relaxed) > hurried_tick) {
+        tick_interval_.store(hurried_tick, base::relaxed);
+        ticking_.store(true, base::seq_cst);
+        poller_.tick_in(hurried_tick);
+    }
+}
+
+void scheduler::tick_passed() noexcept {
+    ticking_.store(false, base::seq_cst);
+    const unsigned asleep = sleepers();
+    if (asleep == 0 || asleep == workers_.size() || ticking_.exchange(true, base::seq_cst)) {
+        return;
+    }
+    const auto next = std::min(2 * tick_interval_.load(base::relaxed), longest_tick);
+    tick_interval_.store(next, base::relaxed);
+    poller_.tick_in(next);
 }
 
 fiber_block* scheduler::create_fiber() noexcept {
@@ -98,7 +147,7 @@ void scheduler::free_block(fiber_block& block) noexcept {
 }
 
 context::stack_pool* scheduler::stacks_for(std::size_t size) noexcept {
-    if (size <= options_.stack_size) {
+    if (size <= default_stacks_.stack_size()) {
         return &default_stacks_;
     }
     const auto shift =
@@ -131,15 +180,19 @@ void scheduler::root_created() noexcept {
 void scheduler::root_finished() noexcept {
     worker* const w = this_worker();
     if (w != nullptr && &w->owner() == this) {
-        worker_counters::add(w->counters().finished);
+        auto& finished = w->counters().finished;
+        finished.store(finished.load(base::relaxed) + 1, base::release);  // see live()
     } else {
+        guests_.fetch_add(1, base::relaxed);
         foreign_finished_.fetch_add(1, base::seq_cst);
         check_quiescent();
+        guests_.fetch_sub(1, base::release);
     }
 }
 
 // Both sums only grow, and what has ended is read before what was created: if they are equal, then
-// there was a moment in between at which nothing lived; and what does not live creates nothing.
+// there was a moment in between at which nothing lived; and what does not live creates nothing. An
+// end is counted with release, so that who sees it sees what was created before it.
 std::uint64_t scheduler::live() const noexcept {
     std::uint64_t finished = foreign_finished_.load(base::seq_cst);
     for (const auto& w : workers_) {

@@ -13,8 +13,14 @@
 //   - a worker that has more than one thing queued interrupts the poller for a thief. With just one
 //     it does not: the fiber that woke it is about to wait for the answer, and waking a sleeping
 //     CPU costs more (7 us here, 25 us there) than the work mostly does;
-//   - for that one thing there is a *watcher*: one sleeper that looks again after 64 us, then
-//     twice as long up to 10 ms, as long as anybody runs. When all sleep, nobody watches.
+//   - for that one thing, and for the timers of a worker that computes, there is the *tick*: a
+//   timer
+//     in the poller that runs while some workers sleep and some do not, after 0.5 ms (64 us when a
+//     fiber has been started), then twice as long up to 10 ms. Whoever gets it looks after the
+//     timers of all and steals what has waited; a worker that has work itself sends a sleeper. It
+//     costs a system call each 0.5 ms at most, and when all sleep it lapses. Rejected: a sleeper
+//     that wakes up by itself from time to time, since it is the one that the kernel wakes first
+//     for other work, and nobody would watch then.
 //
 // Thread safety: every public method from any thread, but start() and stop() from one.
 #pragma once
@@ -81,26 +87,30 @@ public:
     [[nodiscard]] std::uint64_t live() const noexcept;
 
     // For workers.
-    waiter* take_injected(waiter_queue& rest, std::size_t most) noexcept;
+    void take_injected(waiter_queue& out, std::size_t most) noexcept;
     [[nodiscard]] bool has_injected() const noexcept {
         return injected_size_.load(base::relaxed) != 0;
     }
     [[nodiscard]] bool stopping() const noexcept { return stopping_.load(base::acquire); }
     [[nodiscard]] unsigned sleepers() const noexcept { return sleepers_.load(base::relaxed); }
     [[nodiscard]] unsigned searchers() const noexcept { return searchers_.load(base::relaxed); }
-    void fall_asleep() noexcept { sleepers_.fetch_add(1, base::seq_cst); }
-    void wake_up() noexcept { sleepers_.fetch_sub(1, base::seq_cst); }
+    void fall_asleep() noexcept;
+    void wake_up() noexcept;
+    void tick_passed() noexcept;
+    void hurry_tick() noexcept;
     bool begin_search() noexcept;
     void end_search() noexcept { searchers_.fetch_sub(1, base::seq_cst); }
-    bool begin_watch() noexcept { return !watched_.exchange(true, base::acq_rel); }
-    void end_watch() noexcept { watched_.store(false, base::release); }
-    [[nodiscard]] bool watched() const noexcept { return watched_.load(base::relaxed); }
     void check_quiescent() noexcept;
     std::uint64_t next_id_block() noexcept { return next_id_block_.fetch_add(1, base::relaxed); }
 
     static constexpr std::uint64_t ids_per_block = 1024;
 
 private:
+    void start_tick() noexcept;
+
+    static constexpr base::nanoseconds_t hurried_tick = 64'000;
+    static constexpr base::nanoseconds_t first_tick = 500'000;
+    static constexpr base::nanoseconds_t longest_tick = 10'000'000;
     static constexpr unsigned smallest_stack_shift = 14;  // 16 KiB
     static constexpr unsigned largest_stack_shift = 30;   // 1 GiB
 
@@ -121,8 +131,12 @@ private:
 
     alignas(64) base::atomic<unsigned> sleepers_{0};
     base::atomic<unsigned> searchers_{0};
-    base::atomic<bool> watched_{false};
+    base::atomic<bool> ticking_{false};  // the tick is on its way
+    base::atomic<base::nanoseconds_t> tick_interval_{first_tick};
     base::atomic<bool> stopping_{false};
+
+    // Threads that are no workers of ours, in the middle of inject() or root_finished().
+    base::atomic<std::uint32_t> guests_{0};
 
     // Roots that were created, or ended, by threads that are no workers of ours.
     base::atomic<std::uint64_t> foreign_created_{0};

@@ -66,13 +66,19 @@ void worker::run_waiter(waiter& w) noexcept {
     c.run_(c);
 }
 
+/// What must happen when the stack of the one that ran before is left.
+[[gnu::always_inline]] inline void worker::arrive() noexcept {
+    queue_.end_exchange();
+    if (after_ != after::nothing) [[unlikely]] {
+        finish_leaving();
+    }
+}
+
 void worker::run_fiber(fiber_block& f) noexcept {
-    const context::exception_state saved = *exceptions_;
     current_ = &f;
     context::before_switch(base_sanitizer_, f.sanitizer_, false);
     context::switch_context(base_, f.context_, &f);
     context::after_switch(base_sanitizer_);
-    *exceptions_ = saved;
     arrive();
 }
 
@@ -117,13 +123,11 @@ void worker::fail_start(fiber_block& block) noexcept {
     worker_counters::add(counters_.start_failures);
     block.start_fn_(start_action::destroy, block.start_storage());
     block.links_ = {};
-    if (block.join_.load(base::acquire) != fiber_block::join_detached) {
-        block.details().exception = std::make_exception_ptr(std::bad_alloc());
-    }
+    block.flags_ |= fiber_block::start_failed;
     complete(block);
 }
 
-void worker::arrive() noexcept {
+void worker::finish_leaving() noexcept {
     fiber_block* const from = after_fiber_;
     switch (std::exchange(after_, after::nothing)) {
         case after::nothing:
@@ -162,9 +166,14 @@ fiber_block* worker::pick_for_switch() noexcept {
 /// another worker. Inlined into each caller, so that the jump back goes to one frame only.
 [[gnu::always_inline]] inline void worker::leave(fiber_block& from, after action,
                                                  fiber_block* next) noexcept {
-    const context::exception_state saved = *exceptions_;
-    after_ = action;
-    after_fiber_ = &from;
+    if (exceptions_->any()) [[unlikely]] {
+        leave_in_flight(from, action, next);
+        return;
+    }
+    if (action != after::nothing) {
+        after_ = action;
+        after_fiber_ = &from;
+    }
     current_ = next;
     context::context& to = next != nullptr ? next->context_ : base_;
     context::before_switch(from.sanitizer_, next != nullptr ? next->sanitizer_ : base_sanitizer_,
@@ -172,14 +181,37 @@ fiber_block* worker::pick_for_switch() noexcept {
     context::switch_context(from.context_, to, next);
     worker& here = *this_worker();
     context::after_switch(from.sanitizer_);
-    *here.exceptions_ = saved;
     here.arrive();
+}
+
+/// leave() with exceptions in flight on the stack that is left: they go and come with it.
+void worker::leave_in_flight(fiber_block& from, after action, fiber_block* next) noexcept {
+    const context::exception_state saved = std::exchange(*exceptions_, {});
+    leave(from, action, next);
+    *this_worker()->exceptions_ = saved;
 }
 
 void worker::yield_current() noexcept {
     fiber_block& me = *current_;
+    const std::uint64_t tick = tick_.load(base::relaxed) + 1;
+    if (tick < due_) [[likely]] {
+        const auto can_switch_to = [](waiter& w) {
+            return w.kind() == waiter_kind::fiber && static_cast<fiber_block&>(w).started();
+        };
+        if (waiter* const w = queue_.begin_exchange(me, can_switch_to)) [[likely]] {
+            tick_.store(tick, base::relaxed);
+            auto& next = static_cast<fiber_block&>(*w);
+            next.home_ = this;
+            leave(me, after::nothing, &next);
+            return;
+        }
+    }
+    yield_slowly(me);
+}
+
+void worker::yield_slowly(fiber_block& me) noexcept {
     fiber_block* const next = pick_for_switch();
-    if (next == nullptr && handover_ == nullptr && budget_ > 0 && !stress_migrate_) {
+    if (next == nullptr && handover_ == nullptr && !maintenance_is_due()) {
         return;  // nothing else is runnable, and nothing is due
     }
     leave(me, after::requeue, next);
@@ -222,18 +254,22 @@ fiber_block* worker::create_fiber() noexcept {
 void worker::launch(fiber_block& block) noexcept {
     worker_counters::add(counters_.created);
     push_local(block);
+    if (owner_.sleepers() > asleep_) [[unlikely]] {
+        owner_.hurry_tick();  // its spawner may go on computing
+    }
 }
 
 /// The fiber has ended: tells who waits for it. The block may be gone when this returns.
 void worker::complete(fiber_block& block) noexcept {
     const auto was = block.join_.exchange(fiber_block::join_finished, base::acq_rel);
     if (was == fiber_block::join_detached) {
-        block.drop_details();
+        block.give_up();
         free_block(block);
     } else if (was != fiber_block::join_none) {
         reinterpret_cast<waiter*>(was)->wake();
     }
-    worker_counters::add(counters_.finished);
+    // Release: whoever counts this end counts what the fiber created, too (see scheduler::live).
+    counters_.finished.store(counters_.finished.load(base::relaxed) + 1, base::release);
 }
 
 /// The bottom of every fiber's stack. A stack serves one fiber after another here, without a switch
@@ -242,9 +278,7 @@ void worker::fiber_main(void* value) {
     fiber_block* me = static_cast<fiber_block*>(value);
     context::after_switch(me->sanitizer_);
     {
-        worker& here = *this_worker();
-        *here.exceptions_ = {};
-        here.arrive();
+        this_worker()->arrive();
     }
     for (;;) {
         me->run_callable();
@@ -263,6 +297,7 @@ fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
         next = as_fiber(w);
         if (next != nullptr && !next->started() && next->stack_.size == 0 &&
             stack.size == owner_.default_stacks().stack_size()) [[likely]] {
+            context::reset_fp_control();  // which the one before may have changed
             next->stack_ = stack;
             next->sanitizer_ = sanitizer;
             next->home_ = this;

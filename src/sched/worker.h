@@ -4,11 +4,12 @@
 // calls run().
 //
 // A fiber that gives up its stack picks the next one and switches straight to it. What must happen
-// only when a stack is left (queue it again, publish that it is parked, recycle it) is noted in
-// after_ and done by whoever arrives. Everything else happens on the worker's own stack, the
-// *base*: resuming coroutines, timers, polling, stealing, sleeping. A fiber goes there when the
-// next runnable is no fiber, when there is none, or when budget_ says that timers and descriptors
-// are due.
+// only when a stack is left (publish that it is parked, recycle it) is noted in after_ and done by
+// whoever arrives. Who leaves takes the exceptions that are in flight on its stack along, so
+// whoever arrives finds none. Everything else happens on the worker's own stack, the *base*:
+// resuming coroutines, timers, polling, stealing, sleeping. A fiber goes there when the next
+// runnable is no fiber, when there is none, or when budget_ says that timers and descriptors are
+// due.
 //
 // Thread safety: only code that runs on this worker, unless a method says more. yield_current() and
 // park_current() suspend: after them the caller may be on another worker.
@@ -87,7 +88,7 @@ private:
         recycle,  ///< it has finished, its block is gone already; its stack is free
     };
 
-    // Switching: worker.cpp.
+    // Switching: worker.cpp. leave() may find the lock of the queue held by an exchange.
     static void fiber_main(void* value);
     void run_waiter(waiter& w) noexcept;
     void run_fiber(fiber_block& f) noexcept;
@@ -95,6 +96,9 @@ private:
     fiber_block* finish_and_continue(fiber_block& block) noexcept;
     fiber_block* pick_for_switch() noexcept;
     void arrive() noexcept;
+    void finish_leaving() noexcept;
+    void leave_in_flight(fiber_block& from, after action, fiber_block* next) noexcept;
+    void yield_slowly(fiber_block& me) noexcept;
     void complete(fiber_block& block) noexcept;
     bool ready_to_run(fiber_block& block) noexcept;
     bool give_stack(fiber_block& block) noexcept;
@@ -103,8 +107,12 @@ private:
 
     /// False when maintain() is due.
     bool count_dispatch() noexcept {
-        worker_counters::add(tick_);
-        return --budget_ > 0;
+        const std::uint64_t tick = tick_.load(base::relaxed) + 1;
+        tick_.store(tick, base::relaxed);
+        return tick < due_;
+    }
+    [[nodiscard]] bool maintenance_is_due() const noexcept {
+        return tick_.load(base::relaxed) >= due_;
     }
 
     // Looking for work, on the base: worker_search.cpp.
@@ -114,13 +122,13 @@ private:
     bool take_injected() noexcept;
     bool steal() noexcept;
     bool steal_from(worker& victim) noexcept;
-    bool help_timers(base::nanoseconds_t now) noexcept;
+    void help_timers(base::nanoseconds_t now) noexcept;
     bool spin_for_work() noexcept;
     void sleep() noexcept;
     void wake_another_if_needed(std::size_t queued) noexcept;
     [[nodiscard]] bool work_elsewhere() noexcept;
 
-    static constexpr int most_budget = 256;
+    static constexpr std::uint64_t most_budget = 64;
 
     // What a switch touches.
     fiber_block* current_ = nullptr;  // null: the base runs
@@ -128,8 +136,8 @@ private:
     fiber_block* after_fiber_ = nullptr;
     context::stack after_stack_;  // for after::recycle
     after after_ = after::nothing;
-    int budget_ = most_budget;  // dispatches until maintain()
-    base::atomic<std::uint64_t> tick_{0};
+    base::atomic<std::uint64_t> tick_{0};  // dispatches so far
+    std::uint64_t due_ = 0;                // the tick of the next maintain()
     context::exception_state* exceptions_ = nullptr;
     context::context base_;
     context::context scratch_;  // where a finished fiber's registers go, never to be resumed
@@ -146,12 +154,11 @@ private:
     base::rng rng_;
     std::vector<std::uint64_t> seen_ticks_;  // of each victim, when last looked at
     base::nanoseconds_t maintained_at_ = 0;
-    int next_budget_ = most_budget;
-    base::nanoseconds_t spin_for_ = 0;  // adapts to how often spinning found something
+    std::uint64_t budget_ = most_budget;  // dispatches between two maintain()
+    base::nanoseconds_t spin_for_ = 0;    // adapts to how often spinning found something
     unsigned sleeps_without_spin_ = 0;
-    unsigned asleep_ =
-        0;  // 1 while it counts among the sleepers, also while it wakes others in poll()
-    base::nanoseconds_t watch_for_ = 0;  // how long it sleeps while others run
+    // 1 while it counts among the sleepers, also while it wakes others in poll().
+    unsigned asleep_ = 0;
     [[no_unique_address]] context::sanitizer_context base_sanitizer_;
     [[no_unique_address]] context::sanitizer_context after_sanitizer_;  // for after::recycle
 };

@@ -23,34 +23,26 @@ constexpr nanoseconds_t maintain_every = 50'000;
 constexpr nanoseconds_t longest_spin = 20'000;
 constexpr nanoseconds_t shortest_spin = 2'000;
 constexpr unsigned retry_spin_after = 16;  // sleeps without a spin before one is tried again
-// The watcher's sleeps, as in Go's sysmon: 20 us to 10 ms there.
-constexpr nanoseconds_t first_watch = 64'000;
-constexpr nanoseconds_t longest_watch = 10'000'000;
-constexpr std::size_t most_taken = 256;  // at a time, from a queue that others look at, too
+constexpr std::size_t most_taken = 256;    // at a time, from a queue that others look at, too
 
 }  // namespace
 
 waiter* worker::find_work() noexcept {
-    if (budget_ <= 0) {
+    if (maintenance_is_due()) {
         maintain();
     }
-    if (waiter* const w = queue_.pop()) {
-        return w;
-    }
-    return search();
+    waiter* const w = queue_.pop();
+    return w != nullptr ? w : search();
 }
 
 /// What must not wait until the queue is empty. The number of dispatches until the next time adapts
 /// to how long they take, so that a yield does not pay for a clock.
 void worker::maintain() noexcept {
     const nanoseconds_t now = base::now_ns();
-    const nanoseconds_t elapsed = now - maintained_at_;
-    if (elapsed < maintain_every / 2) {
-        next_budget_ = std::min(next_budget_ * 2, most_budget);
-    } else if (elapsed > maintain_every) {
-        next_budget_ = std::max(next_budget_ / 2, 1);
-    }
-    budget_ = next_budget_;
+    const nanoseconds_t elapsed = std::max<nanoseconds_t>(now - maintained_at_, 1);
+    const auto fitting = budget_ * maintain_every / static_cast<std::uint64_t>(elapsed);
+    budget_ = std::clamp<std::uint64_t>(std::min(fitting, 2 * budget_), 1, most_budget);
+    due_ = stress_migrate_ ? 0 : tick() + budget_;
     if (elapsed < maintain_every / 2) {
         return;
     }
@@ -58,7 +50,12 @@ void worker::maintain() noexcept {
     if (wheel_.next_deadline() <= now) {
         wheel_.expire(now);
     }
-    owner_.get_poller().poll(0);
+    if (owner_.get_poller().poll(0).ticked) {
+        owner_.tick_passed();
+        if (owner_.sleepers() != 0) {
+            owner_.get_poller().interrupt();  // somebody with time shall look around
+        }
+    }
     take_injected();
 }
 
@@ -75,7 +72,6 @@ waiter* worker::search() noexcept {
             return w;
         }
         if (owner_.worker_count() > 1 && (steal() || spin_for_work())) {
-            watch_for_ = 0;
             if (waiter* const w = queue_.pop()) {
                 return w;
             }
@@ -139,24 +135,23 @@ bool worker::steal_from(worker& victim) noexcept {
 }
 
 /// Timers of workers that are too busy to look after them.
-bool worker::help_timers(nanoseconds_t now) noexcept {
-    std::size_t fired = 0;
+void worker::help_timers(nanoseconds_t now) noexcept {
     for (std::size_t i = 0; i < owner_.worker_count(); ++i) {
         timer_wheel& wheel = owner_.worker_at(i).wheel();
         if (wheel.next_deadline() <= now - maintain_every) {  // it may be time_never
-            fired += wheel.expire(now);
+            wheel.expire(now);
         }
     }
-    return fired != 0;
 }
 
+/// Something that a thief would take. A single one is left to its worker, see steal_from().
 bool worker::work_elsewhere() noexcept {
     if (owner_.has_injected()) {
         return true;
     }
     for (std::size_t i = 0; i < owner_.worker_count(); ++i) {
         worker& other = owner_.worker_at(i);
-        if (&other != this && other.queue_.size() != 0) {
+        if (&other != this && other.queue_.size() > 1) {
             return true;
         }
     }
@@ -184,6 +179,10 @@ bool worker::spin_for_work() noexcept {
     } while (!found && base::now_ns() < end);
     found = found && (take_injected() || steal());
     owner_.end_search();
+    // Who made work while we searched did not wake anybody else.
+    if (!found && work_elsewhere()) {
+        found = take_injected() || steal();
+    }
     spin_for_ = found ? std::min(2 * spin_for_, longest_spin) : spin_for_ / 2;
     if (spin_for_ < shortest_spin) {
         spin_for_ = 0;
@@ -200,28 +199,18 @@ void worker::sleep() noexcept {
         owner_.wake_up();
         return;
     }
-    nanoseconds_t deadline = wheel_.next_deadline();
-    const bool alone = owner_.sleepers() == owner_.worker_count();
-    const bool watching = !alone && owner_.begin_watch();
-    if (watching) {
-        watch_for_ = std::clamp(2 * watch_for_, first_watch, longest_watch);
-        deadline = std::min(deadline, base::now_ns() + watch_for_);
-    }
     worker_counters::add(counters_.slept);
     asleep_ = 1;
-    const int woken = owner_.get_poller().poll(deadline);
+    const poll_result result = owner_.get_poller().poll(wheel_.next_deadline());
     asleep_ = 0;
     owner_.wake_up();
     const nanoseconds_t now = base::now_ns();
     maintained_at_ = now;
-    if (watching) {
-        owner_.end_watch();
-        if (help_timers(now)) {
-            watch_for_ = 0;
-        }
+    if (result.ticked) {
+        owner_.tick_passed();
     }
-    if (woken != 0) {
-        watch_for_ = 0;
+    if (result.woken == 0) {
+        help_timers(now);
     }
 }
 
@@ -230,9 +219,7 @@ void worker::wake_another_if_needed(std::size_t queued) noexcept {
     if (owner_.sleepers() <= asleep_ || owner_.searchers() != 0) {
         return;
     }
-    // On the base, what was queued is run next; in a fiber it has to wait for the fiber.
-    const bool enough = queued > 1 || (current_ != nullptr && !owner_.watched());
-    if (enough) {
+    if (queued > 1) {
         owner_.get_poller().interrupt();
     }
 }
