@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -50,12 +53,15 @@ std::size_t open_descriptors() {
     return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1;
 }
 
-descriptor_limit::descriptor_limit(std::size_t limit) : before_(descriptor_limits().rlim_cur) {
-    set_descriptor_limit(limit);
+no_descriptors_left::no_descriptors_left() : limit_before_(descriptor_limits().rlim_cur) {
+    // Not 0: poll() refuses more entries than that.
+    const int lowest_free = ::fcntl(0, F_DUPFD_CLOEXEC, 0);
+    ::close(lowest_free);
+    set_descriptor_limit(static_cast<std::size_t>(std::max(lowest_free, 1)));
 }
 
-descriptor_limit::~descriptor_limit() {
-    set_descriptor_limit(before_);
+no_descriptors_left::~no_descriptors_left() {
+    set_descriptor_limit(limit_before_);
 }
 
 }  // namespace weft::testing

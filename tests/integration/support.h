@@ -46,16 +46,16 @@ bool order_is_disturbed();
 /// How many descriptors this process has open.
 std::size_t open_descriptors();
 
-/// Raises or lowers RLIMIT_NOFILE while it lives.
-class descriptor_limit {
+/// While it lives, this process can open no descriptor.
+class no_descriptors_left {
 public:
-    explicit descriptor_limit(std::size_t limit);
-    ~descriptor_limit();
-    descriptor_limit(const descriptor_limit&) = delete;
-    descriptor_limit& operator=(const descriptor_limit&) = delete;
+    no_descriptors_left();
+    ~no_descriptors_left();
+    no_descriptors_left(const no_descriptors_left&) = delete;
+    no_descriptors_left& operator=(const no_descriptors_left&) = delete;
 
 private:
-    std::size_t before_;
+    std::size_t limit_before_;
 };
 
 enum class actor_kind : std::uint8_t { fiber, thread };
