@@ -262,12 +262,11 @@ task<result<socket>> connect(endpoint peer, deadline until) {
         const io::use call(d, io::direction::write);
         while ((error = io::try_connect(d, peer)) != 0) {
             if (error == -EBUSY) {
-                const auto again = base::now_ns() + io::backlog_retry_ns;
-                if (until.nanoseconds() < again) {
+                if (until.expired()) {
                     error = -ETIMEDOUT;
                     break;
                 }
-                co_await sleep_until(clock::time_point(std::chrono::nanoseconds(again)));
+                co_await sleep_until(io::when_to_retry(until));
             } else if (error != -EAGAIN ||
                        (error = co_await coro::writable_awaiter(d, until)) != 0) {
                 break;

@@ -110,11 +110,10 @@ int connect_and_wait(poll_descriptor& d, const endpoint& peer, deadline until) n
     for (;;) {
         int error = io::try_connect(d, peer);
         if (error == -EBUSY) {
-            const auto again = base::now_ns() + io::backlog_retry_ns;
-            if (until.nanoseconds() < again) {
+            if (until.expired()) {
                 return -ETIMEDOUT;
             }
-            io::sleep_until(clock::time_point(std::chrono::nanoseconds(again)));
+            io::sleep_until(io::when_to_retry(until));
             continue;
         }
         if (error == -EAGAIN) {

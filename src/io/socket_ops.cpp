@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -203,6 +204,11 @@ int try_connect(poll_descriptor& d, const endpoint& peer) noexcept {
         default:
             return static_cast<int>(failure(d, errno));
     }
+}
+
+deadline when_to_retry(deadline until) noexcept {
+    const deadline soon(std::chrono::milliseconds(1));
+    return soon.nanoseconds() < until.nanoseconds() ? soon : until;
 }
 
 int finish_connect(poll_descriptor& d) noexcept {

@@ -46,10 +46,12 @@ int try_accept(poll_descriptor& listener) noexcept;
 result<poll_descriptor*> make_connecting(const endpoint& peer) noexcept;
 
 /// Starts or goes on with connecting: 0 when connected. -EAGAIN: wait for direction::write. -EBUSY:
-/// the queue of a Unix listener is full, which nothing reports the end of; try again after
-/// `backlog_retry_ns`.
+/// the queue of a Unix listener is full, which nothing reports the end of; try again at
+/// when_to_retry().
 [[gnu::noinline]] int try_connect(poll_descriptor& d, const endpoint& peer) noexcept;
-inline constexpr base::nanoseconds_t backlog_retry_ns = 1'000'000;
+
+/// In a millisecond, or at `until` for the last time.
+deadline when_to_retry(deadline until) noexcept;
 
 /// What is left to do on a socket that has been connected.
 [[gnu::noinline]] int finish_connect(poll_descriptor& d) noexcept;

@@ -31,7 +31,9 @@ int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcep
     for (;;) {
         timespec left{};
         if (!until.is_never()) {
-            const auto ns = std::max<base::nanoseconds_t>(until.nanoseconds() - base::now_ns(), 0);
+            // Not the difference alone: a deadline may lie before the beginning of time.
+            const auto now = base::now_ns();
+            const auto ns = std::max(until.nanoseconds(), now) - now;
             left = {.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
         }
         const int ready = ::ppoll(&wanted, 1, until.is_never() ? nullptr : &left, nullptr);

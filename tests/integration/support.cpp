@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+
+namespace weft::testing {
+
+namespace {
+
+/// The state of a kernel thread, as the kernel's one letter says it.
+char state_of(pid_t tid) {
+    std::ifstream file("/proc/self/task/" + std::to_string(tid) + "/stat");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const std::size_t end_of_name = text.rfind(')');
+    return end_of_name + 2 < text.size() ? text[end_of_name + 2] : '?';
+}
+
+rlimit descriptor_limits() {
+    rlimit limits{};
+    ::getrlimit(RLIMIT_NOFILE, &limits);
+    return limits;
+}
+
+void set_descriptor_limit(std::size_t limit) {
+    rlimit limits = descriptor_limits();
+    limits.rlim_cur = limit;
+    ::setrlimit(RLIMIT_NOFILE, &limits);
+}
+
+}  // namespace
+
+bool until_asleep(pid_t tid) {
+    return eventually([tid] { return state_of(tid) == 'S'; });
+}
+
+bool order_is_disturbed() {
+    const char* const stress = std::getenv("WEFT_STRESS");
+    return stress != nullptr && std::string_view(stress).find("migrate") != std::string_view::npos;
+}
+
+std::size_t open_descriptors() {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    // The iterator's own is one of them.
+    return static_cast<std::size_t>(std::distance(begin(all), end(all))) - 1;
+}
+
+no_descriptors_left::no_descriptors_left() : limit_before_(descriptor_limits().rlim_cur) {
+    // Not 0: poll() refuses more entries than that.
+    const int lowest_free = ::fcntl(0, F_DUPFD_CLOEXEC, 0);
+    ::close(lowest_free);
+    set_descriptor_limit(static_cast<std::size_t>(std::max(lowest_free, 1)));
+}
+
+no_descriptors_left::~no_descriptors_left() {
+    set_descriptor_limit(limit_before_);
+}
+
+}  // namespace weft::testing
