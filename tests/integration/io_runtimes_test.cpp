@@ -199,7 +199,7 @@ TEST_P(IoRuntimes, FibersAndThreadsOnTheTwoEnds) {
 // A waker of the other runtime may still be on its way out when what it woke has ended its own.
 TEST(IoRuntimesEnd, AnEndedRuntimeIsNotTouchedByItsWakers) {
     runtime lasting({.workers = 1});
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < 150; ++i) {
         binary_semaphore s(0);
         runtime ending({.workers = 1});
         fiber waker = lasting.spawn([&] { s.release(); });

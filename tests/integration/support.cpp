@@ -42,6 +42,16 @@ bool until_asleep(pid_t tid) {
     return eventually([tid] { return state_of(tid) == 'S'; });
 }
 
+bool until_all_others_sleep() {
+    return eventually([] {
+        const std::filesystem::directory_iterator all("/proc/self/task");
+        return std::all_of(begin(all), end(all), [](const auto& entry) {
+            const pid_t tid = std::stoi(entry.path().filename().string());
+            return tid == ::gettid() || state_of(tid) == 'S';
+        });
+    });
+}
+
 bool order_is_disturbed() {
     const char* const stress = std::getenv("WEFT_STRESS");
     return stress != nullptr && std::string_view(stress).find("migrate") != std::string_view::npos;

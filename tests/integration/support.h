@@ -40,6 +40,10 @@ bool eventually(Condition condition) {
 /// Until the kernel thread `tid` of this process sleeps in the kernel; false after `safety_net`.
 bool until_asleep(pid_t tid);
 
+/// Until all kernel threads of this process but the caller sleep in the kernel; false after
+/// `safety_net`.
+bool until_all_others_sleep();
+
 /// Whether WEFT_STRESS sends each wake-up to another worker: then there is no order to speak of.
 bool order_is_disturbed();
 

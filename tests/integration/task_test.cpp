@@ -309,14 +309,14 @@ TEST(TaskHandle, FramesAreFreedOnOtherThreads) {
     }
 }
 
-task<> frees_its_body_first(std::shared_ptr<int> held) {
+task<> frees_its_body_first(std::shared_ptr<std::atomic<int>> held) {
     co_await async::yield();
     ++*held;
 }
 
 TEST(TaskHandle, TheBodyIsFreedHoweverLongTheHandleIsKept) {
     runtime r(one_worker);
-    const auto counted = std::make_shared<int>(0);
+    const auto counted = std::make_shared<std::atomic<int>>(0);
     const auto handle = r.spawn(frees_its_body_first(counted));
     EXPECT_TRUE(testing::eventually([&] { return counted.use_count() == 1; }));
     EXPECT_EQ(*counted, 1);
