@@ -68,8 +68,8 @@ protected:
     void release(std::ptrdiff_t count, std::ptrdiff_t max) noexcept {
         const auto added = static_cast<std::uint64_t>(count) * token;
         std::uint64_t seen = __atomic_load_n(&word_, __ATOMIC_RELAXED);
-        if ((seen & waiting) != 0 || count < 0 ||
-            seen + added > static_cast<std::uint64_t>(max) * token ||
+        if ((seen & waiting) != 0 || count < 0 || count > max ||
+            seen / token > static_cast<std::uint64_t>(max - count) ||
             !__atomic_compare_exchange_n(&word_, &seen, seen + added, false, __ATOMIC_RELEASE,
                                          __ATOMIC_RELAXED)) {
             release_slow(count, max);
