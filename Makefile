@@ -6,7 +6,8 @@
 JOBS   ?= $(shell nproc)
 PREFIX ?= /usr/local
 SETUP  ?= tools/setup
-# Arguments for `weft clients`, e.g. make run ARGS='--clients 2000 --models thread,fiber'
+# Arguments for `weft clients`, e.g. make run ARGS='--clients 2000 --models thread,fiber', and for
+# bench/bars.py, e.g. make bench ARGS='--rounds 1'
 ARGS   ?=
 # Which bars to measure, a pattern on area or metric, e.g. make bars ONLY=foundation
 ONLY   ?=
@@ -85,7 +86,7 @@ test-aarch64: setup-aarch64
 bench: setup-bench
 	@$(MAKE) build/release/build.ninja
 	$(call build,release)
-	@python3 bench/bars.py --all
+	@python3 bench/bars.py --table --all $(ARGS)
 
 bars: setup-bench
 	@$(MAKE) build/release/build.ninja

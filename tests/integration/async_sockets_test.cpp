@@ -389,6 +389,11 @@ task<> meets_no_descriptors(listener& l, endpoint at) {
 }
 
 TEST_P(AsyncSocket, NoDescriptorsLeft) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP()
+        << "the sanitizer opens a pipe to check a virtual call, and takes its failure for a "
+           "bad object";
+#endif
     listener l = listen_on(GetParam());
     runtime_.spawn(meets_no_descriptors(l, *l.local_endpoint())).join();
 }

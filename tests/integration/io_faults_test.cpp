@@ -39,6 +39,11 @@ INSTANTIATE_TEST_SUITE_P(Kinds, IoFaults, ::testing::Values(actor_kind::fiber, a
 
 // The connection stays in the queue and is served when there is a descriptor again.
 TEST_P(IoFaults, NoDescriptorsLeftInAccept) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP()
+        << "the sanitizer opens a pipe to check a virtual call, and takes its failure for a "
+           "bad object";
+#endif
     listener l = listen_on(transport::tcp);
     act(runtime_, GetParam(), [&] {
         auto client = connect(*l.local_endpoint(), safety_net);
@@ -63,6 +68,11 @@ TEST_P(IoFaults, NoDescriptorsLeftInAccept) {
 
 // Acceptors that wait are told, all of them, and none hangs.
 TEST_P(IoFaults, NoDescriptorsLeftForAcceptorsThatWait) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP()
+        << "the sanitizer opens a pipe to check a virtual call, and takes its failure for a "
+           "bad object";
+#endif
     listener l = listen_on(transport::tcp);
     const endpoint at = *l.local_endpoint();
     const int raw = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
