@@ -16,9 +16,9 @@
 // socket::read() and their like assert there. Their awaitable forms are in <weft/async.h>. It may
 // go on on another kernel thread after each co_await that waits.
 //
-// g++ 12 miscompiles a coroutine whose outermost block has no variable, where an if or a while has
-// a co_await in its condition and a co_return of a value in its body: it never runs. Name the
-// awaited value first: `const auto n = co_await ...; if (n == 0) co_return 1;`.
+// g++ 12 miscompiles a coroutine that declares no variable, in none of its blocks, and has a
+// co_await in the condition of an if or of a loop: it hangs or traps when it is started. Name the
+// awaited value first: `const auto n = co_await ...; if (n == 0) ...`.
 //
 // Frames come from pools of the library, not from operator new (see src/coro/frame_pool.h).
 #pragma once
