@@ -365,6 +365,34 @@ TEST(AsyncCondition, ANotificationIsNotSpentOnACoroutineThatTimedOut) {
     }
 }
 
+// As for fibers: one look at the timers ends the waits of the sleeper and of the first waiter.
+TEST(AsyncCondition, ANotificationPassesOverACoroutineThatHasTimedOutButNotLeft) {
+    run(one_worker, [] {
+        turns t;
+        std::atomic<int> started = 0;
+        bool in_time = false;  // or the machine is too busy to see anything
+        const auto when = clock::now() + 5ms;
+        fiber sleeper = spawn([&] {
+            ++started;
+            this_fiber::sleep_until(when);
+            in_time = started == 3;
+            if (in_time) {
+                t.cv.notify_one();
+            } else {
+                EXPECT_TRUE(testing::eventually([&] { return started == 3; }));
+                t.cv.notify_all();
+            }
+        });
+        ASSERT_TRUE(testing::eventually([&] { return started == 1; }));
+        auto first = spawn(waits_once(t, started, when));
+        ASSERT_TRUE(testing::eventually([&] { return started == 2; }));
+        auto second = spawn(waits_once(t, started, testing::safety_net));
+        const cv_status first_status = first.join();
+        EXPECT_EQ(second.join(), cv_status::no_timeout) << "the notification was lost";
+        EXPECT_TRUE(first_status == cv_status::timeout || !in_time);
+    });
+}
+
 task<> waits_for_go(turns& t, int& waiting) {
     auto lock = co_await async::lock(t.m);
     ++waiting;

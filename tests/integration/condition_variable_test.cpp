@@ -285,6 +285,44 @@ TEST_P(ConditionVariableByKind, ANotificationIsNotSpentOnAWaiterThatTimedOut) {
     }
 }
 
+// The sleeper and the first waiter have one deadline, so one look at the timers ends both waits;
+// the sleeper runs first, and finds the other still in the queue.
+TEST(ConditionVariable, ANotificationPassesOverAWaiterThatHasTimedOutButNotLeft) {
+    run(one_worker, [] {
+        mutex m;
+        condition_variable cv;
+        std::atomic<int> started = 0;
+        bool in_time = false;  // or the machine is too busy to see anything
+        const auto when = clock::now() + 5ms;
+        fiber sleeper = spawn([&] {
+            ++started;
+            this_fiber::sleep_until(when);
+            in_time = started == 3;
+            if (in_time) {
+                cv.notify_one();
+            } else {
+                EXPECT_TRUE(eventually([&] { return started == 3; }));
+                cv.notify_all();
+            }
+        });
+        ASSERT_TRUE(eventually([&] { return started == 1; }));
+        const auto wait = [&](clock::time_point until, cv_status& status) {
+            std::unique_lock lock(m);
+            ++started;
+            status = cv.wait_until(lock, until);
+        };
+        cv_status first_status{};
+        cv_status second_status{};
+        fiber first = spawn([&] { wait(when, first_status); });
+        ASSERT_TRUE(eventually([&] { return started == 2; }));
+        fiber second = spawn([&] { wait(clock::now() + testing::safety_net, second_status); });
+        first.join();
+        second.join();
+        EXPECT_TRUE(first_status == cv_status::timeout || !in_time);
+        EXPECT_EQ(second_status, cv_status::no_timeout) << "the notification was lost";
+    });
+}
+
 TEST_P(ConditionVariableByKind, StopEndsTheWait) {
     runtime r(two_workers);
     mutex m;
