@@ -16,8 +16,8 @@
 // Each function returns an awaiter: `co_await` it at once, in a task on a runtime; what it refers
 // to (the socket, the buffer, the lock) must live until then. The object may be used by fibers,
 // plain threads and other coroutines at the same time, as far as it allows that to fibers. A call
-// that need not wait does not suspend, but for one in 64, which lets others run. After a co_await
-// that waits the coroutine may be on another kernel thread.
+// that need not wait does not suspend, but for one in 64 on a socket, which lets others run. After
+// a co_await that waits the coroutine may be on another kernel thread.
 //
 // Results and errors are those of the blocking form, named with each function.
 #pragma once

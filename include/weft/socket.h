@@ -116,7 +116,8 @@ public:
     [[nodiscard]] result<endpoint> peer_endpoint() const;
 
     /// For setsockopt(2) and the like; -1 when closed. It is in blocking mode, and must stay so for
-    /// plain threads to be fast. TCP_NODELAY is on.
+    /// plain threads to be fast. TCP_NODELAY is on, unless the
+    /// descriptor came through from_native().
     [[nodiscard]] int native_handle() const noexcept;
 
     /// Gives the descriptor up without closing it; -1 when closed.

@@ -131,7 +131,7 @@ public:
     }
 
     /// O_NONBLOCK, once. 0 or an errno value.
-    int make_nonblocking() noexcept;
+    [[gnu::noinline]] int make_nonblocking() noexcept;
 
     [[nodiscard]] bool is_ready(direction dir) const noexcept {
         return ready_[index_of(dir)].load(base::acquire);

@@ -73,9 +73,6 @@ public:
     /// The stack it runs on; empty before it has started.
     [[nodiscard]] const context::stack& current_stack() const noexcept { return stack_; }
 
-    /// Where its registers lie while it does not run; null before it has started.
-    [[nodiscard]] void* stack_pointer() const noexcept { return context_.stack_pointer; }
-
 private:
     friend class worker;
     friend class scheduler;
@@ -98,7 +95,6 @@ private:
         join_.store(join_none, base::relaxed);
         details_ = nullptr;
         stack_ = {};
-        context_ = {};
     }
 
     [[nodiscard]] bool started() const noexcept { return stack_.base != nullptr; }

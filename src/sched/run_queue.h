@@ -72,8 +72,7 @@ concept run_policy = requires(Policy policy, waiter& w) {
     { policy.enqueue(w) } -> std::same_as<void>;
     { policy.pick_next() } -> std::same_as<waiter*>;  // removes it; null when empty
     { policy.exchange(w) } -> std::same_as<void>;     // pick_next() and enqueue(w); not when empty
-    { policy.peek_after(w) } -> std::same_as<waiter*>;  // probably the one after, for prefetching
-    { policy.peek() } -> std::same_as<waiter*>;         // what pick_next() would take
+    { policy.peek() } -> std::same_as<waiter*>;       // what pick_next() would take
 };
 
 class fifo_policy {
@@ -82,7 +81,6 @@ public:
     waiter* pick_next() noexcept { return queue_.pop_front(); }
     void exchange(waiter& w) noexcept { queue_.rotate(w); }
     waiter* peek() const noexcept { return queue_.front(); }
-    static waiter* peek_after(const waiter& w) noexcept { return waiter_queue::next(w); }
 
 private:
     waiter_queue queue_;
@@ -105,12 +103,6 @@ public:
 
     /// Null when empty. May run beside steal_into() and size().
     waiter* pop() noexcept {
-        return pop([](waiter&, waiter*) {});
-    }
-
-    /// And `fetch(next, after_next)`, if there is a next one, for prefetching.
-    template <class Fetch>
-    waiter* pop(Fetch fetch) noexcept {
         if (size_.load(base::relaxed) == 0) {
             return nullptr;  // only the owner adds, so it cannot miss anything
         }
@@ -118,9 +110,9 @@ public:
         waiter* const w = policy_.pick_next();
         if (w != nullptr) {
             size_.store(size_.load(base::relaxed) - 1, base::relaxed);
-            if (waiter* const next = policy_.peek()) {
-                fetch(*next, policy_.peek_after(*next));
-            }
+            // With thousands of waiters every block is out of the cache: fetch the next one's while
+            // this one runs. Fetching stacks, too, gains nothing (measured at 10,000 connections).
+            __builtin_prefetch(policy_.peek());
         }
         lock_.unlock_owner();
         return w;

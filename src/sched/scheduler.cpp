@@ -175,8 +175,7 @@ void scheduler::root_created() noexcept {
 void scheduler::root_finished() noexcept {
     worker* const w = this_worker();
     if (w != nullptr && &w->owner() == this) {
-        auto& finished = w->counters().finished;
-        finished.store(finished.load(base::relaxed) + 1, base::release);  // see live()
+        w->counters().count_end();
     } else {
         guests_.fetch_add(1, base::relaxed);
         foreign_finished_.fetch_add(1, base::seq_cst);

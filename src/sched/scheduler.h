@@ -13,14 +13,11 @@
 //   - a worker that has more than one thing queued interrupts the poller for a thief. With just one
 //     it does not: the fiber that woke it is about to wait for the answer, and waking a sleeping
 //     CPU costs more (7 us here, 25 us there) than the work mostly does;
-//   - for that one thing, and for the timers of a worker that computes, there is the *tick*: a
-//   timer
-//     in the poller that runs while some workers sleep and some do not, after 0.5 ms (64 us when a
-//     fiber has been started), then twice as long up to 10 ms. Whoever gets it looks after the
-//     timers of all and steals what has waited; a worker that has work itself sends a sleeper. It
-//     costs a system call each 0.5 ms at most, and when all sleep it lapses. Rejected: a sleeper
-//     that wakes up by itself from time to time, since it is the one that the kernel wakes first
-//     for other work, and nobody would watch then.
+//   - for that one thing, and for the timers of a worker that computes, there is the *tick*: one
+//     timer in the poller that runs while some workers sleep and some do not, after 0.5 ms (64 us
+//     when a fiber has been started), then twice as long up to 10 ms. Whoever gets it looks after
+//     the timers of all and steals what has waited; a worker that has work itself sends a sleeper.
+//     When all sleep it lapses. Why so: docs/adr/0001.
 //
 // Thread safety: every public method from any thread, but start() and stop() from one.
 #pragma once

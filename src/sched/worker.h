@@ -8,8 +8,8 @@
 // whoever arrives. Who leaves takes the exceptions that are in flight on its stack along, so
 // whoever arrives finds none. Everything else happens on the worker's own stack, the *base*:
 // resuming coroutines, timers, polling, stealing, sleeping. A fiber goes there when the next
-// runnable is no fiber, when there is none, or when budget_ says that timers and descriptors are
-// due.
+// runnable is no fiber, when there is none, or when due_ says that timers and descriptors want
+// to be looked after.
 //
 // Thread safety: only code that runs on this worker, unless a method says more. yield_current() and
 // park_current() suspend: after them the caller may be on another worker.
@@ -41,6 +41,9 @@ struct worker_counters {
     static void add(base::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
         counter.store(counter.load(base::relaxed) + n, base::relaxed);
     }
+
+    /// The end of a fiber or coroutine: whoever sees it sees what was counted before it.
+    void count_end() noexcept { finished.store(finished.load(base::relaxed) + 1, base::release); }
 };
 
 class alignas(128) worker {
@@ -72,9 +75,8 @@ public:
     [[nodiscard]] scheduler& owner() const noexcept { return owner_; }
     [[nodiscard]] timer_wheel& wheel() noexcept { return wheel_; }  ///< any thread
     [[nodiscard]] run_queue& queue() noexcept { return queue_; }    ///< see run_queue
-    [[nodiscard]] worker_counters& counters() noexcept {
-        return counters_;
-    }  ///< reading: any thread
+    /// Reading: any thread.
+    [[nodiscard]] worker_counters& counters() noexcept { return counters_; }
     [[nodiscard]] unsigned index() const noexcept { return index_; }
 
     /// Changes whenever something else is run here. Any thread; a hint.

@@ -14,16 +14,15 @@ namespace {
 
 using base::nanoseconds_t;
 
-// Timers and descriptors are looked after about this often while there is something to run: late
-// enough to cost under 1 % (a poll that finds nothing is about 0.3 us), early enough that nobody
-// notices.
+// Timers and injected work are looked after about this often while there is something to run, at
+// the price of a clock: early enough that nobody notices.
 constexpr nanoseconds_t maintain_every = 50'000;
 // What a poll finds is queued behind all that is queued by then, so it is worth its price when that
 // has had its turn once; or after this time, for what is queued behind those that yield all the
 // time.
 constexpr nanoseconds_t longest_without_poll = 1'000'000;
-// Beyond this a spin costs more than the wake-up that it saves (about 25 us for an idle CPU of the
-// reference machine, peers.md lesson 1; a spin of 5 us already catches a partner that answers).
+// Beyond this a spin costs more than the wake-up that it saves (about 25 us for an idle CPU of a
+// virtual machine; a spin of 5 us already catches a partner that answers).
 constexpr nanoseconds_t longest_spin = 20'000;
 constexpr nanoseconds_t shortest_spin = 2'000;
 constexpr unsigned retry_spin_after = 16;  // sleeps without a spin before one is tried again
@@ -144,7 +143,9 @@ bool worker::steal_from(worker& victim) noexcept {
     while (waiter* const w = loot.pop_front()) {
         queue_.push(*w);
     }
-    wake_another_if_needed(queue_.size());
+    if (owner_.sleepers() != 0) {
+        wake_another_if_needed(queue_.size());
+    }
     return true;
 }
 
@@ -230,12 +231,10 @@ void worker::sleep() noexcept {
     }
 }
 
-/// Called when something was made runnable here while others sleep.
+/// Called when something was made runnable here while others sleep, `queued` of them by now.
+/// Whoever searches will find it, and a single one is left to this worker.
 void worker::wake_another_if_needed(std::size_t queued) noexcept {
-    if (owner_.sleepers() <= asleep_ || owner_.searchers() != 0) {
-        return;
-    }
-    if (queued > 1) {
+    if (queued > 1 && owner_.searchers() == 0) {
         owner_.get_poller().interrupt();
     }
 }

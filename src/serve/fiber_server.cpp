@@ -30,7 +30,8 @@ private:
     static_assert(detail::stored_inline<connection_fiber>);
 
     void start(served_client client) override {
-        fiber(connection_fiber{std::move(client)}).detach();
+        // The name stands in reports of overflows and crashes.
+        fiber({.name = "client"}, connection_fiber{std::move(client)}).detach();
     }
 
     const handler& serve_client_;

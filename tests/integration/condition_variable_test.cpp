@@ -27,9 +27,8 @@ using namespace std::chrono_literals;
 using testing::actor;
 using testing::actor_kind;
 using testing::eventually;
-
-const runtime_options one_worker{.workers = 1};
-const runtime_options two_workers{.workers = 2};
+using testing::one_worker;
+using testing::two_workers;
 
 /// A bounded queue: every kind of caller waits for both of its conditions.
 class channel {

@@ -22,30 +22,9 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing;
 
-using listener_case = std::tuple<transport, actor_kind>;
-
-std::string name_of_case(const ::testing::TestParamInfo<listener_case>& info) {
-    return name_of(std::get<0>(info.param)) + "_" + name_of(std::get<1>(info.param));
-}
-
-class IoListener : public ::testing::TestWithParam<listener_case> {
-protected:
-    [[nodiscard]] static transport how() { return std::get<0>(GetParam()); }
-    [[nodiscard]] static actor_kind kind() { return std::get<1>(GetParam()); }
-
-    template <class Body>
-    void act(Body body) {
-        testing::act(runtime_, kind(), std::move(body));
-    }
-
-    runtime runtime_{{.workers = 2}};
-};
-
-INSTANTIATE_TEST_SUITE_P(
-    Cases, IoListener,
-    ::testing::Combine(::testing::Values(transport::tcp, transport::unix_stream),
-                       ::testing::Values(actor_kind::fiber, actor_kind::thread)),
-    name_of_case);
+class IoListener : public OnEachTransport {};
+INSTANTIATE_TEST_SUITE_P(Cases, IoListener, OnEachTransport::cases(),
+                         OnEachTransport::name_of_case);
 
 TEST_P(IoListener, AcceptsBeforeAndAfterTheClientComes) {
     listener l = listen_on(how());

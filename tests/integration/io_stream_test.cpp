@@ -22,31 +22,8 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing;
 
-using stream_case = std::tuple<transport, actor_kind>;
-
-std::string name_of_case(const ::testing::TestParamInfo<stream_case>& info) {
-    return name_of(std::get<0>(info.param)) + "_" + name_of(std::get<1>(info.param));
-}
-
-/// Each test runs on both transports; what may have to wait runs on a fiber or on a plain thread.
-class IoStream : public ::testing::TestWithParam<stream_case> {
-protected:
-    [[nodiscard]] static transport how() { return std::get<0>(GetParam()); }
-    [[nodiscard]] static actor_kind kind() { return std::get<1>(GetParam()); }
-
-    template <class Body>
-    void act(Body body) {
-        testing::act(runtime_, kind(), std::move(body));
-    }
-
-    runtime runtime_{{.workers = 2}};
-};
-
-INSTANTIATE_TEST_SUITE_P(
-    Cases, IoStream,
-    ::testing::Combine(::testing::Values(transport::tcp, transport::unix_stream),
-                       ::testing::Values(actor_kind::fiber, actor_kind::thread)),
-    name_of_case);
+class IoStream : public OnEachTransport {};
+INSTANTIATE_TEST_SUITE_P(Cases, IoStream, OnEachTransport::cases(), OnEachTransport::name_of_case);
 
 TEST_P(IoStream, EchoesBothWays) {
     auto pair = connect_pair(how());

@@ -24,9 +24,8 @@ namespace {
 using testing::actor;
 using testing::actor_kind;
 using testing::eventually;
-
-const runtime_options one_worker{.workers = 1};
-const runtime_options two_workers{.workers = 2};
+using testing::one_worker;
+using testing::two_workers;
 
 /// What a mutex guards: notices who is in it at the same time.
 class guarded {

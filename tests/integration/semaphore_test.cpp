@@ -23,9 +23,8 @@ namespace {
 using namespace std::chrono_literals;
 using testing::actor;
 using testing::actor_kind;
-
-const runtime_options one_worker{.workers = 1};
-const runtime_options two_workers{.workers = 2};
+using testing::one_worker;
+using testing::two_workers;
 
 constinit counting_semaphore<> constant_initialized(3);
 

@@ -77,4 +77,10 @@ std::string pattern(std::size_t size) {
     return text;
 }
 
+void expect_no_descriptors(const std::vector<std::error_code>& errors) {
+    for (const std::error_code& error : errors) {
+        EXPECT_EQ(error, std::errc::too_many_files_open) << error.message();
+    }
+}
+
 }  // namespace weft::testing

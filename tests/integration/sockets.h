@@ -11,6 +11,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
 
 #include "support.h"
 
@@ -56,6 +62,39 @@ void reset(socket& victim);
 /// Makes writers wait soon. Only so far, and on one side only, that TCP need not wait for its own
 /// timers.
 void shrink_buffers(const socket& s);
+
+/// None if it succeeded, which is no way to be out of descriptors either.
+template <class T>
+std::error_code error_of(const result<T>& outcome) {
+    return outcome ? std::error_code() : outcome.error();
+}
+
+/// Whether all of `errors` say that descriptors had run out. Not while they have: UBSan opens a
+/// pipe to check the virtual call in a comparison of codes.
+void expect_no_descriptors(const std::vector<std::error_code>& errors);
+
+/// Each test runs on both transports; what may have to wait runs on a fiber or on a plain thread.
+class OnEachTransport : public ::testing::TestWithParam<std::tuple<transport, actor_kind>> {
+public:
+    static auto cases() {
+        return ::testing::Combine(::testing::Values(transport::tcp, transport::unix_stream),
+                                  ::testing::Values(actor_kind::fiber, actor_kind::thread));
+    }
+    static std::string name_of_case(const ::testing::TestParamInfo<ParamType>& info) {
+        return name_of(std::get<0>(info.param)) + "_" + name_of(std::get<1>(info.param));
+    }
+
+protected:
+    [[nodiscard]] static transport how() { return std::get<0>(GetParam()); }
+    [[nodiscard]] static actor_kind kind() { return std::get<1>(GetParam()); }
+
+    template <class Body>
+    void act(Body body) {
+        testing::act(runtime_, kind(), std::move(body));
+    }
+
+    runtime runtime_{{.workers = 2}};
+};
 
 /// `size` bytes, each of which depends on its place.
 std::string pattern(std::size_t size);

@@ -21,6 +21,9 @@
 
 namespace weft::testing {
 
+inline const runtime_options one_worker{.workers = 1};
+inline const runtime_options two_workers{.workers = 2};
+
 /// For what never takes that long unless something is broken.
 inline constexpr std::chrono::seconds safety_net{30};
 

@@ -21,8 +21,8 @@
 namespace weft {
 namespace {
 
-const runtime_options one_worker{.workers = 1};
-const runtime_options two_workers{.workers = 2};
+using testing::one_worker;
+using testing::two_workers;
 
 task<int> answer() {
     co_return 42;
