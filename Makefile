@@ -35,7 +35,7 @@ help:
 	@echo 'make coverage      the tests with line counts'
 	@echo 'make soak          the tests under both sanitizers, many times  (ROUNDS=20)'
 	@echo 'make format        format all C++ files'
-	@echo 'make tidy          clang-tidy over all C++ files'
+	@echo 'make tidy          clang-tidy over all C++ files but tests'
 	@echo 'make clean         remove build/'
 
 # The configure step of a preset, and its output only if it fails.
@@ -110,7 +110,7 @@ format: setup-ci
 
 tidy: setup-ci
 	@$(MAKE) build/clang/build.ninja
-	@run-clang-tidy-19 -quiet -p build/clang -j $(JOBS) '^$(CURDIR)/(src|apps|bench|examples)/'
+	@run-clang-tidy-19 -quiet -p build/clang -j $(JOBS) '^$(CURDIR)/(src|apps|bench)/.*(?<!_test)(?<!_fixture)\.cpp$$'
 
 clean:
 	@rm -rf build

@@ -45,7 +45,9 @@ bool to_c_string(std::string_view text, std::array<char, Size>& buffer) noexcept
 }
 
 std::string with_port(std::string host, std::uint16_t port) {
-    return std::move(host) + ":" + std::to_string(port);
+    host += ':';
+    host += std::to_string(port);
+    return host;
 }
 
 std::string ipv6_to_string(const sockaddr_in6& address, std::uint16_t port) {
