@@ -34,9 +34,6 @@ task<> appends(std::string& order, char name) {
 }
 
 TEST(AsyncTime, YieldLetsOthersRun) {
-    if (testing::order_is_disturbed()) {
-        GTEST_SKIP() << "there is no order where each wake-up goes elsewhere";
-    }
     run(one_worker, [] {
         std::string order;
         auto a = spawn(appends(order, 'a'));
@@ -104,9 +101,6 @@ task<> appends_under_lock(mutex& m, std::string& order, char name) {
 }
 
 TEST(AsyncLock, WaitersGetItInTheOrderOfTheirArrival) {
-    if (testing::order_is_disturbed()) {
-        GTEST_SKIP() << "coroutines do not arrive in the order of their start";
-    }
     mutex m;
     std::string order;
     run(one_worker, [&] {

@@ -205,9 +205,6 @@ TEST_P(ConditionVariableByKind, NotifyAllWakesEverybody) {
 }
 
 TEST(ConditionVariable, WaitersAreWokenInTheOrderOfTheirArrival) {
-    if (testing::order_is_disturbed()) {
-        GTEST_SKIP() << "fibers do not arrive in the order of their start";
-    }
     run(one_worker, [] {
         mutex m;
         condition_variable cv;

@@ -172,10 +172,12 @@ TEST_P(IoListener, ConnectTimesOutNeverEarlyWhileTheBacklogIsFull) {
     });
 }
 
-TEST_P(IoListener, ConnectWaitsForAPlaceInTheBacklog) {
-    if (how() == transport::tcp) {
-        GTEST_SKIP() << "TCP tries again after a second";
-    }
+/// TCP has queues in the kernel on both sides, and tries again after a second.
+class IoUnixListener : public OnEachTransport {};
+INSTANTIATE_TEST_SUITE_P(Cases, IoUnixListener, OnEachTransport::cases({transport::unix_stream}),
+                         OnEachTransport::name_of_case);
+
+TEST_P(IoUnixListener, ConnectWaitsForAPlaceInTheBacklog) {
     listener l = listen_on(how(), {.backlog = 1});
     const endpoint at = *l.local_endpoint();
     const auto waiting = fill_backlog(at);

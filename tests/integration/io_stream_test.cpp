@@ -176,10 +176,12 @@ TEST_P(IoStream, EndOfStreamTogetherWithData) {
     }
 }
 
-TEST_P(IoStream, PeerResets) {
-    if (how() != transport::tcp) {
-        GTEST_SKIP() << "Unix sockets have no reset of that kind";
-    }
+/// Unix sockets have no reset of that kind.
+class IoTcpStream : public OnEachTransport {};
+INSTANTIATE_TEST_SUITE_P(Cases, IoTcpStream, OnEachTransport::cases({transport::tcp}),
+                         OnEachTransport::name_of_case);
+
+TEST_P(IoTcpStream, PeerResets) {
     auto pair = connect_pair(how());
     actor reader(runtime_, kind(), [&] {
         EXPECT_EQ(read_text(pair.far), "first");

@@ -105,9 +105,6 @@ TEST(Semaphore, TokensAreConservedUnderTimeouts) {
 }
 
 TEST(Semaphore, WaitersAreServedInTheOrderOfTheirArrival) {
-    if (testing::order_is_disturbed()) {
-        GTEST_SKIP() << "fibers do not arrive in the order of their start";
-    }
     run(one_worker, [] {
         counting_semaphore<> s(0);
         std::string order;

@@ -76,8 +76,9 @@ void expect_no_descriptors(const std::vector<std::error_code>& errors);
 /// Each test runs on both transports; what may have to wait runs on a fiber or on a plain thread.
 class OnEachTransport : public ::testing::TestWithParam<std::tuple<transport, actor_kind>> {
 public:
-    static auto cases() {
-        return ::testing::Combine(::testing::Values(transport::tcp, transport::unix_stream),
+    static auto cases(const std::vector<transport>& which = {transport::tcp,
+                                                             transport::unix_stream}) {
+        return ::testing::Combine(::testing::ValuesIn(which),
                                   ::testing::Values(actor_kind::fiber, actor_kind::thread));
     }
     static std::string name_of_case(const ::testing::TestParamInfo<ParamType>& info) {

@@ -52,11 +52,6 @@ bool until_all_others_sleep() {
     });
 }
 
-bool order_is_disturbed() {
-    const char* const stress = std::getenv("WEFT_STRESS");
-    return stress != nullptr && std::string_view(stress).find("migrate") != std::string_view::npos;
-}
-
 std::size_t open_descriptors() {
     const std::filesystem::directory_iterator all("/proc/self/fd");
     // The iterator's own is one of them.

@@ -47,9 +47,6 @@ bool until_asleep(pid_t tid);
 /// `safety_net`.
 bool until_all_others_sleep();
 
-/// Whether WEFT_STRESS sends each wake-up to another worker: then there is no order to speak of.
-bool order_is_disturbed();
-
 /// How many descriptors this process has open.
 std::size_t open_descriptors();
 
