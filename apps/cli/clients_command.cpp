@@ -2,7 +2,6 @@
 #include "clients_command.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <string_view>
 #include <system_error>
@@ -20,6 +19,7 @@
 #include "lab/report_html.h"
 #include "lab/report_json.h"
 #include "lab/report_terminal.h"
+#include "lab/system_calls.h"
 
 namespace weft::cli {
 
@@ -30,19 +30,11 @@ constexpr int status_interrupted = 130;
 
 /// Whoever reads may have gone (weft clients | head): no reason for a message.
 bool print(int descriptor, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(descriptor, text.data(), text.size());
-        if (written >= 0) {
-            text.remove_prefix(static_cast<std::size_t>(written));
-        } else if (errno != EINTR) {
-            if (errno != EPIPE) {
-                fmt::print(stderr, "weft: writing the results: {}\n",
-                           std::generic_category().message(errno));
-            }
-            return false;
-        }
+    const auto written = lab::write_all(descriptor, text);
+    if (!written && written.error() != std::errc::broken_pipe) {
+        fmt::print(stderr, "weft: writing the results: {}\n", written.error().message());
     }
-    return true;
+    return written.has_value();
 }
 
 bool write_file(const std::string& path, const lab::results& measured,

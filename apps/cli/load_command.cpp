@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "load_command.h"
 
+#include <cstdint>
 #include <cstdio>
+#include <limits>
+#include <string>
 
 #include <fmt/format.h>
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
-#include <CLI/Validators.hpp>
 
 #include "lab/clients_options.h"
 #include "lab/interrupts.h"
+#include "lab/option_values.h"
 #include "lab/report_file.h"
 
 namespace weft::cli {
@@ -19,6 +19,9 @@ namespace {
 
 constexpr int status_failed = 1;
 constexpr int status_interrupted = 130;
+
+constexpr double lowest_rate = 1e-3;
+constexpr std::uint64_t most_pid = std::numeric_limits<pid_t>::max();
 
 bool write_json(const lab::load_run_options& options, const lab::load_run_report& report) {
     const std::string text = lab::load_as_json(options, report);
@@ -40,30 +43,28 @@ CLI::App* add_load_command(CLI::App& program, lab::load_run_options& into) {
     command->add_option("--connect", into.connect, "Where the server listens, as in 127.0.0.1:7000")
         ->type_name("ADDRESS")
         ->required();
-    command->add_option("--clients", into.clients, "Connections")
-        ->type_name("N")
-        ->capture_default_str()
-        ->check(CLI::Range(std::uint64_t{1}, lab::most_clients));
-    command
-        ->add_option("--duration", into.duration_seconds, "Length, after half a second of warm-up")
-        ->type_name("SECONDS")
-        ->capture_default_str()
-        ->check(CLI::Range(0.1, lab::longest_duration_seconds));
-    command->add_option("--message-size", into.message_size, "Length of a request and its answer")
-        ->type_name("BYTES")
-        ->capture_default_str()
-        ->check(CLI::Range(lab::message_header_size, lab::largest_message));
-    command->add_option("--rate", into.rate, "Requests per second (default: as fast as it goes)")
-        ->type_name("N")
-        ->check(CLI::Range(1e-3, 1e9));
-    command
-        ->add_option("--server-pid", into.server_pid,
-                     "Tell the CPU time of this process and its children per request")
-        ->type_name("PID")
-        ->check(CLI::PositiveNumber);
-    command
-        ->add_option("--json", into.json_path, "Write the results as JSON; - for standard output")
-        ->type_name("FILE");
+    lab::add_option(*command, "--clients", into.clients, "Connections", "N",
+                    lab::within(lab::count_within, std::uint64_t{1}, lab::most_clients))
+        ->default_str(std::to_string(into.clients));
+    lab::add_option(*command, "--duration", into.duration_seconds,
+                    "Length, after half a second of warm-up", "SECONDS",
+                    lab::within(lab::real_within, lab::shortest_duration_seconds,
+                                lab::longest_duration_seconds))
+        ->default_str(fmt::format("{}", into.duration_seconds));
+    lab::add_option(*command, "--message-size", into.message_size,
+                    "Length of a request and its answer", "BYTES",
+                    lab::within(lab::size_within, std::uint64_t{lab::message_header_size},
+                                std::uint64_t{lab::largest_message}))
+        ->default_str(std::to_string(into.message_size));
+    lab::add_option(*command, "--rate", into.rate,
+                    "Requests per second (default: as fast as it goes)", "N",
+                    lab::within(lab::real_within, lowest_rate, lab::highest_rate));
+    lab::add_option(*command, "--server-pid", into.server_pid,
+                    "Tell the CPU time of this process and its children per request", "PID",
+                    lab::within(lab::count_within, std::uint64_t{1}, most_pid));
+    lab::add_option(*command, "--json", into.json_path,
+                    "Write the results as JSON; - for standard output", "FILE",
+                    lab::report_path_or_stdout);
     command->footer("Example: weft load --connect 127.0.0.1:7000 --clients 1000");
     return command;
 }
@@ -75,7 +76,7 @@ int run_load_command(const lab::load_run_options& options) {
         if (signals.requested()) {
             return status_interrupted;
         }
-        fmt::print(stderr, "weft: {}: {}\n", options.connect, report.error().message());
+        fmt::print(stderr, "weft: {}: {}\n", options.connect, report.error());
         return status_failed;
     }
     const bool to_stdout = options.json_path == "-";

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "child_process.h"
 
+#include "system_calls.h"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <string_view>
 
@@ -19,10 +20,6 @@
 namespace weft::lab {
 
 namespace {
-
-std::unexpected<std::error_code> last_error() {
-    return std::unexpected(std::error_code(errno, std::generic_category()));
-}
 
 /// Between fork and exec: system calls only.
 [[noreturn]] void become(char* const* arguments, int control, int errors, pid_t parent) {
@@ -110,13 +107,7 @@ std::optional<int> child_process::wait(deadline until) {
     const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
     while (handle >= 0) {
         pollfd one{.fd = handle, .events = POLLIN, .revents = 0};
-        const auto left = until.is_never()
-                              ? -1
-                              : std::max<long long>(0, std::chrono::ceil<std::chrono::milliseconds>(
-                                                           until.time() - weft::clock::now())
-                                                           .count());
-        if (::poll(&one, 1, static_cast<int>(std::min<long long>(left, 1'000'000))) > 0 ||
-            until.expired()) {
+        if (::poll(&one, 1, milliseconds_until(until)) > 0 || until.expired()) {
             break;
         }
     }

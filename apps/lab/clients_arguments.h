@@ -24,11 +24,4 @@ void add_clients_options(CLI::App& command, clients_options& into);
 /// "process,thread" in any order, each once, "all" for all four. The error is a sentence.
 std::expected<std::vector<model_id>, std::string> parse_models(std::string_view text);
 
-/// "64", "64k", "1M": powers of 1024. The error is a sentence.
-std::expected<std::uint64_t, std::string> parse_size(std::string_view text);
-
-/// Whether a report can be written there, found out before anything is measured. The error is a
-/// sentence.
-std::expected<void, std::string> check_report_path(const std::string& path);
-
 }  // namespace weft::lab

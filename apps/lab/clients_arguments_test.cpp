@@ -60,15 +60,8 @@ TEST(clients_arguments, what_is_wrong_is_thrown_with_its_option) {
     }
 }
 
-TEST(parse_size, units_and_their_limits) {
-    EXPECT_EQ(parse_size("17").value(), 17U);
-    EXPECT_EQ(parse_size("2k").value(), 2048U);
-    EXPECT_EQ(parse_size("3M").value(), 3U << 20);
-    EXPECT_EQ(parse_size("1G").value(), 1U << 30);
-    EXPECT_FALSE(parse_size(""));
-    EXPECT_FALSE(parse_size("K"));
-    EXPECT_FALSE(parse_size("1.5K"));
-    EXPECT_FALSE(parse_size("18446744073709551615G"));
+TEST(clients_arguments, a_page_does_not_go_where_the_table_goes) {
+    EXPECT_THROW(parsed("--html -"), CLI::ValidationError);
 }
 
 TEST(parse_models, in_any_order_each_once) {

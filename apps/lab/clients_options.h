@@ -38,5 +38,10 @@ struct clients_options {
 inline constexpr std::uint64_t most_clients = 1'000'000;
 inline constexpr double longest_duration_seconds = 600;
 inline constexpr unsigned most_repeats = 100;
+inline constexpr double shortest_duration_seconds = 0.1;
+inline constexpr double highest_rate = 1e9;
+inline constexpr std::uint64_t smallest_stack = std::uint64_t{16} * 1024;
+inline constexpr std::uint64_t largest_stack = std::uint64_t{1} << 30;
+inline constexpr std::uint64_t most_workers = 1024;
 
 }  // namespace weft::lab

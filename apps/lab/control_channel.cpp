@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control_channel.h"
 
-#include <algorithm>
+#include "system_calls.h"
+
 #include <array>
 #include <cerrno>
-#include <chrono>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -16,19 +16,6 @@ namespace {
 
 std::unexpected<std::error_code> failure(std::errc code) {
     return std::unexpected(std::make_error_code(code));
-}
-
-std::unexpected<std::error_code> last_error() {
-    return std::unexpected(std::error_code(errno, std::generic_category()));
-}
-
-int milliseconds_until(deadline until) {
-    if (until.is_never()) {
-        return -1;
-    }
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(until.time() - weft::clock::now()).count();
-    return static_cast<int>(std::clamp<long long>(left, 0, 1'000'000));
 }
 
 }  // namespace

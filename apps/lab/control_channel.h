@@ -45,7 +45,6 @@ public:
     [[nodiscard]] bool has_line() const noexcept { return buffer_.find('\n') != std::string::npos; }
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
-    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
     void close() noexcept;
 
 private:

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "handlers.h"
 
+#include "numbers.h"
+
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -162,21 +162,37 @@ std::expected<work, std::string> parse_work(std::string_view text) {
         }
         return what;
     }
-    const std::string_view number = colon == std::string_view::npos ? "" : text.substr(colon + 1);
-    const auto [end, error] =
-        std::from_chars(number.data(), number.data() + number.size(), what.amount);
-    if (error != std::errc() || end != number.data() + number.size() || what.amount == 0 ||
-        what.amount > found->most) {
+    const auto amount = number_of<std::uint64_t>(
+        colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1));
+    if (!amount || *amount == 0 || *amount > found->most) {
         return std::unexpected("the handler " + std::string(name) + " takes a number from 1 to " +
                                std::to_string(found->most) + ", as in " + std::string(name) +
                                ":50");
     }
+    what.amount = *amount;
     return what;
 }
 
 std::string to_string(const work& what) {
     const std::string name(works[std::to_underlying(what.kind)].name);
     return what.kind == work_kind::echo ? name : name + ":" + std::to_string(what.amount);
+}
+
+std::chrono::nanoseconds work_time(const work& what, std::uint64_t clients,
+                                   std::uint64_t at_once) noexcept {
+    const auto once = std::chrono::microseconds(what.amount);
+    switch (what.kind) {
+        case work_kind::echo:
+            return {};
+        case work_kind::sleep: {
+            const std::uint64_t waves = (clients + at_once - 1) / std::max<std::uint64_t>(1, at_once);
+            return once * waves;
+        }
+        case work_kind::compute:
+        case work_kind::alloc:  // a KiB takes less than a microsecond, page faults included
+            return once * clients;
+    }
+    return {};
 }
 
 handler make_handler(work what, std::size_t message_size) {
@@ -220,20 +236,6 @@ void obey(poison_kind poison) {
             return;
         }
     }
-}
-
-int signal_of(poison_kind poison) noexcept {
-    switch (poison) {
-        case poison_kind::crash:
-        case poison_kind::overflow:
-            return SIGSEGV;
-        case poison_kind::abort:
-            return SIGABRT;
-        case poison_kind::none:
-        case poison_kind::leak:
-            return 0;
-    }
-    return 0;
 }
 
 }  // namespace weft::lab

@@ -9,6 +9,7 @@
 
 #include "message.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -45,6 +46,11 @@ inline constexpr std::size_t largest_message = 64 * 1024;
 std::expected<work, std::string> parse_work(std::string_view text);
 std::string to_string(const work& what);
 
+/// How long one request from each of `clients` takes, at most `at_once` of them at a time, on one
+/// CPU that does nothing else.
+std::chrono::nanoseconds work_time(const work& what, std::uint64_t clients,
+                                   std::uint64_t at_once) noexcept;
+
 handler make_handler(work what, std::size_t message_size);
 async_handler make_async_handler(work what, std::size_t message_size);
 
@@ -53,8 +59,5 @@ void obey(poison_kind poison);
 
 /// What a poisoned message of the kind leak takes and never gives back.
 inline constexpr std::size_t leaked_bytes_per_message = 1024 * 1024;
-
-/// The signal that ends who obeys; 0: none.
-int signal_of(poison_kind poison) noexcept;
 
 }  // namespace weft::lab

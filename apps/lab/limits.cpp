@@ -27,6 +27,13 @@ constexpr std::uint64_t spare_maps = 1024;
 constexpr std::uint64_t maps_per_thread = 2;
 /// A server or load process more than that is not worth a client.
 constexpr std::uint64_t most_processes = 64;
+/// The kernel writes "no limit" as the largest number of some type, rounded down to a page.
+constexpr std::uint64_t unlimited = std::uint64_t{1} << 60;
+
+// The soft limits are the hard ones by now (raise_soft_limits), which ulimit cannot lift. Of the
+// shell, whose children inherit it.
+constexpr const char* lift_descriptors = "sudo prlimit --pid $$ --nofile=1000000:1000000";
+constexpr const char* lift_processes = "sudo prlimit --pid $$ --nproc=unlimited:unlimited";
 
 std::uint64_t number_in(const char* path, std::uint64_t otherwise) {
     const std::string text = read_file(path);
@@ -35,13 +42,20 @@ std::uint64_t number_in(const char* path, std::uint64_t otherwise) {
     return error == std::errc() && end != text.data() ? value : otherwise;
 }
 
-std::uint64_t limit_of(__rlimit_resource which, bool hard) {
+std::uint64_t limit_of(__rlimit_resource which) {
     rlimit value{};
     if (::getrlimit(which, &value) != 0) {
         return UINT64_MAX;
     }
-    const rlim_t chosen = hard ? value.rlim_max : value.rlim_cur;
-    return chosen == RLIM_INFINITY ? UINT64_MAX : chosen;
+    return value.rlim_cur == RLIM_INFINITY ? UINT64_MAX : value.rlim_cur;
+}
+
+void raise_to_hard(__rlimit_resource which) noexcept {
+    rlimit value{};
+    if (::getrlimit(which, &value) == 0 && value.rlim_cur < value.rlim_max) {
+        value.rlim_cur = value.rlim_max;
+        ::setrlimit(which, &value);
+    }
 }
 
 std::uint64_t minus(std::uint64_t a, std::uint64_t b) noexcept {
@@ -91,19 +105,10 @@ std::vector<std::string> group_folders(std::string_view controller) {
     return folders;
 }
 
-bound group_bound(std::string_view controller, const char* most_file, const char* now_file,
-                  const char* what) {
+bound tightest_group(std::string_view controller, const group_files& files) {
     bound tightest;
     for (const std::string& folder : group_folders(controller)) {
-        const std::string file = folder + "/" + most_file;
-        const std::uint64_t most = number_in(file.c_str(), UINT64_MAX);
-        if (most < (std::uint64_t{1} << 60)) {
-            const std::uint64_t now = number_in((folder + "/" + now_file).c_str(), 0);
-            tighten(tightest, {.most = minus(most, now),
-                               .reason = fmt::format("the control group's {} is {}", what,
-                                                     text_of_count(most)),
-                               .lift = fmt::format("echo max > {}", file)});
-        }
+        tighten(tightest, group_bound(folder, files));
     }
     return tightest;
 }
@@ -121,14 +126,14 @@ bound tasks_bound() {
     system("/proc/sys/kernel/threads-max", "the machine's limit of threads", "kernel.threads-max",
            4000000);
     if (::geteuid() != 0) {
-        const std::uint64_t most = limit_of(RLIMIT_NPROC, false);
+        const std::uint64_t most = limit_of(RLIMIT_NPROC);
         tighten(tightest, {.most = minus(most, now),
                            .reason = fmt::format("a user may have {} processes and threads",
                                                  text_of_count(most)),
-                           .lift = "ulimit -u unlimited"});
+                           .lift = lift_processes});
     }
-    tighten(tightest, group_bound("pids", "pids.max", "pids.current", "limit of processes"));
-    tighten(tightest, group_bound("", "pids.max", "pids.current", "limit of processes"));
+    tighten(tightest, tightest_group("pids", pids_files));
+    tighten(tightest, tightest_group("", pids_files));
     return tightest;
 }
 
@@ -142,9 +147,8 @@ bound memory_bound() {
                                           text_of_bytes(static_cast<double>(available))),
                     .lift = ""};
     }
-    tighten(tightest, group_bound("memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-                                  "memory limit"));
-    tighten(tightest, group_bound("", "memory.max", "memory.current", "memory limit"));
+    tighten(tightest, tightest_group("memory", memory_files_v1));
+    tighten(tightest, tightest_group("", memory_files_v2));
     return tightest;
 }
 
@@ -178,21 +182,21 @@ unsigned usable_cpus() {
 }
 
 std::string shown(std::uint64_t value) {
-    return value == UINT64_MAX ? "unlimited" : text_of_count(value);
+    return value >= unlimited ? "unlimited" : text_of_count(value);
 }
 
-/// Bytes that a client takes, with both ends of its connection: generous, to leave out what would
-/// not fit and not what might.
+/// Bytes that a client takes, with both ends of its connection: what is measured (150, 44 and 12
+/// KiB, see README.md) and a third or more beyond it, so that what is planned fits.
 std::uint64_t bytes_per_client(model_id model) noexcept {
     constexpr std::uint64_t kib = 1024;
     switch (model) {
         case model_id::process:
-            return 500 * kib;
+            return 200 * kib;
         case model_id::thread:
-            return 80 * kib;
+            return 64 * kib;
         case model_id::fiber:
         case model_id::coroutine:
-            return 24 * kib;
+            return 20 * kib;
     }
     std::unreachable();
 }
@@ -205,7 +209,7 @@ bound server_bound(model_id model, const machine_limits& limits) {
     bound tightest{.most = minus(limits.descriptors, spare_descriptors),
                    .reason = fmt::format("a process may have {} descriptors",
                                          text_of_count(limits.descriptors)),
-                   .lift = "ulimit -n 1000000"};
+                   .lift = lift_descriptors};
     if (model == model_id::thread) {
         tighten(tightest, {.most = minus(limits.maps, spare_maps) / maps_per_thread,
                            .reason = fmt::format("a process may have {} memory areas",
@@ -237,7 +241,7 @@ bound machine_bound(model_id model, std::uint64_t message_size, const machine_li
     split({.most = minus(limits.descriptors, spare_descriptors),
            .reason =
                fmt::format("a process may have {} descriptors", text_of_count(limits.descriptors)),
-           .lift = "ulimit -n 1000000"});
+           .lift = lift_descriptors});
     // Fewer ports than the generator puts on one address: only the first address is safe.
     constexpr std::uint64_t ports_wanted = 20'000;
     if (limits.ports < ports_wanted) {
@@ -257,17 +261,26 @@ unsigned parts_of(std::uint64_t clients, std::uint64_t most) noexcept {
 
 }  // namespace
 
-void raise_descriptors() noexcept {
-    rlimit value{};
-    if (::getrlimit(RLIMIT_NOFILE, &value) == 0 && value.rlim_cur < value.rlim_max) {
-        value.rlim_cur = value.rlim_max;
-        ::setrlimit(RLIMIT_NOFILE, &value);
+void raise_soft_limits() noexcept {
+    raise_to_hard(RLIMIT_NOFILE);
+    raise_to_hard(RLIMIT_NPROC);
+}
+
+bound group_bound(const std::string& folder, const group_files& files) {
+    const std::string file = fmt::format("{}/{}", folder, files.most);
+    const std::uint64_t most = number_in(file.c_str(), UINT64_MAX);
+    if (most >= unlimited) {
+        return {};
     }
+    const std::uint64_t now = number_in(fmt::format("{}/{}", folder, files.now).c_str(), 0);
+    return {.most = minus(most, now),
+            .reason = fmt::format("the control group's {} is {}", files.what, text_of_count(most)),
+            .lift = fmt::format("echo {} > {}", files.without, file)};
 }
 
 machine_limits read_limits() {
     machine_limits limits;
-    limits.descriptors = limit_of(RLIMIT_NOFILE, false);
+    limits.descriptors = limit_of(RLIMIT_NOFILE);
     limits.files = files_bound();
     limits.tasks = tasks_bound();
     limits.maps = number_in("/proc/sys/vm/max_map_count", 65530);
@@ -300,13 +313,14 @@ model_plan plan_model(model_id model, std::uint64_t clients, std::uint64_t messa
             return plan;
         }
         plan.clients = fits.most;
-        plan.adjustments.push_back(
-            {.what = fmt::format("{} clients instead of {} for {}", text_of_count(fits.most),
-                                 text_of_count(clients), name_of(model)),
-             .reason = reason,
-             .lift = fits.lift});
+        plan.change = adjustment{
+            .what = fmt::format("{} clients instead of {} for {}", text_of_count(fits.most),
+                                text_of_count(clients), name_of(model)),
+            .reason = reason,
+            .lift = fits.lift};
     }
     plan.servers = parts_of(plan.clients, server_bound(model, limits).most);
+    plan.workers = std::max(1U, limits.cpus / plan.servers);
     plan.loads = parts_of(plan.clients, minus(limits.descriptors, spare_descriptors));
     return plan;
 }

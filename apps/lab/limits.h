@@ -10,7 +10,9 @@
 #include "results.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weft::lab {
@@ -20,7 +22,7 @@ struct bound {
     std::uint64_t most = UINT64_MAX;
     /// "the descriptor limit of a process is 1,024".
     std::string reason;
-    /// "ulimit -n 20000"; may be empty.
+    /// "sysctl -w kernel.pid_max=4194304"; may be empty.
     std::string lift;
 };
 
@@ -44,8 +46,25 @@ struct machine_limits {
     std::vector<limit> listed;
 };
 
-/// The soft limit of descriptors becomes the hard one, for this process and those it starts.
-void raise_descriptors() noexcept;
+/// The soft limits of descriptors and of processes become the hard ones, for this process and
+/// those it starts.
+void raise_soft_limits() noexcept;
+
+/// How a control group names a limit: the file that holds it, the one that tells what is used, and
+/// what is written to have none.
+struct group_files {
+    std::string_view most;
+    std::string_view now;
+    std::string_view what;
+    std::string_view without;
+};
+inline constexpr group_files pids_files{"pids.max", "pids.current", "limit of processes", "max"};
+inline constexpr group_files memory_files_v1{"memory.limit_in_bytes", "memory.usage_in_bytes",
+                                             "memory limit", "-1"};
+inline constexpr group_files memory_files_v2{"memory.max", "memory.current", "memory limit", "max"};
+
+/// What the group in this folder still allows; no bound when it has no such limit.
+bound group_bound(const std::string& folder, const group_files& files);
 
 machine_limits read_limits();
 
@@ -57,10 +76,12 @@ struct model_plan {
     unsigned servers = 1;
     /// Load processes that share the clients.
     unsigned loads = 1;
+    /// Of each server; of use in the fiber and coroutine models only.
+    unsigned workers = 1;
     /// state left_out, with reason and lift, when nothing useful fits.
     struct outcome outcome = {};
     /// When fewer clients fit than were asked for.
-    std::vector<adjustment> adjustments = {};
+    std::optional<adjustment> change = {};
 };
 
 /// Fewer than a tenth of what was asked for is no comparison: the model is left out.

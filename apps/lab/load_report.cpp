@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <numeric>
-#include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "units.h"
 
 namespace weft::lab {
 
@@ -72,6 +74,17 @@ void error_counts::merge(const error_counts& other) noexcept {
     for (std::size_t i = 0; i < load_error_count; ++i) {
         counts_[i] += other.counts_[i];
     }
+}
+
+std::string text_of(const error_counts& errors) {
+    std::vector<std::string> parts;
+    for (std::size_t i = 0; i < load_error_count; ++i) {
+        const auto kind = static_cast<load_error>(i);
+        if (errors[kind] != 0) {
+            parts.push_back(fmt::format("{} {}", text_of_count(errors[kind]), name_of(kind)));
+        }
+    }
+    return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 void connect_report::merge(const connect_report& other) {

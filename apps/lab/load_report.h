@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
@@ -51,6 +52,9 @@ public:
 private:
     std::array<std::uint64_t, load_error_count> counts_{};
 };
+
+/// "3 refused, 1 timed_out"; empty without errors.
+std::string text_of(const error_counts& errors);
 
 /// How much of one CPU the generator used while it measured, and how long it was runnable but had
 /// to wait for a CPU: the two ways in which it can be the bottleneck.

@@ -39,19 +39,20 @@ std::uint64_t errors_of(const load_run_report& report) {
 
 }  // namespace
 
-result<load_run_report> run_load(const load_run_options& options, int stop_fd) {
-    raise_descriptors();
+std::expected<load_run_report, std::string> run_load(const load_run_options& options, int stop_fd) {
+    raise_soft_limits();
     const auto target =
         to_load_target({.endpoint = options.connect, .clients = options.clients, .first = 0});
     if (!target) {
-        return std::unexpected(target.error());
+        return std::unexpected(target.error().message());
     }
     load_generator generator(
         {.message_size = options.message_size, .control_fd = stop_fd, .progress = {}});
     load_run_report report;
     report.connect = generator.connect(std::span(&*target, 1), {});
     if (report.connect.clients == 0) {
-        return std::unexpected(std::make_error_code(std::errc::connection_refused));
+        return std::unexpected(
+            fmt::format("no client got an answer ({})", text_of(report.connect.errors)));
     }
     const std::uint64_t before = server_cpu_ns(options.server_pid);
     report.loop = generator.loop(

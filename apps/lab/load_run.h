@@ -8,11 +8,10 @@
 #include "load_report.h"
 
 #include <cstdint>
+#include <expected>
 #include <string>
 
 #include <sys/types.h>
-
-#include <weft/error.h>
 
 namespace weft::lab {
 
@@ -33,9 +32,9 @@ struct load_run_report {
     double cpu_us_per_request = 0;
 };
 
-/// Runs it. `stop_fd`: readable when it shall end early. Fails if the address is none, or nobody
-/// could connect.
-result<load_run_report> run_load(const load_run_options& options, int stop_fd);
+/// Runs it. `stop_fd`: readable when it shall end early. Fails, with a sentence, if the address is
+/// none, or nobody got an answer.
+std::expected<load_run_report, std::string> run_load(const load_run_options& options, int stop_fd);
 
 std::string load_as_json(const load_run_options& options, const load_run_report& report);
 std::string load_as_text(const load_run_options& options, const load_run_report& report);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model_rig.h"
 
+#include "system_calls.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -23,17 +25,16 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 
 constexpr auto start_time = 20s;
+// Without the work of the handler.
 constexpr auto connect_time = 120s;
+constexpr auto round_time = 60s;
+constexpr auto one_answer_time = 10s;
 constexpr auto disconnect_time = 60s;
 /// How long servers may take to drain before they are killed.
 constexpr auto stop_time = 30s;
 constexpr std::int64_t drain_ms = 10'000;
 /// What a phase may take beyond its own deadline.
 constexpr auto slack = 30s;
-
-outcome failed(std::string reason) {
-    return {.state = outcome_state::failed, .reason = std::move(reason), .lift = "", .signal = 0};
-}
 
 std::string with_last_words(std::string what, const child_process& who) {
     const std::string words = who.stderr_tail();
@@ -98,8 +99,13 @@ std::uint64_t grown(std::uint64_t before, std::uint64_t after) {
 
 }  // namespace
 
-outcome interrupted_outcome() {
-    return {.state = outcome_state::interrupted, .reason = "", .lift = "", .signal = 0};
+std::chrono::nanoseconds connect_deadline(const work& what, std::uint64_t clients,
+                                          std::uint64_t in_flight) {
+    return connect_time + 2 * work_time(what, clients, in_flight);
+}
+
+std::chrono::nanoseconds round_deadline(const work& what, std::uint64_t clients) {
+    return round_time + 2 * work_time(what, clients, clients);
 }
 
 model_rig::model_rig(const clients_options& options, const model_plan& plan,
@@ -125,19 +131,17 @@ step<void> model_rig::start() {
 }
 
 step<void> model_rig::start_servers() {
-    const unsigned workers =
-        options_.workers != 0 ? options_.workers : std::max(1U, limits_.cpus / plan_.servers);
     const server_config config{.model = plan_.model,
                                .what = options_.what,
                                .message_size = options_.message_size,
-                               .workers = workers,
+                               .workers = plan_.workers,
                                .thread_stack = options_.thread_stack,
                                .fiber_stack = options_.fiber_stack,
                                .drain_ms = drain_ms};
     for (unsigned i = 0; i < plan_.servers; ++i) {
         auto child = child_process::start({"_server"});
         if (!child) {
-            return std::unexpected(failed("starting a server: " + child.error().message()));
+            return std::unexpected(failed_outcome("starting a server: " + child.error().message()));
         }
         servers_.push_back(std::move(*child));
         child_process& server = servers_.back();
@@ -153,7 +157,7 @@ step<void> model_rig::start_servers() {
         }
         const auto ready = answer->find("ready");
         if (ready == answer->end() || !ready->is_object()) {
-            return std::unexpected(failed(answer->value("error", "the server did not start")));
+            return std::unexpected(failed_outcome(answer->value("error", "the server did not start")));
         }
         endpoints_.push_back(ready->value("endpoint", ""));
     }
@@ -164,7 +168,7 @@ step<void> model_rig::start_loads() {
     for (unsigned i = 0; i < plan_.loads; ++i) {
         auto child = child_process::start({"_load"});
         if (!child || !child->control().send(setup_command(options_.message_size))) {
-            return std::unexpected(failed("starting a load generator"));
+            return std::unexpected(failed_outcome("starting a load generator"));
         }
         loads_.push_back(std::move(*child));
     }
@@ -185,7 +189,7 @@ outcome model_rig::failure_of_server(child_process& server) {
                 .signal = WTERMSIG(*status)};
     }
     if (!status) {
-        return failed("the server does not answer");
+        return failed_outcome("the server does not answer");
     }
     return {.state = outcome_state::died,
             .reason = why.empty() ? fmt::format("exit status {}", WEXITSTATUS(*status)) : why,
@@ -202,12 +206,13 @@ outcome model_rig::find_dead_server() {
     return {};
 }
 
-/// Waits until a load process says something. Fails when the user stops the run or a server ends.
-step<void> model_rig::wait_for_event(deadline until) {
+/// Waits until a load process says something or ends: true; false at the deadline. Fails when the
+/// user stops the run or a server ends.
+step<bool> model_rig::wait_for_event(deadline until) {
     std::vector<pollfd> set{{.fd = signals_.fd(), .events = POLLIN, .revents = 0}};
     for (child_process& load : loads_) {
         if (load.control().has_line()) {
-            return {};
+            return true;
         }
         set.push_back({.fd = load.control().fd(), .events = POLLIN, .revents = 0});
     }
@@ -216,9 +221,11 @@ step<void> model_rig::wait_for_event(deadline until) {
         set.push_back(
             {.fd = death_expected_ ? -1 : server.control().fd(), .events = POLLIN, .revents = 0});
     }
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until.time() - clock::now());
-    const int wait_ms = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1'000'000));
-    ::poll(set.data(), set.size(), wait_ms);
+    while (::poll(set.data(), set.size(), milliseconds_until(until)) <= 0) {
+        if (until.expired()) {
+            return false;
+        }
+    }
     if (set[0].revents != 0) {
         return std::unexpected(interrupted_outcome());
     }
@@ -227,28 +234,32 @@ step<void> model_rig::wait_for_event(deadline until) {
             return std::unexpected(failure_of_server(servers_[i - first_server]));
         }
     }
-    if (until.expired()) {
-        return std::unexpected(failed("a load generator does not answer"));
-    }
-    return {};
+    return true;
 }
 
 step<void> model_rig::rest(std::chrono::milliseconds duration) {
-    const deadline until(duration);
-    while (!until.expired()) {
-        const auto waited = wait_for_event(until);
-        if (!waited && !(waited.error().state == outcome_state::failed && until.expired())) {
-            return waited;
+    const auto spoke = wait_for_event(deadline(duration));
+    if (!spoke) {
+        return std::unexpected(spoke.error());
+    }
+    if (!*spoke) {
+        return {};
+    }
+    // Nobody asked a load process anything: what its channel has is its end.
+    std::string why = "a load generator died";
+    for (child_process& load : loads_) {
+        if (load.wait(0s)) {
+            why = with_last_words(std::move(why), load);
         }
     }
-    return {};
+    return std::unexpected(failed_outcome(std::move(why)));
 }
 
 step<std::vector<json>> model_rig::on_all_loads(const std::vector<json>& commands,
                                                 std::chrono::nanoseconds longest) {
     for (std::size_t i = 0; i < loads_.size(); ++i) {
         if (!loads_[i].control().send(commands[std::min(i, commands.size() - 1)])) {
-            return std::unexpected(failed("a load generator died"));
+            return std::unexpected(failed_outcome("a load generator died"));
         }
     }
     const deadline until(longest + slack);
@@ -256,8 +267,12 @@ step<std::vector<json>> model_rig::on_all_loads(const std::vector<json>& command
     std::vector<std::pair<std::uint64_t, std::uint64_t>> counts(loads_.size());
     std::size_t missing = loads_.size();
     while (missing > 0) {
-        if (auto waited = wait_for_event(until); !waited) {
-            return std::unexpected(waited.error());
+        const auto spoke = wait_for_event(until);
+        if (!spoke) {
+            return std::unexpected(spoke.error());
+        }
+        if (!*spoke) {
+            return std::unexpected(failed_outcome("a load generator does not answer"));
         }
         for (std::size_t i = 0; i < loads_.size(); ++i) {
             control_channel& control = loads_[i].control();
@@ -267,7 +282,7 @@ step<std::vector<json>> model_rig::on_all_loads(const std::vector<json>& command
             }
             auto message = control.receive(until);
             if (!message) {
-                return std::unexpected(failed(with_last_words("a load generator died", loads_[i])));
+                return std::unexpected(failed_outcome(with_last_words("a load generator died", loads_[i])));
             }
             if (message->contains("report")) {
                 replies[i] = std::move((*message)["report"]);
@@ -281,7 +296,7 @@ step<std::vector<json>> model_rig::on_all_loads(const std::vector<json>& command
                 }
                 progress_(sum.first, sum.second);
             } else {
-                return std::unexpected(failed(message->value("error", "a load generator failed")));
+                return std::unexpected(failed_outcome(message->value("error", "a load generator failed")));
             }
         }
     }
@@ -300,20 +315,21 @@ step<Report> model_rig::merged(step<std::vector<json>> replies, Report (*parse)(
         }
         return report;
     } catch (const json::exception& error) {
-        return std::unexpected(failed(std::string("a load generator's report: ") + error.what()));
+        return std::unexpected(failed_outcome(std::string("a load generator's report: ") + error.what()));
     }
 }
 
 step<connect_report> model_rig::connect() {
-    const auto dealt = deal(endpoints_, plan_.clients, loads_.size());
+    const std::uint64_t in_flight =
+        std::max<std::uint64_t>(1, connects_in_flight(limits_) / loads_.size());
+    const auto longest =
+        connect_deadline(options_.what, plan_.clients, in_flight * loads_.size());
     std::vector<json> commands;
-    for (const auto& targets : dealt) {
-        commands.push_back(connect_command(
-            targets,
-            {.in_flight = std::max<std::uint64_t>(1, connects_in_flight(limits_) / loads_.size()),
-             .deadline = connect_time}));
+    for (const auto& targets : deal(endpoints_, plan_.clients, loads_.size())) {
+        commands.push_back(
+            connect_command(targets, {.in_flight = in_flight, .deadline = longest}));
     }
-    return merged(on_all_loads(commands, connect_time), &connect_report_from);
+    return merged(on_all_loads(commands, longest), &connect_report_from);
 }
 
 step<loop_report> model_rig::loop(const loop_request& request) {
@@ -328,8 +344,9 @@ step<loop_report> model_rig::loop(const loop_request& request) {
                   &loop_report_from);
 }
 
-step<round_report> model_rig::round(const round_request& request) {
+step<round_report> model_rig::round(round_request request) {
     death_expected_ = death_expected_ || request.poison != poison_kind::none;
+    request.deadline = round_deadline(options_.what, plan_.clients);
     return merged(on_all_loads({round_command(request)}, request.deadline), &round_report_from);
 }
 
@@ -359,7 +376,7 @@ std::uint64_t model_rig::server_cpu_ns() const {
 bool model_rig::answers_new_client() const {
     return std::ranges::all_of(endpoints_, [this](const std::string& text) {
         const auto where = endpoint::parse(text);
-        const deadline until(10s);
+        const deadline until(one_answer_time + 2 * work_time(options_.what, 1, 1));
         auto client =
             where ? weft::connect(*where, until) : result<socket>(std::unexpected(where.error()));
         message_format format(options_.message_size);
@@ -389,12 +406,10 @@ step<server_counts> model_rig::stop() {
         const auto last = server.control().receive(stop_time);
         if (!last || !last->contains("counters")) {
             return std::unexpected(server.wait(0s) ? failure_of_server(server)
-                                                   : failed("the server did not stop in time"));
+                                                   : failed_outcome("the server did not stop in time"));
         }
         const server_counts counts = server_counts_from((*last)["counters"]);
-        sum.accepted += counts.accepted;
         sum.refused += counts.refused;
-        sum.completed += counts.completed;
         sum.failed += counts.failed;
         sum.crashed += counts.crashed;
         server.wait(stop_time);

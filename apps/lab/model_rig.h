@@ -57,10 +57,11 @@ public:
 
     step<connect_report> connect();
     step<loop_report> loop(const loop_request& request);
-    step<round_report> round(const round_request& request);
+    /// With a deadline that the handler's work allows for.
+    step<round_report> round(round_request request);
     step<void> disconnect();
 
-    /// Waits while nothing happens.
+    /// Waits while nothing happens; fails when a load process ends, like all steps.
     step<void> rest(std::chrono::milliseconds duration);
 
     /// What the servers and the machine have used until now.
@@ -81,7 +82,7 @@ private:
     step<void> start_loads();
     step<std::vector<nlohmann::json>> on_all_loads(const std::vector<nlohmann::json>& commands,
                                                    std::chrono::nanoseconds longest);
-    step<void> wait_for_event(deadline until);
+    step<bool> wait_for_event(deadline until);
     template <class Report>
     step<Report> merged(step<std::vector<nlohmann::json>> replies,
                         Report (*parse)(const nlohmann::json&));
@@ -99,12 +100,14 @@ private:
     bool death_expected_ = false;
 };
 
-/// The server's use between two readings. `requests` of `requests_in_all` were measured: the rest
-/// of the use belongs to the others.
+/// The server's use between two readings, of which `measured_share` (0..1) was spent on the
+/// requests that were measured; the rest belongs to those before and after the window.
 server_use use_between(const readings& before, const readings& after, model_id model,
                        double measured_share);
 
-/// Why `outcome` for the user's own stop.
-outcome interrupted_outcome();
+/// How long the clients may take to connect and to be answered once, and to be answered once more.
+std::chrono::nanoseconds connect_deadline(const work& what, std::uint64_t clients,
+                                          std::uint64_t in_flight);
+std::chrono::nanoseconds round_deadline(const work& what, std::uint64_t clients);
 
 }  // namespace weft::lab

@@ -32,12 +32,15 @@ std::vector<model_plan> plans_of(const clients_options& options, const machine_l
     std::vector<model_plan> plans;
     for (const model_id model : options.models) {
         plans.push_back(plan_model(model, options.clients, options.message_size, limits));
+        if (options.workers != 0) {
+            plans.back().workers = options.workers;
+        }
     }
     return plans;
 }
 
 machine_limits raised_limits() {
-    raise_descriptors();
+    raise_soft_limits();
     return read_limits();
 }
 
@@ -81,8 +84,7 @@ noise middle_of(const std::vector<model_result>& models) {
         }
     }
     return {.steal_percent = median(steal).value_or(0),
-            .foreign_percent = median(foreign).value_or(0),
-            .flags = {}};
+            .foreign_percent = median(foreign).value_or(0)};
 }
 
 }  // namespace
@@ -115,7 +117,6 @@ void orchestrator::describe_run() {
     info.message_bytes = options_.message_size;
     info.handler = to_string(options_.what);
     info.duration_seconds = options_.duration_seconds;
-    info.workers = options_.workers != 0 ? options_.workers : limits_.cpus;
     info.thread_stack_bytes =
         options_.thread_stack != 0 ? options_.thread_stack : default_thread_stack();
     info.fiber_stack_bytes =
@@ -124,10 +125,17 @@ void orchestrator::describe_run() {
     info.machine.limits = limits_.listed;
     for (const model_plan& plan : plans_) {
         info.clients = std::max(info.clients, plan.clients);
-        results_.models.push_back(
-            {.model = plan.model, .outcome = plan.outcome, .clients = plan.clients, .repeats = {}});
-        for (const adjustment& change : plan.adjustments) {
-            info.adjustments.push_back(change);
+        const bool has_workers =
+            plan.model == model_id::fiber || plan.model == model_id::coroutine;
+        results_.models.push_back({.model = plan.model,
+                                   .outcome = plan.outcome,
+                                   .clients = plan.clients,
+                                   .servers = plan.servers,
+                                   .loads = plan.loads,
+                                   .workers = has_workers ? std::optional(plan.workers)
+                                                          : std::nullopt});
+        if (plan.change) {
+            info.adjustments.push_back(*plan.change);
         }
     }
     for (const visit& one : visits_) {
@@ -154,7 +162,10 @@ results orchestrator::run() {
             rate_ = open_rate();
         }
         stopped_ = stopped_ || signals_.requested();
-        if (!stopped_ && !(one.again && place_of(one).outcome.state != outcome_state::ok)) {
+        outcome& how = place_of(one).outcome;
+        if (stopped_ && how.state == outcome_state::ok) {
+            how = interrupted_outcome();
+        } else if (!stopped_ && !(one.again && how.state != outcome_state::ok)) {
             make_visit(one, first_step);
         }
         first_step += one.phases.size();
@@ -246,7 +257,7 @@ step<void> orchestrator::stop(model_rig& rig, const model_plan& plan) {
 }
 
 void orchestrator::take_over(const phase_runner& runner, repeat& into) {
-    const noise heard = runner.heard();
+    const heard_noise heard = runner.heard();
     into.noise.steal_percent = std::max(into.noise.steal_percent, heard.steal_percent);
     into.noise.foreign_percent = std::max(into.noise.foreign_percent, heard.foreign_percent);
     into.noise.flags.insert(into.noise.flags.end(), heard.flags.begin(), heard.flags.end());
@@ -277,10 +288,6 @@ void orchestrator::conclude(double seconds) {
     for (model_result& model : results_.models) {
         if (model.outcome.state == outcome_state::ok) {
             model.outcome = worst_of(model.repeats);
-        }
-        if (stopped_ && model.outcome.state == outcome_state::ok &&
-            model.repeats.size() < options_.repeats) {
-            model.outcome = interrupted_outcome();
         }
     }
     for (std::string& warning : generator_warnings(results_)) {

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "summary.h"
 #include "units.h"
 
 namespace weft::lab {
@@ -23,7 +24,6 @@ constexpr auto longest_warm_up = 500ms;
 constexpr auto longest_grace = 120s;
 constexpr std::uint64_t clients_per_active = 100;
 constexpr std::uint64_t clients_per_poison = 1000;
-constexpr auto round_time = 60s;
 
 /// From these shares on a phase is called disturbed.
 constexpr double disturbing_steal_percent = 5;
@@ -64,17 +64,6 @@ std::vector<histogram_bucket> buckets_of(const histogram& measured) {
     return buckets;
 }
 
-std::string text_of(const error_counts& errors) {
-    std::vector<std::string> parts;
-    for (std::size_t i = 0; i < load_error_count; ++i) {
-        const auto kind = static_cast<load_error>(i);
-        if (errors[kind] != 0) {
-            parts.push_back(fmt::format("{} {}", text_of_count(errors[kind]), name_of(kind)));
-        }
-    }
-    return fmt::format("{}", fmt::join(parts, ", "));
-}
-
 double seconds_between(std::uint64_t before_ns, std::uint64_t after_ns) {
     return after_ns > before_ns ? static_cast<double>(after_ns - before_ns) / 1e9 : 0;
 }
@@ -83,10 +72,6 @@ double seconds_between(std::uint64_t before_ns, std::uint64_t after_ns) {
 double own_seconds(const readings& before, const readings& after) {
     return seconds_between(before.own_ns, after.own_ns) +
            seconds_between(before.taken.totals.cpu_ns, after.taken.totals.cpu_ns);
-}
-
-outcome failed(std::string reason) {
-    return {.state = outcome_state::failed, .reason = std::move(reason), .lift = "", .signal = 0};
 }
 
 }  // namespace
@@ -133,14 +118,8 @@ double expected_seconds(phase_kind kind, model_id model, const clients_options& 
 
 /// How long the last answers may take after the window: as long as a whole wave of requests.
 nanoseconds phase_runner::grace() const {
-    const double amount = static_cast<double>(options_.what.amount) / 1e6;
-    double wave = 0;
-    if (options_.what.kind == work_kind::compute) {
-        wave = amount * static_cast<double>(plan_.clients);
-    } else if (options_.what.kind == work_kind::sleep) {
-        wave = amount;
-    }
-    return std::clamp<nanoseconds>(from_seconds(2 * wave), 10s, longest_grace);
+    const nanoseconds wave = work_time(options_.what, plan_.clients, plan_.clients);
+    return std::clamp<nanoseconds>(2 * wave, 10s, longest_grace);
 }
 
 /// The kernel keeps an object for each file of /proc that was looked at. They are no cost of a
@@ -167,8 +146,8 @@ void phase_runner::listen(phase_kind kind, const readings& before, const reading
     }
 }
 
-noise phase_runner::heard() const {
-    noise all = noise_between(first_.ticks, last_.ticks, own_seconds(first_, last_));
+heard_noise phase_runner::heard() const {
+    heard_noise all{noise_between(first_.ticks, last_.ticks, own_seconds(first_, last_)), {}};
     if (most_stolen_.percent >= disturbing_steal_percent) {
         all.flags.push_back(fmt::format("{}: the hypervisor took {:.0f} % of the CPUs",
                                         place(most_stolen_.kind), most_stolen_.percent));
@@ -268,7 +247,7 @@ step<void> phase_runner::connect(repeat& into) {
     last_ = now;
     if (report->clients == 0) {
         return std::unexpected(
-            failed(fmt::format("no client got an answer ({})", text_of(report->errors))));
+            failed_outcome(fmt::format("no client got an answer ({})", text_of(report->errors))));
     }
     return {};
 }
@@ -345,14 +324,14 @@ step<void> phase_runner::await_quiet() {
     return {};
 }
 
-step<std::uint64_t> phase_runner::resident_without_clients() {
+step<std::optional<std::uint64_t>> phase_runner::private_without_clients() {
     if (auto done = rig_.disconnect(); !done) {
         return std::unexpected(done.error());
     }
     if (auto quiet = await_quiet(); !quiet) {
         return std::unexpected(quiet.error());
     }
-    return rig_.read().taken.memory.private_bytes.value_or(0);
+    return rig_.read().taken.memory.private_bytes;
 }
 
 /// How a server that the poison killed has ended; state ok when all live.
@@ -369,37 +348,47 @@ step<outcome> phase_runner::await_death() {
     }
 }
 
-step<void> phase_runner::poison(repeat& into) {
-    const bool leaks = options_.poison == poison_kind::leak;
-    poison_phase phase{.kind = std::string(name_of(options_.poison)),
-                       .clients = into.connect ? into.connect->clients : plan_.clients};
-    std::uint64_t before = 0;
-    if (leaks) {
-        // The first clients leave caches and free lists behind; a second set of them does not, so
-        // that what it adds is the leak.
-        const auto resident = resident_without_clients();
-        if (!resident) {
-            return std::unexpected(resident.error());
-        }
-        before = *resident;
+/// The first clients leave caches and free lists behind; a second set of them does not, so that
+/// what it adds is the leak. Returns what the servers have between the two.
+step<std::optional<std::uint64_t>> phase_runner::settle() {
+    auto own = private_without_clients();
+    if (own) {
         if (auto again = rig_.connect(); !again) {
             return std::unexpected(again.error());
         }
     }
-    const auto poisoned = rig_.round(
-        {.stride = clients_per_poison, .poison = options_.poison, .deadline = round_time});
+    return own;
+}
+
+void count_survivors(poison_phase& phase, const round_report& poisoned, const round_report& others,
+                     bool answers_new_client) {
+    phase.poisoned = poisoned.asked;
+    phase.survived = poisoned.answered + others.answered;
+    phase.died = phase.clients - std::min(phase.clients, phase.survived);
+    phase.went_on = answers_new_client && others.answered == others.asked;
+}
+
+step<void> phase_runner::poison(repeat& into) {
+    const bool leaks = options_.poison == poison_kind::leak;
+    poison_phase phase{.kind = std::string(name_of(options_.poison)),
+                       .clients = into.connect ? into.connect->clients : plan_.clients};
+    std::optional<std::uint64_t> before;
+    if (leaks) {
+        const auto settled = settle();
+        if (!settled) {
+            return std::unexpected(settled.error());
+        }
+        before = *settled;
+    }
+    const auto poisoned = rig_.round({.stride = clients_per_poison, .poison = options_.poison});
     if (!poisoned) {
         return std::unexpected(poisoned.error());
     }
-    const auto others =
-        rig_.round({.stride = clients_per_poison, .inverted = true, .deadline = round_time});
+    const auto others = rig_.round({.stride = clients_per_poison, .inverted = true});
     if (!others) {
         return std::unexpected(others.error());
     }
-    phase.poisoned = poisoned->asked;
-    phase.survived = poisoned->answered + others->answered;
-    phase.died = phase.clients - std::min(phase.clients, phase.survived);
-    phase.went_on = rig_.answers_new_client();
+    count_survivors(phase, *poisoned, *others, rig_.answers_new_client());
     if (!phase.went_on) {
         const auto death = await_death();
         if (!death) {
@@ -409,18 +398,30 @@ step<void> phase_runner::poison(repeat& into) {
         phase.signal = death->signal;
         phase.last_words = death->reason;
     } else if (leaks) {
-        const auto resident = resident_without_clients();
-        if (!resident) {
-            return std::unexpected(resident.error());
+        const auto after = private_without_clients();
+        if (!after) {
+            return std::unexpected(after.error());
         }
-        phase.leaked_bytes = *resident > before ? *resident - before : 0;
+        if (before && *after) {
+            phase.leaked_bytes = **after - std::min(**after, *before);
+        }
     }
-    if (phase.went_on) {
-        const auto counts = rig_.stop();
-        phase.signal = counts && counts->crashed != 0 ? signal_of(options_.poison) : 0;
+    if (!phase.server_died) {
+        count_crashes(phase);
     }
     into.poison = phase;
     return {};
+}
+
+/// What killed a client's process only its server has seen; it counts them.
+void phase_runner::count_crashes(poison_phase& phase) {
+    const auto counts = rig_.stop();
+    if (counts) {
+        phase.crashed = counts->crashed;
+    } else {
+        warnings_.push_back(
+            fmt::format("{}: {}", place(phase_kind::poison), sentence_of(counts.error())));
+    }
 }
 
 }  // namespace weft::lab

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,10 @@ std::string_view name_of(phase_kind kind) noexcept;
 /// About how long it takes on a slow machine.
 double expected_seconds(phase_kind kind, model_id model, const clients_options& options) noexcept;
 
+/// What the two rounds say: who lives, and whether the server goes on as if nothing had happened.
+void count_survivors(poison_phase& phase, const round_report& poisoned, const round_report& others,
+                     bool answers_new_client);
+
 /// Runs the phases of one visit to a model, in order.
 class phase_runner {
 public:
@@ -39,7 +44,7 @@ public:
     step<void> run(phase_kind kind, double rate, repeat& into);
 
     /// What else used the CPUs since begin(); the flags name the worst phase, if it was too much.
-    [[nodiscard]] noise heard() const;
+    [[nodiscard]] heard_noise heard() const;
 
     /// What the report must say about how the phases went.
     [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
@@ -49,7 +54,9 @@ private:
     step<void> idle(repeat& into);
     step<load_phase> loop(phase_kind kind, double rate);
     step<void> poison(repeat& into);
-    step<std::uint64_t> resident_without_clients();
+    step<std::optional<std::uint64_t>> private_without_clients();
+    step<std::optional<std::uint64_t>> settle();
+    void count_crashes(poison_phase& phase);
     step<outcome> await_death();
     step<void> await_quiet();
     step<void> await_steady_memory();

@@ -4,7 +4,7 @@
 #include "child_process.h"
 #include "control_channel.h"
 #include "load_connections.h"
-#include "model_rig.h"
+#include "system_calls.h"
 
 #include <algorithm>
 #include <array>
@@ -38,10 +38,6 @@ constexpr int fibers_at_once = 500;
 constexpr int fibers_per_batch = 2'000;
 constexpr int yields_per_batch = 50'000;
 constexpr std::uint64_t many_fibers = 10'000;
-
-outcome failed(std::string reason) {
-    return {.state = outcome_state::failed, .reason = std::move(reason), .lift = "", .signal = 0};
-}
 
 /// Nanoseconds per piece, batch after batch; the first one warms up.
 template <class Batch>
@@ -161,24 +157,28 @@ std::vector<probe> probes_from(const json& list) {
 std::expected<std::vector<probe>, outcome> run_probes(const interrupts& signals) {
     auto child = child_process::start({"_probe"});
     if (!child) {
-        return std::unexpected(failed("starting the probes: " + child.error().message()));
+        return std::unexpected(failed_outcome("starting the probes: " + child.error().message()));
     }
     std::array<pollfd, 2> either{{{.fd = signals.fd(), .events = POLLIN, .revents = 0},
                                   {.fd = child->control().fd(), .events = POLLIN, .revents = 0}}};
     const deadline until(longest);
-    while (::poll(either.data(), either.size(), 1000) == 0 && !until.expired()) {
+    while (::poll(either.data(), either.size(), milliseconds_until(until)) <= 0 &&
+           !until.expired()) {
     }
     if (signals.requested()) {
         return std::unexpected(interrupted_outcome());
     }
-    const auto answer = child->control().receive(0s);
+    const auto answer = child->control().receive(until);
+    if (!answer && answer.error() == std::errc::timed_out) {
+        return std::unexpected(failed_outcome("the probes did not end in time"));
+    }
     if (!answer || !answer->contains("probes")) {
-        return std::unexpected(failed("the probes died: " + child->stderr_tail()));
+        return std::unexpected(failed_outcome("the probes died: " + child->stderr_tail()));
     }
     try {
         return probes_from((*answer)["probes"]);
     } catch (const json::exception& error) {
-        return std::unexpected(failed(std::string("the probes' report: ") + error.what()));
+        return std::unexpected(failed_outcome(std::string("the probes' report: ") + error.what()));
     }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report_file.h"
 
-#include <cerrno>
+#include "system_calls.h"
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -12,23 +13,6 @@
 namespace weft::lab {
 
 namespace {
-
-std::unexpected<std::error_code> last_error() {
-    return std::unexpected(std::error_code(errno, std::generic_category()));
-}
-
-result<void> write_all(int descriptor, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(descriptor, text.data(), text.size());
-        if (written < 0 && errno != EINTR) {
-            return last_error();
-        }
-        if (written > 0) {
-            text.remove_prefix(static_cast<std::size_t>(written));
-        }
-    }
-    return {};
-}
 
 /// Closing reports what writing behind the program's back found, so its result counts.
 result<void> write_and_close(int descriptor, std::string_view text) {

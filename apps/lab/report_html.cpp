@@ -307,13 +307,18 @@ private:
         const run_info& info = run_.run;
         add("<details><summary>How it was measured</summary>");
         add("<p><code>{}</code></p>", escaped(info.command_line));
-        add("<p>weft {}, {}, {} workers, {} of stack reserved for a thread, {} for a fiber, {} of "
+        add("<p>weft {}, {}, {} of stack reserved for a thread, {} for a fiber, {} of "
             "measuring in each load phase, {} in all. Order of the models: {}.</p>",
-            escaped(info.weft_version), escaped(info.machine.compiler), info.workers,
+            escaped(info.weft_version), escaped(info.machine.compiler),
             text_of_bytes(static_cast<double>(info.thread_stack_bytes)),
             text_of_bytes(static_cast<double>(info.fiber_stack_bytes)),
             text_of_time(info.duration_seconds * 1e6), text_of_time(info.elapsed_seconds * 1e6),
             order());
+        add("<ul>");
+        for (const model_result& model : run_.models) {
+            add("<li>{}</li>", processes_of(model));
+        }
+        add("</ul>");
         add("<div class=\"wide\"><table>");
         for (const limit& one : info.machine.limits) {
             add("<tr><td>{}</td><td>{}</td></tr>", escaped(one.name), escaped(one.value));

@@ -2,7 +2,6 @@
 //
 // The results as JSON: all that was measured (results.h), and beside it what the reports computed
 // from that, under "summary" and "verdicts", so that a script need not compute medians itself.
-// Reading it back (results_from_text) uses only what was measured.
 #pragma once
 
 #include <string>

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each struct lists its members once, in describe(); a writer and a reader walk that list, so
-// that what is written and what is read cannot drift apart. The library's own macros were not
-// used: they know no optionals and put throwing conversions into the interface.
+// Each struct lists its members once, in describe(), and a writer walks that list. The library's own
+// macros were not used: they know no optionals and put conversions into the interface.
 #include "results.h"
 
 #include <cmath>
 #include <concepts>
-#include <cstddef>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -138,12 +135,18 @@ void describe(auto& archive, like<poison_phase> auto& self) {
     archive("survived", self.survived);
     archive("server_died", self.server_died);
     archive("signal", self.signal);
+    archive("crashed", self.crashed);
     archive("last_words", self.last_words);
     archive("went_on", self.went_on);
     archive("leaked_bytes", self.leaked_bytes);
 }
 
 void describe(auto& archive, like<noise> auto& self) {
+    archive("steal_percent", self.steal_percent);
+    archive("foreign_percent", self.foreign_percent);
+}
+
+void describe(auto& archive, like<heard_noise> auto& self) {
     archive("steal_percent", self.steal_percent);
     archive("foreign_percent", self.foreign_percent);
     archive("flags", self.flags);
@@ -165,6 +168,9 @@ void describe(auto& archive, like<model_result> auto& self) {
     archive("model", self.model);
     archive("outcome", self.outcome);
     archive("clients", self.clients);
+    archive("servers", self.servers);
+    archive("loads", self.loads);
+    archive("workers", self.workers);
     archive("repeats", self.repeats);
 }
 
@@ -207,7 +213,6 @@ void describe(auto& archive, like<run_info> auto& self) {
     archive("message_bytes", self.message_bytes);
     archive("handler", self.handler);
     archive("duration_seconds", self.duration_seconds);
-    archive("workers", self.workers);
     archive("thread_stack_bytes", self.thread_stack_bytes);
     archive("fiber_stack_bytes", self.fiber_stack_bytes);
     archive("order", self.order);
@@ -269,95 +274,6 @@ private:
     json document_ = json::object();
 };
 
-/// Throws wrong_shape, caught in results_from_json: an error deep inside must name its place, and
-/// a result passed up by hand through each member would bury the list of members.
-class wrong_shape : public std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
-
-class reader {
-public:
-    reader(const json& document, std::string place)
-        : document_(document), place_(std::move(place)) {
-        expect(document_.is_object(), "an object", place_);
-    }
-
-    template <class T>
-    void operator()(const char* name, T& value) {
-        const auto found = document_.find(name);
-        if (found != document_.end() && !found->is_null()) {
-            read(*found, value, place_ + "/" + name);
-        }
-    }
-
-    template <class T>
-    static void read(const json& from, T& value, const std::string& place) {
-        if constexpr (std::is_enum_v<T>) {
-            value = read_word<T>(from, place);
-        } else if constexpr (std::same_as<T, bool>) {
-            expect(from.is_boolean(), "true or false", place);
-            value = from.get<bool>();
-        } else if constexpr (std::same_as<T, std::string>) {
-            expect(from.is_string(), "a string", place);
-            value = from.get<std::string>();
-        } else if constexpr (std::floating_point<T>) {
-            expect(from.is_number(), "a number", place);
-            value = from.get<T>();
-        } else if constexpr (std::integral<T>) {
-            read_integer(from, value, place);
-        } else {
-            reader inner(from, place);
-            describe(inner, value);
-        }
-    }
-
-    template <class T>
-    static void read(const json& from, std::optional<T>& value, const std::string& place) {
-        read(from, value.emplace(), place);
-    }
-
-    template <class T>
-    static void read(const json& from, std::vector<T>& values, const std::string& place) {
-        expect(from.is_array(), "a list", place);
-        values.clear();
-        values.reserve(from.size());
-        for (std::size_t i = 0; i < from.size(); ++i) {
-            read(from[i], values.emplace_back(), place + "/" + std::to_string(i));
-        }
-    }
-
-private:
-    static void expect(bool holds, const char* what, const std::string& place) {
-        if (!holds) {
-            throw wrong_shape(place + ": expected " + what);
-        }
-    }
-
-    template <class T>
-    static void read_integer(const json& from, T& value, const std::string& place) {
-        expect(from.is_number_integer(), "a whole number", place);
-        const bool fits = from.is_number_unsigned() ? std::in_range<T>(from.get<std::uint64_t>())
-                                                    : std::in_range<T>(from.get<std::int64_t>());
-        expect(fits, "a number that fits", place);
-        value = from.get<T>();
-    }
-
-    template <class Enum>
-    static Enum read_word(const json& from, const std::string& place) {
-        expect(from.is_string(), "a word", place);
-        const auto text = from.get<std::string>();
-        for (const auto& entry : words<Enum>()) {
-            if (entry.text == text) {
-                return entry.value;
-            }
-        }
-        throw wrong_shape(place + ": unknown word '" + text + "'");
-    }
-
-    const json& document_;
-    std::string place_;
-};
-
 }  // namespace
 
 std::string_view name_of(model_id model) noexcept {
@@ -369,36 +285,18 @@ std::string_view name_of(model_id model) noexcept {
     return "unknown";
 }
 
+outcome failed_outcome(std::string reason) {
+    return {.state = outcome_state::failed, .reason = std::move(reason), .lift = "", .signal = 0};
+}
+
+outcome interrupted_outcome() {
+    return {.state = outcome_state::interrupted, .reason = "", .lift = "", .signal = 0};
+}
+
 nlohmann::json to_json(const results& value) {
     json document = writer::written(value);
     document["schema_version"] = results_schema_version;
     return document;
-}
-
-std::expected<results, std::string> results_from_json(const nlohmann::json& document) {
-    if (!document.is_object() || !document.contains("schema_version")) {
-        return std::unexpected("not a result of weft clients: no schema_version");
-    }
-    if (document["schema_version"] != results_schema_version) {
-        return std::unexpected("schema_version " + document["schema_version"].dump() + " is not " +
-                               std::to_string(results_schema_version));
-    }
-    try {
-        results value;
-        reader top(document, "");
-        describe(top, value);
-        return value;
-    } catch (const wrong_shape& error) {
-        return std::unexpected(error.what());
-    }
-}
-
-std::expected<results, std::string> results_from_text(std::string_view text) {
-    const json document = json::parse(text, nullptr, false);
-    if (document.is_discarded()) {
-        return std::unexpected("not JSON");
-    }
-    return results_from_json(document);
 }
 
 }  // namespace weft::lab

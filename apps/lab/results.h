@@ -8,13 +8,12 @@
 // Units are in the names: _us microseconds, _bytes, _seconds, _per_s, _percent (0..100), _share
 // (0..1 of one CPU; 1.0 is one CPU busy all the time).
 //
-// The JSON form is described in docs/clients.md and carries `schema_version`; reading
-// refuses other versions. No function here keeps state: any thread, any time.
+// The JSON form is described in docs/clients.md and carries `schema_version`. No function here keeps
+// state: any thread, any time.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,6 +55,11 @@ struct outcome {
     std::string lift;
     int signal = 0;
 };
+
+/// How it ends when something went wrong that is no server's death.
+outcome failed_outcome(std::string reason);
+/// How it ends when the user stops it.
+outcome interrupted_outcome();
 
 struct latency_summary {
     std::uint64_t count = 0;
@@ -158,13 +162,16 @@ struct poison_phase {
     std::uint64_t died = 0;
     std::uint64_t survived = 0;
     bool server_died = false;
-    /// The signal that ended the server, or the process of a poisoned client; 0: none.
+    /// The signal that ended the server; 0: none.
     int signal = 0;
+    /// Clients' processes that the server saw end unasked; absent if it did not live to tell.
+    std::optional<std::uint64_t> crashed = {};
     /// The last line that a server that died wrote to its standard error.
     std::string last_words = {};
     /// Whether the server answered the survivors and a new client afterwards.
     bool went_on = false;
-    /// leak: resident bytes that stayed after the poisoned clients were gone.
+    /// leak: private bytes of the servers that stayed after all clients were gone; absent when the
+    /// kernel did not tell them.
     std::optional<std::uint64_t> leaked_bytes = {};
 };
 
@@ -173,6 +180,10 @@ struct noise {
     double steal_percent = 0;
     /// Share of all CPUs' time used by processes that are not of this run.
     double foreign_percent = 0;
+};
+
+/// Of one repeat.
+struct heard_noise : noise {
     /// Sentences that say what was disturbed; empty on a quiet machine.
     std::vector<std::string> flags;
 };
@@ -181,7 +192,7 @@ struct repeat {
     /// Counts from 1.
     unsigned index = 1;
     struct outcome outcome;
-    struct noise noise;
+    heard_noise noise;
     std::optional<connect_phase> connect;
     std::optional<idle_phase> idle;
     std::optional<load_phase> closed;
@@ -195,7 +206,13 @@ struct model_result {
     struct outcome outcome;
     /// After scaling down; 0 when left out.
     std::uint64_t clients = 0;
-    std::vector<repeat> repeats;
+    /// Processes that share the clients: on the server's side (in the process model: that accept
+    /// and fork), and of the load generator.
+    unsigned servers = 1;
+    unsigned loads = 1;
+    /// Kernel threads of each server; absent in the models without workers.
+    std::optional<unsigned> workers = {};
+    std::vector<repeat> repeats = {};
 };
 
 /// A primitive timed alone before or after the models. Known names: "thread.create" (create and
@@ -248,8 +265,6 @@ struct run_info {
     std::string handler;
     /// Of each load phase.
     double duration_seconds = 0;
-    /// Workers of the fiber and coroutine servers.
-    unsigned workers = 0;
     /// What a thread's stack reserves (RLIMIT_STACK or --thread-stack).
     std::uint64_t thread_stack_bytes = 0;
     std::uint64_t fiber_stack_bytes = 0;
@@ -270,12 +285,5 @@ struct results {
 
 /// Everything, with `schema_version`. Figures that are not finite become null.
 nlohmann::json to_json(const results& value);
-
-/// Reads what to_json wrote. Unknown members are ignored, missing ones keep their defaults; a
-/// wrong type or another schema version is an error that names the place.
-std::expected<results, std::string> results_from_json(const nlohmann::json& document);
-
-/// Parses text first. For files that somebody hands in.
-std::expected<results, std::string> results_from_text(std::string_view text);
 
 }  // namespace weft::lab

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "results_fixture.h"
 
+#include <utility>
+
 namespace weft::lab {
 
 namespace {
@@ -99,17 +101,18 @@ results invented_results() {
     run.run.message_bytes = 64;
     run.run.handler = "echo";
     run.run.duration_seconds = 2;
-    run.run.workers = 2;
     run.run.machine.kernel = "6.1.0";
     run.run.machine.cpu_model = "A <CPU> & more";
     run.run.machine.cores = 2;
     run.run.machine.memory_bytes = std::uint64_t{16} << 30;
     for (const cost& of : costs) {
         run.run.order.push_back(of.model);
-        run.models.push_back({.model = of.model,
-                              .outcome = {},
-                              .clients = clients,
-                              .repeats = {repeat_of(of, 1), repeat_of(of, 2)}});
+        model_result model{.model = of.model, .outcome = {}, .clients = clients};
+        if (of.model == model_id::fiber || of.model == model_id::coroutine) {
+            model.workers = 2;
+        }
+        model.repeats = {repeat_of(of, 1), repeat_of(of, 2)};
+        run.models.push_back(std::move(model));
     }
     return run;
 }

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "message.h"
+
 namespace weft::lab {
 
 namespace {
@@ -206,6 +208,20 @@ constexpr metric all_metrics[] = {
      cpu_all<in_majority>, true},
 };
 
+struct generator_shares {
+    double used = 0;
+    double waited = 0;
+};
+
+/// What one repeat's load generator had of a CPU in a phase; nothing when that was not measured.
+template <auto Phase>
+generator_shares shares_of(const repeat& one) {
+    const auto& phase = one.*Phase;
+    return phase ? generator_shares{.used = phase->load_cpu_share,
+                                    .waited = phase->load_waiting_share}
+                 : generator_shares{};
+}
+
 /// The first phase of this kind that the run has, for what titles say about it.
 template <auto Phase>
 const auto* first_of(const results& run) {
@@ -351,6 +367,19 @@ std::string sentence_of(const adjustment& change) {
                        change.lift.empty() ? "" : "; to lift it: " + change.lift);
 }
 
+std::string processes_of(const model_result& model) {
+    const auto counted = [](unsigned count, std::string_view what) {
+        return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+    };
+    std::string text =
+        fmt::format("{}: {}", name_of(model.model), counted(model.servers, "server"));
+    if (model.workers) {
+        text += fmt::format(" with {}{}", counted(*model.workers, "worker"),
+                            model.servers == 1 ? "" : " each");
+    }
+    return text + ", " + counted(model.loads, "load generator");
+}
+
 std::string sentence_of(const poison_phase& phase) {
     if (phase.server_died) {
         return phase.signal > 0 ? fmt::format("no: the server died ({})", signal_name(phase.signal))
@@ -363,9 +392,13 @@ std::string sentence_of(const poison_phase& phase) {
         return fmt::format("yes, {} not given back",
                            text_of_bytes(static_cast<double>(*phase.leaked_bytes)));
     }
-    return phase.signal > 0
-               ? fmt::format("yes (each {} ended one process)", signal_name(phase.signal))
-               : "yes";
+    if (phase.kind == name_of(poison_kind::leak)) {
+        return "yes; what leaked could not be read";
+    }
+    const std::uint64_t crashed = phase.crashed.value_or(0);
+    return crashed == 0 ? "yes"
+                        : fmt::format("yes ({} process{} crashed)", text_of_count(crashed),
+                                      crashed == 1 ? "" : "es");
 }
 
 std::string headline_of(const results& run) {
@@ -395,45 +428,41 @@ std::vector<std::string> disturbances_of(const results& run) {
         sentences.push_back(
             fmt::format("other programs used {:.0f} % of the CPUs", whole.foreign_percent));
     }
-    const auto add_new = [&sentences](const std::vector<std::string>& flags) {
-        for (const std::string& flag : flags) {
-            if (std::ranges::find(sentences, flag) == sentences.end()) {
-                sentences.push_back(flag);
-            }
-        }
-    };
-    add_new(whole.flags);
     for (const model_result& model : run.models) {
         for (const repeat& one : model.repeats) {
-            add_new(one.noise.flags);
+            for (const std::string& flag : one.noise.flags) {
+                if (std::ranges::find(sentences, flag) == sentences.end()) {
+                    sentences.push_back(flag);
+                }
+            }
         }
     }
     return sentences;
 }
 
 std::vector<std::string> generator_warnings(const results& run) {
-    constexpr std::pair<std::string_view, std::optional<load_phase> repeat::*> phases[] = {
-        {"closed loop", in_closed}, {"open loop", in_open}, {"idle majority", in_majority}};
+    constexpr std::pair<std::string_view, generator_shares (*)(const repeat&)> phases[] = {
+        {"connect", shares_of<in_connect>},
+        {"closed loop", shares_of<in_closed>},
+        {"open loop", shares_of<in_open>},
+        {"idle majority", shares_of<in_majority>}};
     std::vector<std::string> sentences;
-    for (const auto& [name, phase] : phases) {
+    for (const auto& [name, of_repeat] : phases) {
         std::vector<std::string> busy;
         for (const model_result& model : run.models) {
-            double used = 0;
-            double waited = 0;
+            generator_shares most;
             for (const repeat& one : model.repeats) {
-                if (one.*phase) {
-                    used = std::max(used, (one.*phase)->load_cpu_share);
-                    waited = std::max(waited, (one.*phase)->load_waiting_share);
-                }
+                const generator_shares here = of_repeat(one);
+                most = {std::max(most.used, here.used), std::max(most.waited, here.waited)};
             }
-            if (used + waited >= busy_generator) {
-                busy.push_back(fmt::format("{} {:.0f} %", name_of(model.model), 100 * used));
+            if (most.used + most.waited >= busy_generator) {
+                busy.push_back(fmt::format("{} {:.0f} %", name_of(model.model), 100 * most.used));
             }
         }
         if (!busy.empty()) {
             sentences.push_back(fmt::format(
-                "{}: the load generator had work for a whole CPU (it got {}): requests per second "
-                "and latency are its limit as much as the server's; CPU per request is not",
+                "{}: the load generator had work for a whole CPU (it got {}): the rate and the "
+                "latency are its limit as much as the server's; the server's CPU time is not",
                 name, fmt::join(busy, ", ")));
         }
     }

@@ -67,6 +67,8 @@ std::string signal_name(int signal);
 std::string sentence_of(const outcome& how);
 /// "8,000 clients instead of 10,000 for thread: ...; to lift it: ...".
 std::string sentence_of(const adjustment& change);
+/// "fiber: 3 servers with 1 worker each, 3 load generators".
+std::string processes_of(const model_result& model);
 /// Whether the server went on after the poison: "no: the server died (SIGSEGV)".
 std::string sentence_of(const poison_phase& phase);
 

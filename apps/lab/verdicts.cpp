@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "message.h"
 #include "statistics.h"
 #include "summary.h"
 #include "units.h"
@@ -151,9 +152,9 @@ void add_thread_stack(verdicts& out, const results& run) {
     out.push_back({.claim = "C6",
                    .subject = "stack of a thread",
                    .claimed = "1-8 MB",
-                   .measured = fmt::format("{} reserved, {} resident", text_of_bytes(*reserved),
+                   .measured = fmt::format("{} reserved, {} of own pages", text_of_bytes(*reserved),
                                            text_of_bytes(*used)),
-                   .conclusion = fmt::format("address space is not memory: {} less resident than "
+                   .conclusion = fmt::format("address space is not memory: {} less in pages than "
                                              "reserved",
                                              text_of_factor(std::max(1.0, *reserved / *used))),
                    .mark = as_reserved ? mark::partly : mark::off});
@@ -210,8 +211,9 @@ void add_sharing(verdicts& out, const results& run) {
              threads->server.processes == 1 ? "process" : "processes", text_of_bytes(*thread_bytes),
              text_of_count(processes->server.processes), text_of_bytes(*process_bytes)),
          .conclusion = factor >= significant
-                           ? fmt::format("sharing saves {}", text_of_factor(factor))
-                           : "sharing saves nothing that is measured here",
+                           ? fmt::format("sharing saves {} in pages; descriptors were not looked at",
+                                         text_of_factor(factor))
+                           : "sharing saves no pages here; descriptors were not looked at",
          .mark = one_space && factor >= significant ? mark::holds : mark::off});
 }
 
@@ -226,6 +228,11 @@ const poison_phase* first_poison(const model_result& model) {
     return nullptr;
 }
 
+/// The server lives, and the kernel did not tell what it leaked.
+bool leak_unknown(const poison_phase& phase) {
+    return phase.kind == name_of(poison_kind::leak) && phase.went_on && !phase.leaked_bytes;
+}
+
 /// "process: 10 of 10,000 died; thread: all 10,000 died with the server".
 std::string deaths_of(model_id model, const poison_phase& phase) {
     if (phase.server_died) {
@@ -236,6 +243,9 @@ std::string deaths_of(model_id model, const poison_phase& phase) {
     if (phase.leaked_bytes) {
         return fmt::format("{}: {} stayed leaked", name_of(model),
                            text_of_bytes(static_cast<double>(*phase.leaked_bytes)));
+    }
+    if (leak_unknown(phase)) {
+        return fmt::format("{}: what leaked could not be read", name_of(model));
     }
     return fmt::format("{}: {} of {} clients died", name_of(model), text_of_count(phase.died),
                        text_of_count(phase.clients));
@@ -253,6 +263,7 @@ void add_isolation(verdicts& out, const results& run) {
     std::string kind;
     const poison_phase* process = nullptr;
     bool other_lost = false;
+    bool unknown = false;
     for (const model_id model : all_models) {
         const model_result* const found = find_model(run, model);
         const poison_phase* const phase = found ? first_poison(*found) : nullptr;
@@ -261,6 +272,7 @@ void add_isolation(verdicts& out, const results& run) {
         }
         parts.push_back(deaths_of(model, *phase));
         kind = phase->kind;
+        unknown = unknown || leak_unknown(*phase);
         if (model == model_id::process) {
             process = phase;
         } else {
@@ -278,6 +290,8 @@ void add_isolation(verdicts& out, const results& run) {
                  .mark = mark::undecided};
     if (!process) {
         line.conclusion = "processes were not run";
+    } else if (unknown) {
+        line.conclusion = "what leaked is not known of all";
     } else if (!contained(*process)) {
         line.conclusion = "not even processes contained it";
         line.mark = mark::off;

@@ -2,6 +2,7 @@
 #include "verdicts.h"
 
 #include "results_fixture.h"
+#include "summary.h"
 
 #include <gtest/gtest.h>
 
@@ -23,7 +24,7 @@ poison_phase poisoned(bool server_died) {
     phase.died = server_died ? 1000 : 1;
     phase.survived = phase.clients - phase.died;
     phase.server_died = server_died;
-    phase.signal = 11;
+    phase.signal = server_died ? 11 : 0;
     phase.went_on = !server_died;
     return phase;
 }
@@ -74,6 +75,23 @@ TEST(verdicts, isolation_holds_when_only_processes_contain_the_crash) {
     EXPECT_EQ(verdict_of(run, "C18")->mark, mark::off);
     run.models[0].repeats[0].poison.reset();
     EXPECT_EQ(verdict_of(run, "C18")->mark, mark::undecided);
+}
+
+TEST(verdicts, a_leak_that_could_not_be_read_is_not_called_contained) {
+    results run = invented_results();
+    for (model_result& model : run.models) {
+        model.repeats[0].poison = poisoned(false);
+        model.repeats[0].poison->kind = "leak";
+        model.repeats[0].poison->died = 0;
+    }
+    EXPECT_EQ(verdict_of(run, "C18")->mark, mark::undecided);
+    EXPECT_NE(sentence_of(*run.models[0].repeats[0].poison).find("could not be read"),
+              std::string::npos);
+    for (model_result& model : run.models) {
+        const bool process = model.model == model_id::process;
+        model.repeats[0].poison->leaked_bytes = process ? 0 : 1 << 20;
+    }
+    EXPECT_EQ(verdict_of(run, "C18")->mark, mark::holds);
 }
 
 TEST(verdicts, nothing_measured_nothing_said) {

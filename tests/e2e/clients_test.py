@@ -58,7 +58,8 @@ class Options(InFolder):
                 ("--repeat", "0", "from 1"), ("--poison", "none", "no poison"),
                 ("--workers", "0", "from 1"), ("--thread-stack", "1K", "not from"),
                 ("--fiber-stack", "1K", "not from"), ("--json", "/nowhere/x.json", "cannot write"),
-                ("--html", "/", "cannot write"), ("--html", "", "--html")]:
+                ("--html", "/", "cannot write"), ("--html", "", "--html"),
+                ("--html", "-", "name a file")]:
             self.assert_refused(["clients", f"{option}={value}"], message)
 
     def test_unknown_ones_and_no_command_at_all(self):
@@ -200,7 +201,29 @@ class Run(InFolder):
                    preexec_fn=few_descriptors)
         self.assertEqual(done.returncode, 1)
         self.assertIn("descriptors", done.stdout)
-        self.assertIn("ulimit -n", done.stdout)
+        self.assertIn("sudo prlimit --pid $$ --nofile=", done.stdout)
+
+
+    def test_few_descriptors_split_servers_and_generators(self):
+        def few_descriptors():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+        path = self.folder / "results.json"
+        done = run("clients", "--clients", "600", "--duration", "0.2", "--models",
+                   "fiber,coroutine", "--json", str(path), preexec_fn=few_descriptors)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        results = json.loads(path.read_text())
+        self.assertEqual(len(results["models"]), 2)
+        for model in results["models"]:
+            self.assertEqual(model["outcome"]["state"], "ok")
+            self.assertGreater(model["servers"], 1)
+            self.assertGreater(model["loads"], 1)
+            one = model["repeats"][0]
+            self.assertEqual(one["idle"]["server"]["processes"], model["servers"])
+            self.assertEqual((one["connect"]["clients"], one["connect"]["failures"]), (600, 0))
+            for phase in ["closed", "open", "idle_majority"]:
+                self.assert_load_phase(one[phase], 600)
+            workers = len(os.sched_getaffinity(0)) // model["servers"]
+            self.assertEqual(model["workers"], max(1, workers))
 
 
 class Interrupt(InFolder):
@@ -232,6 +255,32 @@ class Interrupt(InFolder):
             self.assertIsNotNone(one["idle"])
             self.assertIsNone(one["open"])
 
+    def test_a_model_whose_second_visit_never_came_is_not_ok(self):
+        path = self.folder / "results.json"
+        models = ["thread", "fiber"]
+        with Program("clients", "--clients", "40", "--duration", "3", "--models",
+                     ",".join(models), "--json", str(path)) as program:
+            for model in models:  # whichever comes second is in its closed loop then
+                program.wait_for_progress(f"{model}: closed loop")
+            program.process.send_signal(signal.SIGINT)
+            self.assertEqual(program.wait()[0], 130, program.seen)
+        for model in json.loads(path.read_text())["models"]:
+            self.assertEqual(model["outcome"]["state"], "interrupted", model["model"])
+            self.assertIsNone(model["repeats"][0]["open"])
+
+    def test_a_load_generator_that_dies_ends_the_phase_at_once(self):
+        """Also one in which it has nothing to do: the idle phase."""
+        with Program("clients", "--clients", "20", "--duration", "5", "--models",
+                     "fiber") as program:
+            program.wait_for_progress("fiber: idle")
+            for number in program.living():
+                if Path(f"/proc/{number}/cmdline").read_bytes() == b"weft\0_load\0":
+                    os.kill(number, signal.SIGKILL)
+            status, output = program.wait()
+            self.assertEqual(status, 1, program.seen)
+            self.assertIn("a load generator died", output)
+            self.assertNotIn("fiber: closed loop", program.seen)
+
     def test_nobody_outlives_a_killed_run(self):
         with Program("clients", "--clients", "300", "--duration", "30", "--models",
                      "process") as program:
@@ -255,17 +304,19 @@ class Poison(InFolder):
                              ("abort", signal.SIGABRT)]:
             with self.subTest(kind=kind):
                 phases = self.poison(kind)
-                self.assertEqual({phase["signal"] for phase in phases.values()}, {int(number)})
                 guilty = phases.pop("process")
+                self.assertEqual((guilty["crashed"], guilty["signal"]), (1, 0))
                 self.assertEqual((guilty["died"], guilty["survived"]), (1, 49))
                 self.assertTrue(guilty["went_on"])
                 for phase in phases.values():
                     self.assertEqual((phase["died"], phase["survived"]), (50, 0))
                     self.assertTrue(phase["server_died"])
+                    self.assertEqual((phase["crashed"], phase["signal"]), (None, int(number)))
 
     def test_a_leak_stays_but_in_a_process(self):
         phases = self.poison("leak")
         self.assertTrue(all(phase["went_on"] for phase in phases.values()))
+        self.assertEqual({phase["crashed"] for phase in phases.values()}, {0})
         self.assertLess(phases.pop("process")["leaked_bytes"], 1 << 18)
         for phase in phases.values():
             self.assertGreaterEqual(phase["leaked_bytes"], 1 << 19)

@@ -6,11 +6,14 @@ found: by nothing else, since other tests run the same program at the same time.
 """
 
 import contextlib
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 import uuid
 from pathlib import Path
@@ -52,9 +55,6 @@ class Run:
         self.seen = ""
         self._terminal, other_end = pty.openpty()
         os.environ.setdefault("TERM", "xterm")
-        import fcntl
-        import struct
-        import termios
         fcntl.ioctl(other_end, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         self.process = subprocess.Popen(
             [PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
