@@ -2,11 +2,7 @@
 #include "clients_command.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <string_view>
-#include <system_error>
 
-#include <fmt/format.h>
 #include <unistd.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -15,42 +11,14 @@
 #include "lab/clients_arguments.h"
 #include "lab/interrupts.h"
 #include "lab/orchestrator.h"
-#include "lab/report_file.h"
 #include "lab/report_html.h"
 #include "lab/report_json.h"
 #include "lab/report_terminal.h"
-#include "lab/system_calls.h"
+#include "output.h"
 
 namespace weft::cli {
 
 namespace {
-
-constexpr int status_failed = 1;
-constexpr int status_interrupted = 130;
-
-/// Whoever reads may have gone (weft clients | head): no reason for a message.
-bool print(int descriptor, std::string_view text) {
-    const auto written = lab::write_all(descriptor, text);
-    if (!written && written.error() != std::errc::broken_pipe) {
-        fmt::print(stderr, "weft: writing the results: {}\n", written.error().message());
-    }
-    return written.has_value();
-}
-
-bool write_file(const std::string& path, const lab::results& measured,
-                std::string (*form)(const lab::results&)) {
-    if (path.empty()) {
-        return true;
-    }
-    if (path == "-") {
-        return print(STDOUT_FILENO, form(measured));
-    }
-    if (const auto written = lab::write_report(path, form(measured)); !written) {
-        fmt::print(stderr, "weft: writing {}: {}\n", path, written.error().message());
-        return false;
-    }
-    return true;
-}
 
 bool has_measured(const lab::results& measured) {
     return std::ranges::any_of(measured.models, [](const lab::model_result& model) {
@@ -64,8 +32,12 @@ bool has_measured(const lab::results& measured) {
 bool report(const lab::clients_options& options, const lab::results& measured) {
     bool written = true;
     if (!measured.run.interrupted || has_measured(measured)) {
-        written = write_file(options.json_path, measured, lab::report_as_json) && written;
-        written = write_file(options.html_path, measured, lab::report_as_html) && written;
+        if (!options.json_path.empty()) {
+            written = write_output(options.json_path, lab::report_as_json(measured));
+        }
+        if (!options.html_path.empty()) {
+            written = write_output(options.html_path, lab::report_as_html(measured)) && written;
+        }
     }
     const int table = options.json_path == "-" ? STDERR_FILENO : STDOUT_FILENO;
     return print(table, lab::report_for_terminal(measured, lab::terminal_style::of(table))) &&

@@ -3,8 +3,6 @@
 // `weft clients`: ten thousand clients under four models, one after the other.
 #pragma once
 
-#include <string>
-
 #include "lab/clients_options.h"
 
 namespace CLI {

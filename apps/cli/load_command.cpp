@@ -7,33 +7,19 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "lab/clients_options.h"
 #include "lab/interrupts.h"
 #include "lab/option_values.h"
-#include "lab/report_file.h"
+#include "output.h"
 
 namespace weft::cli {
 
 namespace {
 
-constexpr int status_failed = 1;
-constexpr int status_interrupted = 130;
-
 constexpr double lowest_rate = 1e-3;
 constexpr std::uint64_t most_pid = std::numeric_limits<pid_t>::max();
-
-bool write_json(const lab::load_run_options& options, const lab::load_run_report& report) {
-    const std::string text = lab::load_as_json(options, report);
-    if (options.json_path == "-") {
-        return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
-    }
-    if (const auto written = lab::write_report(options.json_path, text); !written) {
-        fmt::print(stderr, "weft: writing {}: {}\n", options.json_path, written.error().message());
-        return false;
-    }
-    return true;
-}
 
 }  // namespace
 
@@ -79,15 +65,15 @@ int run_load_command(const lab::load_run_options& options) {
         fmt::print(stderr, "weft: {}: {}\n", options.connect, report.error());
         return status_failed;
     }
-    const bool to_stdout = options.json_path == "-";
-    if (!options.json_path.empty() && !write_json(options, *report)) {
-        return status_failed;
-    }
-    fmt::print(to_stdout ? stderr : stdout, "{}", lab::load_as_text(options, *report));
+    const bool written = options.json_path.empty() ||
+                         write_output(options.json_path, lab::load_as_json(options, *report));
+    const int text = options.json_path == "-" ? STDERR_FILENO : STDOUT_FILENO;
+    const bool printed = print(text, lab::load_as_text(options, *report));
     if (signals.requested()) {
         return status_interrupted;
     }
-    return report->connect.errors.total() + report->loop.errors.total() == 0 ? 0 : status_failed;
+    const bool answered = report->connect.errors.total() + report->loop.errors.total() == 0;
+    return answered && written && printed ? 0 : status_failed;
 }
 
 }  // namespace weft::cli

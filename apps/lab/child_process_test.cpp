@@ -26,7 +26,7 @@ constexpr auto soon = 30s;
 void echo() {
     control_channel control(child_control_fd);
     while (const auto message = control.receive(soon)) {
-        static_cast<void>(control.send(*message));
+        control.tell(*message);
     }
     ::_exit(7);
 }

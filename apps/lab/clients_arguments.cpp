@@ -58,8 +58,9 @@ void add_load_options(CLI::App& command, clients_options& into) {
 
 void add_server_options(CLI::App& command, clients_options& into) {
     add_option(command, "--workers", into.workers,
-               "Kernel threads of the fiber and coroutine servers (default: one per CPU)", "N",
-               within(count_within, std::uint64_t{1}, most_workers));
+               "Kernel threads of each fiber or coroutine server (default: the CPUs, shared out "
+               "among the servers)",
+               "N", within(count_within, std::uint64_t{1}, most_workers));
     add_option(command, "--thread-stack", into.thread_stack,
                "Stack of a thread (default: the system's, see ulimit -s)", "BYTES",
                within(size_within, smallest_stack, largest_stack));
@@ -85,9 +86,8 @@ std::expected<std::vector<model_id>, std::string> parse_models(std::string_view 
         const std::size_t end = std::min(text.find(',', at), text.size());
         const std::string_view name = text.substr(at, end - at);
         at = end + 1;
-        const auto found =
-            std::ranges::find(all_models, name, [](model_id model) { return name_of(model); });
-        if (found == all_models.end()) {
+        const auto found = model_named(name);
+        if (!found) {
             return std::unexpected(
                 fmt::format("no model '{}': process, thread, fiber or coroutine", name));
         }

@@ -36,6 +36,9 @@ public:
 
     result<void> send(const nlohmann::json& message);
 
+    /// Whether it was sent. For what the peer need not hear: if it is gone, receive() says so.
+    bool tell(const nlohmann::json& message) { return send(message).has_value(); }
+
     /// The next message. Errors: std::errc::timed_out; errc::unexpected_end_of_stream when the
     /// peer is gone; std::errc::bad_message for what is no JSON object;
     /// std::errc::message_size for a line beyond the limit.

@@ -150,8 +150,7 @@ int run_load_host(int control_fd) {
         load_generator generator({.message_size = message_size_from(*setup),
                                   .control_fd = control.fd(),
                                   .progress = [&control](std::uint64_t done, std::uint64_t total) {
-                                      static_cast<void>(
-                                          control.send({{"progress", {done, total}}}));
+                                      control.tell({{"progress", {done, total}}});
                                   }});
         for (;;) {
             const auto command = control.receive();
@@ -163,7 +162,7 @@ int run_load_host(int control_fd) {
             }
         }
     } catch (const json::exception& error) {
-        static_cast<void>(control.send({{"error", error.what()}}));
+        control.tell({{"error", error.what()}});
         return 1;
     }
 }

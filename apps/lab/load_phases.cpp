@@ -370,7 +370,7 @@ std::pair<std::uint64_t, std::uint64_t> one_round::progress() const {
 
 round_report one_round::report(bool interrupted) {
     report_.interrupted = interrupted;
-    return std::move(report_);
+    return report_;
 }
 
 }  // namespace weft::lab

@@ -4,9 +4,7 @@
 #include "system_calls.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <csignal>
 #include <utility>
 
 #include <fmt/format.h>
@@ -157,7 +155,8 @@ step<void> model_rig::start_servers() {
         }
         const auto ready = answer->find("ready");
         if (ready == answer->end() || !ready->is_object()) {
-            return std::unexpected(failed_outcome(answer->value("error", "the server did not start")));
+            return std::unexpected(
+                failed_outcome(answer->value("error", "the server did not start")));
         }
         endpoints_.push_back(ready->value("endpoint", ""));
     }
@@ -282,7 +281,8 @@ step<std::vector<json>> model_rig::on_all_loads(const std::vector<json>& command
             }
             auto message = control.receive(until);
             if (!message) {
-                return std::unexpected(failed_outcome(with_last_words("a load generator died", loads_[i])));
+                return std::unexpected(
+                    failed_outcome(with_last_words("a load generator died", loads_[i])));
             }
             if (message->contains("report")) {
                 replies[i] = std::move((*message)["report"]);
@@ -296,7 +296,8 @@ step<std::vector<json>> model_rig::on_all_loads(const std::vector<json>& command
                 }
                 progress_(sum.first, sum.second);
             } else {
-                return std::unexpected(failed_outcome(message->value("error", "a load generator failed")));
+                return std::unexpected(
+                    failed_outcome(message->value("error", "a load generator failed")));
             }
         }
     }
@@ -315,19 +316,18 @@ step<Report> model_rig::merged(step<std::vector<json>> replies, Report (*parse)(
         }
         return report;
     } catch (const json::exception& error) {
-        return std::unexpected(failed_outcome(std::string("a load generator's report: ") + error.what()));
+        return std::unexpected(
+            failed_outcome(std::string("a load generator's report: ") + error.what()));
     }
 }
 
 step<connect_report> model_rig::connect() {
     const std::uint64_t in_flight =
         std::max<std::uint64_t>(1, connects_in_flight(limits_) / loads_.size());
-    const auto longest =
-        connect_deadline(options_.what, plan_.clients, in_flight * loads_.size());
+    const auto longest = connect_deadline(options_.what, plan_.clients, in_flight * loads_.size());
     std::vector<json> commands;
     for (const auto& targets : deal(endpoints_, plan_.clients, loads_.size())) {
-        commands.push_back(
-            connect_command(targets, {.in_flight = in_flight, .deadline = longest}));
+        commands.push_back(connect_command(targets, {.in_flight = in_flight, .deadline = longest}));
     }
     return merged(on_all_loads(commands, longest), &connect_report_from);
 }
@@ -405,13 +405,19 @@ step<server_counts> model_rig::stop() {
     for (child_process& server : servers_) {
         const auto last = server.control().receive(stop_time);
         if (!last || !last->contains("counters")) {
-            return std::unexpected(server.wait(0s) ? failure_of_server(server)
-                                                   : failed_outcome("the server did not stop in time"));
+            return std::unexpected(server.wait(0s)
+                                       ? failure_of_server(server)
+                                       : failed_outcome("the server did not stop in time"));
         }
-        const server_counts counts = server_counts_from((*last)["counters"]);
-        sum.refused += counts.refused;
-        sum.failed += counts.failed;
-        sum.crashed += counts.crashed;
+        try {
+            const server_counts counts = server_counts_from((*last)["counters"]);
+            sum.refused += counts.refused;
+            sum.failed += counts.failed;
+            sum.crashed += counts.crashed;
+        } catch (const json::exception& error) {
+            return std::unexpected(
+                failed_outcome(std::string("a server's counts: ") + error.what()));
+        }
         server.wait(stop_time);
     }
     servers_.clear();

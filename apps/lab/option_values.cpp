@@ -3,7 +3,6 @@
 
 #include "numbers.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <limits>

@@ -46,12 +46,15 @@ machine_limits raised_limits() {
 
 constexpr double probe_seconds = 2;
 
-/// The probes, then the phases of all visits.
+/// The probes, if they run, then the phases of all visits.
 std::vector<progress_step> all_steps(const std::vector<visit>& visits,
                                      const clients_options& options,
                                      const std::vector<model_plan>& plans) {
-    std::vector<progress_step> steps{
-        {.model = "", .phase = "threads and fibers alone", .expected_seconds = probe_seconds}};
+    std::vector<progress_step> steps;
+    if (has_probes(options, visits)) {
+        steps.push_back(
+            {.model = "", .phase = "threads and fibers alone", .expected_seconds = probe_seconds});
+    }
     const auto phases = steps_of(visits, options, plans);
     steps.insert(steps.end(), phases.begin(), phases.end());
     return steps;
@@ -125,15 +128,14 @@ void orchestrator::describe_run() {
     info.machine.limits = limits_.listed;
     for (const model_plan& plan : plans_) {
         info.clients = std::max(info.clients, plan.clients);
-        const bool has_workers =
-            plan.model == model_id::fiber || plan.model == model_id::coroutine;
-        results_.models.push_back({.model = plan.model,
-                                   .outcome = plan.outcome,
-                                   .clients = plan.clients,
-                                   .servers = plan.servers,
-                                   .loads = plan.loads,
-                                   .workers = has_workers ? std::optional(plan.workers)
-                                                          : std::nullopt});
+        const bool has_workers = plan.model == model_id::fiber || plan.model == model_id::coroutine;
+        results_.models.push_back(
+            {.model = plan.model,
+             .outcome = plan.outcome,
+             .clients = plan.clients,
+             .servers = plan.servers,
+             .loads = plan.loads,
+             .workers = has_workers ? std::optional(plan.workers) : std::nullopt});
         if (plan.change) {
             info.adjustments.push_back(*plan.change);
         }
@@ -155,8 +157,11 @@ results orchestrator::run() {
         progress_.note(sentence_of(change));
     }
     const auto started = clock::now();
-    probe_alone();
-    std::size_t first_step = 1;
+    std::size_t first_step = 0;
+    if (has_probes(options_, visits_)) {
+        probe_alone();
+        ++first_step;
+    }
     for (const visit& one : visits_) {
         if (one.again && rate_ == 0) {
             rate_ = open_rate();
@@ -177,9 +182,6 @@ results orchestrator::run() {
 
 /// Says nothing about clients: a run without them goes on.
 void orchestrator::probe_alone() {
-    if (!WEFT_LAB_PROBES || options_.poison != poison_kind::none || visits_.empty()) {
-        return;
-    }
     progress_.begin(0);
     auto probes = run_probes(signals_);
     if (probes) {

@@ -16,7 +16,6 @@
 #include "results.h"
 #include "schedule.h"
 
-#include <memory>
 #include <vector>
 
 namespace weft::lab {

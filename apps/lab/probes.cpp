@@ -6,7 +6,6 @@
 #include "load_connections.h"
 #include "system_calls.h"
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <semaphore>

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdio>
 #include <string>
 #include <utility>
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -258,8 +258,8 @@ std::vector<pid_t> process_tree(std::span<const pid_t> roots) {
     std::vector<pid_t> tree(roots.begin(), roots.end());
     for (std::size_t i = 0; i < tree.size(); ++i) {
         // Children hang from the thread that forked them; the servers fork from their first one.
-        const std::string pid = std::to_string(tree[i]);
-        const std::string text = read_file(("/proc/" + pid + "/task/" + pid + "/children").c_str());
+        const std::string path = fmt::format("/proc/{0}/task/{0}/children", tree[i]);
+        const std::string text = read_file(path.c_str());
         for (const std::uint64_t child : numbers_of(text)) {
             tree.push_back(static_cast<pid_t>(child));
         }

@@ -59,14 +59,7 @@ std::string as_script_data(const nlohmann::json& document) {
 }
 
 std::string shown(const std::optional<estimate>& value, unit in) {
-    if (!value) {
-        return "&ndash;";
-    }
-    std::string text = text_of(value->median, in, symbols::unicode);
-    if (value->count > 1) {
-        text += fmt::format(" ±{:.0f}%", std::min(999.0, 100 * relative_spread(*value)));
-    }
-    return text;
+    return value ? text_of(*value, in, symbols::unicode) : "&ndash;";
 }
 
 class body {
@@ -75,7 +68,7 @@ public:
 
     std::string text() && {
         head();
-        incomplete();
+        list("Not as asked for", not_as_asked_for(run_));
         cards();
         charts();
         poison();
@@ -97,16 +90,8 @@ private:
     void head() {
         const run_info& info = run_.run;
         add("<h1>{} clients, {}</h1>", text_of_count(info.clients), escaped(names()));
-        add("<p class=\"soft\">{} bytes, {}, {} repeat{}, seed {}; {}</p>",
-            text_of_count(info.message_bytes), escaped(info.handler), info.repeats,
-            info.repeats == 1 ? "" : "s", info.seed, escaped(info.started_at));
-        add("<p class=\"soft\">{}, {} core{}, {}, Linux {}{}</p>", escaped(info.machine.cpu_model),
-            info.machine.cores, info.machine.cores == 1 ? "" : "s",
-            text_of_bytes(static_cast<double>(info.machine.memory_bytes)),
-            escaped(info.machine.kernel),
-            info.machine.hypervisor.empty()
-                ? ""
-                : ", virtual (" + escaped(info.machine.hypervisor) + ")");
+        add("<p class=\"soft\">{}; {}</p>", escaped(request_of(info)), escaped(info.started_at));
+        add("<p class=\"soft\">{}</p>", escaped(machine_of(info.machine)));
         if (const std::string headline = headline_of(run_); !headline.empty()) {
             add("<p class=\"lead\">{}</p>", escaped(headline));
         }
@@ -136,23 +121,6 @@ private:
             add("<li>{}</li>", escaped(sentence));
         }
         add("</ul></div>");
-    }
-
-    void incomplete() {
-        std::vector<std::string> sentences;
-        if (run_.run.interrupted) {
-            sentences.emplace_back("interrupted: what follows is what was measured until then");
-        }
-        for (const model_result& model : run_.models) {
-            if (model.outcome.state != outcome_state::ok) {
-                sentences.push_back(
-                    fmt::format("{}: {}", name_of(model.model), sentence_of(model.outcome)));
-            }
-        }
-        for (const adjustment& change : run_.run.adjustments) {
-            sentences.push_back(sentence_of(change));
-        }
-        list("Not as asked for", sentences);
     }
 
     void cards() {

@@ -95,24 +95,9 @@ private:
     }
 
     void head() {
-        const run_info& info = run_.run;
-        std::string what =
-            fmt::format("{} clients, {} bytes, {}, {} repeat{}, seed {}",
-                        text_of_count(info.clients), text_of_count(info.message_bytes),
-                        info.handler, info.repeats, info.repeats == 1 ? "" : "s", info.seed);
-        if (info.interrupted) {
-            what += "; interrupted: what follows is what was measured until then";
-        }
         line();
-        paragraph("", what, 0, ink::bold);
-        std::string where = fmt::format(
-            "{}, {} core{}, {}, Linux {}", info.machine.cpu_model, info.machine.cores,
-            info.machine.cores == 1 ? "" : "s",
-            text_of_bytes(static_cast<double>(info.machine.memory_bytes)), info.machine.kernel);
-        if (!info.machine.hypervisor.empty()) {
-            where += ", virtual (" + info.machine.hypervisor + ")";
-        }
-        paragraph("", where, 0, ink::dim);
+        paragraph("", request_of(run_.run), 0, ink::bold);
+        paragraph("", machine_of(run_.run.machine), 0, ink::dim);
         line();
     }
 
@@ -128,11 +113,7 @@ private:
         if (!value) {
             return padded_left("-", cell_width);
         }
-        std::string text = text_of(value->median, in, style_.set);
-        if (value->count > 1) {
-            text += fmt::format(" {}{:.0f}%", style_.set == symbols::unicode ? "±" : "+-",
-                                std::min(999.0, 100 * relative_spread(*value)));
-        }
+        const std::string text = text_of(*value, in, style_.set);
         const std::string padded = padded_left((best ? "*" : "") + text, cell_width);
         return best ? painted(padded, ink::bold) : padded;
     }
@@ -214,32 +195,15 @@ private:
         }
     }
 
-    void incomplete_line(std::string_view who, const outcome& how) {
-        const std::string sentence = sentence_of(how);
-        if (!sentence.empty()) {
-            paragraph("  ", fmt::format("{}: {}", who, sentence), 4, ink::yellow);
-        }
-    }
-
     void incomplete() {
-        const std::string before = std::exchange(out_, "");
-        for (const model_result& model : run_.models) {
-            incomplete_line(name_of(model.model), model.outcome);
-            for (const repeat& one : model.repeats) {
-                if (one.outcome.state != model.outcome.state) {
-                    incomplete_line(fmt::format("{}, repeat {}", name_of(model.model), one.index),
-                                    one.outcome);
-                }
-            }
+        const auto sentences = not_as_asked_for(run_);
+        if (sentences.empty()) {
+            return;
         }
-        for (const adjustment& change : run_.run.adjustments) {
-            paragraph("  ", sentence_of(change), 4, ink::yellow);
-        }
-        const std::string lines = std::exchange(out_, before);
-        if (!lines.empty()) {
-            line();
-            line("not as asked for", ink::bold);
-            out_ += lines;
+        line();
+        line("not as asked for", ink::bold);
+        for (const std::string& sentence : sentences) {
+            paragraph("  ", sentence, 4, ink::yellow);
         }
     }
 
@@ -281,15 +245,15 @@ private:
     std::string out_;
 };
 
-bool variable_set(const char* name) {
+/// Empty when it is not set.
+std::string variable(const char* name) {
     const char* const value = std::getenv(name);
-    return value && *value != '\0';
+    return value ? value : "";
 }
 
 bool utf8_locale() {
     for (const char* const name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-        if (variable_set(name)) {
-            std::string value = std::getenv(name);
+        if (std::string value = variable(name); !value.empty()) {
             std::ranges::transform(value, value.begin(),
                                    [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
             return value.find("utf-8") != std::string::npos ||
@@ -304,7 +268,7 @@ bool utf8_locale() {
 terminal_style terminal_style::of(int descriptor) {
     const char* const terminal = std::getenv("TERM");
     const bool capable = terminal && std::string_view(terminal) != "dumb";
-    return {.colour = capable && !variable_set("NO_COLOR") && ::isatty(descriptor) == 1,
+    return {.colour = capable && variable("NO_COLOR").empty() && ::isatty(descriptor) == 1,
             .set = utf8_locale() ? symbols::unicode : symbols::ascii};
 }
 

@@ -80,6 +80,19 @@ TEST(report_terminal, says_why_a_model_is_missing) {
                 HasSubstr("process: left out: too few processes; to lift it: ulimit -u unlimited"));
 }
 
+TEST(reports, say_the_same_about_what_is_missing) {
+    results run = invented_results();
+    run.run.interrupted = true;
+    run.models[3].repeats[1].outcome = {
+        .state = outcome_state::failed, .reason = "no luck", .lift = "", .signal = 0};
+    run.run.adjustments.push_back({.what = "fewer clients", .reason = "small", .lift = "more"});
+    for (const std::string& text : {report_for_terminal(run), report_as_html(run)}) {
+        EXPECT_THAT(text, HasSubstr("seed 1; interrupted: what follows is what was measured"));
+        EXPECT_THAT(text, HasSubstr("coroutine, repeat 2: failed: no luck"));
+        EXPECT_THAT(text, HasSubstr("fewer clients: small; to lift it: more"));
+    }
+}
+
 TEST(report_terminal, nothing_measured_is_said) {
     EXPECT_THAT(report_for_terminal(results{}), HasSubstr("Nothing was measured."));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Each struct lists its members once, in describe(), and a writer walks that list. The library's own
-// macros were not used: they know no optionals and put conversions into the interface.
+// Each struct lists its members once, in describe(), and a writer walks that list. The library's
+// own macros were not used: they know no optionals and put conversions into the interface.
 #include "results.h"
 
 #include <cmath>
@@ -283,6 +283,15 @@ std::string_view name_of(model_id model) noexcept {
         }
     }
     return "unknown";
+}
+
+std::optional<model_id> model_named(std::string_view name) noexcept {
+    for (const auto& entry : model_words) {
+        if (entry.text == name) {
+            return entry.value;
+        }
+    }
+    return std::nullopt;
 }
 
 outcome failed_outcome(std::string reason) {

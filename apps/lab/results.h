@@ -8,8 +8,8 @@
 // Units are in the names: _us microseconds, _bytes, _seconds, _per_s, _percent (0..100), _share
 // (0..1 of one CPU; 1.0 is one CPU busy all the time).
 //
-// The JSON form is described in docs/clients.md and carries `schema_version`. No function here keeps
-// state: any thread, any time.
+// The JSON form is described in docs/clients.md and carries `schema_version`. No function here
+// keeps state: any thread, any time.
 #pragma once
 
 #include <array>
@@ -33,6 +33,8 @@ inline constexpr std::array all_models{model_id::process, model_id::thread, mode
 
 /// "process", "thread", "fiber", "coroutine".
 std::string_view name_of(model_id model) noexcept;
+/// The inverse of name_of().
+std::optional<model_id> model_named(std::string_view name) noexcept;
 
 /// How a model or one of its repeats ended.
 enum class outcome_state {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "schedule.h"
 
-#include <algorithm>
 #include <random>
 #include <string>
 #include <utility>
@@ -46,6 +45,10 @@ std::vector<visit> schedule_of(const clients_options& options, std::span<const m
         }
     }
     return visits;
+}
+
+bool has_probes(const clients_options& options, std::span<const visit> visits) noexcept {
+    return WEFT_LAB_PROBES && options.poison == poison_kind::none && !visits.empty();
 }
 
 std::vector<progress_step> steps_of(std::span<const visit> visits, const clients_options& options,

@@ -33,6 +33,10 @@ struct visit {
 /// differs from repeat to repeat and depends on the seed alone.
 std::vector<visit> schedule_of(const clients_options& options, std::span<const model_plan> plans);
 
+/// Whether threads and fibers are timed alone before the visits. A sanitizer's own cost would be
+/// all that is timed.
+bool has_probes(const clients_options& options, std::span<const visit> visits) noexcept;
+
 /// One for each phase of each visit, in order.
 std::vector<progress_step> steps_of(std::span<const visit> visits, const clients_options& options,
                                     std::span<const model_plan> plans);

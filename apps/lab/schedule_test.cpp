@@ -86,6 +86,13 @@ TEST(schedule, what_is_left_out_is_not_visited) {
     EXPECT_EQ(std::ranges::find(visits, 1U, &visit::plan), visits.end());
 }
 
+TEST(schedule, threads_and_fibers_are_not_timed_alone_before_a_poison) {
+    clients_options options;
+    options.poison = poison_kind::crash;
+    EXPECT_FALSE(has_probes(options, schedule_of(options, all_plans())));
+    EXPECT_FALSE(has_probes({}, {}));
+}
+
 TEST(schedule, each_phase_is_a_step_with_a_time) {
     const auto plans = all_plans();
     const auto visits = schedule_of({}, plans);

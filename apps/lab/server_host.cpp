@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server_host.h"
 
+#include "clients_options.h"
 #include "control_channel.h"
 
 #include <chrono>
-#include <optional>
-#include <string_view>
+#include <string>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -19,40 +19,27 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t longest_drain_ms = 600'000;
+constexpr std::uint64_t longest_drain_ms = 600'000;
 
-model model_of(model_id which) {
-    switch (which) {
-        case model_id::process:
-            return model::process;
-        case model_id::thread:
-            return model::thread;
-        case model_id::fiber:
-            return model::fiber;
-        case model_id::coroutine:
-            return model::coroutine;
+/// A number of a member; throws when there is none or it is not within the bounds.
+std::uint64_t number_within(const json& document, const char* name, std::uint64_t least,
+                            std::uint64_t most) {
+    const json& value = document.at(name);
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() < least ||
+        value.get<std::uint64_t>() > most) {
+        throw json::other_error::create(501, std::string(name) + " is out of its range", &document);
     }
-    std::unreachable();
+    return value.get<std::uint64_t>();
 }
 
-template <class Number>
-bool read_number(const json& document, const char* name, Number most, Number& into) {
-    const auto found = document.find(name);
-    if (found == document.end()) {
-        return true;
-    }
-    if (!found->is_number_unsigned() ||
-        found->get<std::uint64_t>() > static_cast<std::uint64_t>(most)) {
-        return false;
-    }
-    into = found->get<Number>();
-    return true;
+/// 0 stands for the library's choice.
+std::uint64_t stack_from(const json& document, const char* name) {
+    return document.at(name) == 0 ? 0
+                                  : number_within(document, name, smallest_stack, largest_stack);
 }
 
 json to_json(const serve_counters& counters) {
-    return {{"accepted", counters.accepted.load()},
-            {"refused", counters.refused.load()},
-            {"completed", counters.completed.load()},
+    return {{"refused", counters.refused.load()},
             {"failed", counters.failed.load()},
             {"crashed", counters.crashed.load()}};
 }
@@ -62,12 +49,15 @@ result<void> serve_as(const server_config& config, listener& from, serve_options
         return serve(from, make_async_handler(config.what, config.message_size),
                      std::move(options));
     }
-    return serve(from, model_of(config.model), make_handler(config.what, config.message_size),
-                 std::move(options));
+    const auto which = parse_model(name_of(config.model));
+    if (!which) {
+        return std::unexpected(which.error());
+    }
+    return serve(from, *which, make_handler(config.what, config.message_size), std::move(options));
 }
 
 int fail(control_channel& control, const std::string& text) {
-    static_cast<void>(control.send({{"error", text}}));
+    control.tell({{"error", text}});
     return 1;
 }
 
@@ -84,50 +74,35 @@ json to_json(const server_config& config) {
 }
 
 std::expected<server_config, std::string> server_config_from(const json& document) {
-    const auto text_of = [&document](const char* name) {
-        const auto found = document.find(name);
-        return found != document.end() && found->is_string() ? found->get<std::string>()
-                                                             : std::string();
-    };
-    server_config config;
-    std::optional<model_id> which;
-    for (const model_id one : all_models) {
-        if (name_of(one) == text_of("model")) {
-            which = one;
+    try {
+        const auto name = document.at("model").get<std::string>();
+        const auto which = model_named(name);
+        if (!which) {
+            return std::unexpected("no model '" + name + "'");
         }
+        const auto what = parse_work(document.at("handler").get<std::string>());
+        if (!what) {
+            return std::unexpected(what.error());
+        }
+        return server_config{
+            .model = *which,
+            .what = *what,
+            .message_size =
+                number_within(document, "message_size", message_header_size, largest_message),
+            .workers = static_cast<unsigned>(number_within(document, "workers", 0, most_workers)),
+            .thread_stack = stack_from(document, "thread_stack"),
+            .fiber_stack = stack_from(document, "fiber_stack"),
+            .drain_ms = static_cast<std::int64_t>(
+                number_within(document, "drain_ms", 0, longest_drain_ms))};
+    } catch (const json::exception& error) {
+        return std::unexpected(error.what());
     }
-    if (!which) {
-        return std::unexpected("no such model");
-    }
-    config.model = *which;
-    const auto what = parse_work(text_of("handler"));
-    if (!what) {
-        return std::unexpected(what.error());
-    }
-    config.what = *what;
-    constexpr std::size_t largest_stack = std::size_t{1} << 32;
-    if (!read_number(document, "message_size", largest_message, config.message_size) ||
-        config.message_size < message_header_size ||
-        !read_number(document, "workers", 1024U, config.workers) ||
-        !read_number(document, "thread_stack", largest_stack, config.thread_stack) ||
-        !read_number(document, "fiber_stack", largest_stack, config.fiber_stack) ||
-        !read_number(document, "drain_ms", longest_drain_ms, config.drain_ms)) {
-        return std::unexpected("a number is missing or out of its range");
-    }
-    return config;
 }
 
 server_counts server_counts_from(const json& document) {
-    const auto count_of = [&document](const char* name) {
-        const auto found = document.find(name);
-        return found != document.end() && found->is_number_unsigned() ? found->get<std::uint64_t>()
-                                                                      : std::uint64_t{0};
-    };
-    return {.accepted = count_of("accepted"),
-            .refused = count_of("refused"),
-            .completed = count_of("completed"),
-            .failed = count_of("failed"),
-            .crashed = count_of("crashed")};
+    return {.refused = document.at("refused").get<std::uint64_t>(),
+            .failed = document.at("failed").get<std::uint64_t>(),
+            .crashed = document.at("crashed").get<std::uint64_t>()};
 }
 
 int run_server_host(int control_fd) {

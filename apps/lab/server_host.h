@@ -28,25 +28,23 @@ struct server_config {
     /// Of the fiber and coroutine models; 0: the library's choice.
     unsigned workers = 0;
     /// 0: the library's choices.
-    std::size_t thread_stack = 0;
-    std::size_t fiber_stack = 0;
+    std::uint64_t thread_stack = 0;
+    std::uint64_t fiber_stack = 0;
     std::int64_t drain_ms = 5000;
 };
 
 nlohmann::json to_json(const server_config& config);
-/// The error says what is wrong.
+/// All members must be there, within the bounds of the command line. The error says what is wrong.
 std::expected<server_config, std::string> server_config_from(const nlohmann::json& document);
 
 /// What the server counted until its end.
 struct server_counts {
-    std::uint64_t accepted = 0;
     std::uint64_t refused = 0;
-    std::uint64_t completed = 0;
     std::uint64_t failed = 0;
     std::uint64_t crashed = 0;
 };
 
-/// Zeros for members that are missing or no counts.
+/// Throws nlohmann::json::exception when a member is missing or no count.
 server_counts server_counts_from(const nlohmann::json& document);
 
 /// The main program of a server process; the exit status.

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <limits>
-#include <vector>
 
 namespace weft::lab {
 namespace {

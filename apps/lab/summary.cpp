@@ -2,7 +2,6 @@
 #include "summary.h"
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <utility>
 
@@ -365,6 +364,52 @@ std::string sentence_of(const outcome& how) {
 std::string sentence_of(const adjustment& change) {
     return fmt::format("{}: {}{}", change.what, change.reason,
                        change.lift.empty() ? "" : "; to lift it: " + change.lift);
+}
+
+std::string request_of(const run_info& run) {
+    return fmt::format(
+        "{} clients, {} bytes, {}, {} repeat{}, seed {}{}", text_of_count(run.clients),
+        text_of_count(run.message_bytes), run.handler, run.repeats, run.repeats == 1 ? "" : "s",
+        run.seed,
+        run.interrupted ? "; interrupted: what follows is what was measured until then" : "");
+}
+
+std::string machine_of(const machine& here) {
+    return fmt::format("{}, {} core{}, {}, Linux {}{}", here.cpu_model, here.cores,
+                       here.cores == 1 ? "" : "s",
+                       text_of_bytes(static_cast<double>(here.memory_bytes)), here.kernel,
+                       here.hypervisor.empty() ? "" : ", virtual (" + here.hypervisor + ")");
+}
+
+std::string text_of(const estimate& value, unit in, symbols set) {
+    std::string text = text_of(value.median, in, set);
+    if (value.count > 1) {
+        text += fmt::format(" {}{:.0f}%", set == symbols::unicode ? "±" : "+-",
+                            std::min(999.0, 100 * relative_spread(value)));
+    }
+    return text;
+}
+
+std::vector<std::string> not_as_asked_for(const results& run) {
+    std::vector<std::string> sentences;
+    const auto add = [&sentences](const std::string& who, const outcome& how) {
+        if (how.state != outcome_state::ok) {
+            sentences.push_back(fmt::format("{}: {}", who, sentence_of(how)));
+        }
+    };
+    for (const model_result& model : run.models) {
+        const std::string name(name_of(model.model));
+        add(name, model.outcome);
+        for (const repeat& one : model.repeats) {
+            if (one.outcome.state != model.outcome.state) {
+                add(fmt::format("{}, repeat {}", name, one.index), one.outcome);
+            }
+        }
+    }
+    for (const adjustment& change : run.run.adjustments) {
+        sentences.push_back(sentence_of(change));
+    }
+    return sentences;
 }
 
 std::string processes_of(const model_result& model) {

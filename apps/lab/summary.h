@@ -67,6 +67,15 @@ std::string signal_name(int signal);
 std::string sentence_of(const outcome& how);
 /// "8,000 clients instead of 10,000 for thread: ...; to lift it: ...".
 std::string sentence_of(const adjustment& change);
+/// "10,000 clients, 64 bytes, echo, 2 repeats, seed 1", and whether it was interrupted.
+std::string request_of(const run_info& run);
+/// "A CPU, 2 cores, 16 GiB, Linux 6.1.0, virtual (QEMU)".
+std::string machine_of(const machine& here);
+/// "52 k/s +-5%": the median, and with several repeats the farthest of them.
+std::string text_of(const estimate& value, unit in, symbols set);
+/// One sentence for each model, repeat and limit that made the run less than what was asked for.
+std::vector<std::string> not_as_asked_for(const results& run);
+
 /// "fiber: 3 servers with 1 worker each, 3 load generators".
 std::string processes_of(const model_result& model);
 /// Whether the server went on after the poison: "no: the server died (SIGSEGV)".

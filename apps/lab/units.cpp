@@ -66,11 +66,6 @@ std::string text_of_bytes(double bytes) {
     return scaled(bytes, 1024, names);
 }
 
-std::string text_of_decimal_bytes(double bytes) {
-    static constexpr std::array<std::string_view, 5> names{"B", "KB", "MB", "GB", "TB"};
-    return scaled(bytes, 1000, names);
-}
-
 std::string text_of_rate(double per_second) {
     static constexpr std::array<std::string_view, 4> names{"/s", "k/s", "M/s", "G/s"};
     return scaled(per_second, 1000, names);
@@ -110,8 +105,6 @@ std::string text_of(double value, unit unit, symbols set) {
             return text_of_time(value, set);
         case unit::nanoseconds:
             return text_of_time(value / 1000, set);
-        case unit::count:
-            return text_of_count(static_cast<std::uint64_t>(std::max(0.0, std::round(value))));
         case unit::percent:
             return text_of_number(value) + " %";
         case unit::plain:

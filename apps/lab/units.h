@@ -13,14 +13,12 @@
 
 namespace weft::lab {
 
-enum class unit { bytes, per_second, microseconds, nanoseconds, count, percent, plain };
+enum class unit { bytes, per_second, microseconds, nanoseconds, percent, plain };
 
 enum class symbols { ascii, unicode };
 
 /// "512 B", "4.2 KiB", "8.0 MiB": powers of 1024.
 std::string text_of_bytes(double bytes);
-/// "80 GB", "2.0 KB": powers of 1000, only for figures that are quoted that way.
-std::string text_of_decimal_bytes(double bytes);
 /// "950 /s", "128 k/s", "1.3 M/s".
 std::string text_of_rate(double per_second);
 /// "85 ns", "12 us", "1.2 ms", "3.4 s".

@@ -2,7 +2,6 @@
 #include "verdicts.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -210,10 +209,11 @@ void add_sharing(verdicts& out, const results& run) {
              text_of_count(threads->server.threads), text_of_count(threads->server.processes),
              threads->server.processes == 1 ? "process" : "processes", text_of_bytes(*thread_bytes),
              text_of_count(processes->server.processes), text_of_bytes(*process_bytes)),
-         .conclusion = factor >= significant
-                           ? fmt::format("sharing saves {} in pages; descriptors were not looked at",
-                                         text_of_factor(factor))
-                           : "sharing saves no pages here; descriptors were not looked at",
+         .conclusion =
+             factor >= significant
+                 ? fmt::format("sharing saves {} in pages; descriptors were not looked at",
+                               text_of_factor(factor))
+                 : "sharing saves no pages here; descriptors were not looked at",
          .mark = one_space && factor >= significant ? mark::holds : mark::off});
 }
 
