@@ -70,6 +70,9 @@ public:
     }
     void set_stack_size(std::size_t size) noexcept { stack_.size = size; }
 
+    /// Where its registers lie while it does not run; null before it has started.
+    [[nodiscard]] void* stack_pointer() const noexcept { return context_.stack_pointer; }
+
     /// The stack it runs on; empty before it has started.
     [[nodiscard]] const context::stack& current_stack() const noexcept { return stack_; }
 
@@ -94,6 +97,7 @@ private:
         id_ = id;
         join_.store(join_none, base::relaxed);
         details_ = nullptr;
+        context_ = {};
         stack_ = {};
     }
 

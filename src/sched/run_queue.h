@@ -73,6 +73,7 @@ concept run_policy = requires(Policy policy, waiter& w) {
     { policy.pick_next() } -> std::same_as<waiter*>;  // removes it; null when empty
     { policy.exchange(w) } -> std::same_as<void>;     // pick_next() and enqueue(w); not when empty
     { policy.peek() } -> std::same_as<waiter*>;       // what pick_next() would take
+    { policy.peek_after(w) } -> std::same_as<waiter*>;  // w is that; probably the one after it
 };
 
 class fifo_policy {
@@ -81,6 +82,7 @@ public:
     waiter* pick_next() noexcept { return queue_.pop_front(); }
     void exchange(waiter& w) noexcept { queue_.rotate(w); }
     waiter* peek() const noexcept { return queue_.front(); }
+    static waiter* peek_after(const waiter& w) noexcept { return waiter_queue::next(w); }
 
 private:
     waiter_queue queue_;
@@ -103,6 +105,13 @@ public:
 
     /// Null when empty. May run beside steal_into() and size().
     waiter* pop() noexcept {
+        return pop([](const waiter&, const waiter*) {});
+    }
+
+    /// The same; calls `fetch(next, after_next)` for prefetching when there is one to come next.
+    /// `after_next` may be null.
+    template <class Fetch>
+    waiter* pop(Fetch fetch) noexcept {
         if (size_.load(base::relaxed) == 0) {
             return nullptr;  // only the owner adds, so it cannot miss anything
         }
@@ -110,9 +119,9 @@ public:
         waiter* const w = policy_.pick_next();
         if (w != nullptr) {
             size_.store(size_.load(base::relaxed) - 1, base::relaxed);
-            // With thousands of waiters every block is out of the cache: fetch the next one's while
-            // this one runs. Fetching stacks, too, gains nothing (measured at 10,000 connections).
-            __builtin_prefetch(policy_.peek());
+            if (waiter* const next = policy_.peek()) {
+                fetch(*next, policy_.peek_after(*next));
+            }
         }
         lock_.unlock_owner();
         return w;

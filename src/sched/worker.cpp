@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "context/overflow.h"
+#include "sched/fetch_ahead.h"
 #include "sched/scheduler.h"
 #include "sched/thread_state.h"
 
@@ -152,7 +153,7 @@ fiber_block* worker::pick_for_switch() noexcept {
     if (!count_dispatch()) [[unlikely]] {
         return nullptr;
     }
-    waiter* const w = queue_.pop();
+    waiter* const w = queue_.pop(fetch_ahead);
     fiber_block* const f = as_fiber(w);
     if (f != nullptr && (f->started() || give_stack(*f))) [[likely]] {
         f->home_ = this;
@@ -290,7 +291,7 @@ fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
     complete(block);
     fiber_block* next = nullptr;
     if (count_dispatch()) [[likely]] {
-        waiter* const w = queue_.pop();
+        waiter* const w = queue_.pop(fetch_ahead);
         next = as_fiber(w);
         if (next != nullptr && !next->started() && next->stack_.size == 0 &&
             stack.size == owner_.default_stacks().stack_size()) [[likely]] {

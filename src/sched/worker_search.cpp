@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sched/fetch_ahead.h"
 #include "sched/scheduler.h"
 #include "sched/thread_state.h"
 #include "sched/worker.h"
@@ -34,7 +35,7 @@ waiter* worker::find_work() noexcept {
     if (maintenance_is_due()) {
         maintain();
     }
-    waiter* const w = queue_.pop();
+    waiter* const w = queue_.pop(fetch_ahead);
     return w != nullptr ? w : search();
 }
 
@@ -79,9 +80,9 @@ waiter* worker::search() noexcept {
             }
         }
         take_injected();
-        waiter* w = queue_.pop();
+        waiter* w = queue_.pop(fetch_ahead);
         if (w == nullptr && owner_.worker_count() > 1 && (steal() || spin_for_work())) {
-            w = queue_.pop();
+            w = queue_.pop(fetch_ahead);
         }
         if (w != nullptr) {
             if (slept) {
