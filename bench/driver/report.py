@@ -2,7 +2,7 @@
 """What people read: one line per bar, or a table of all programs; and the same as JSON."""
 import shlex
 
-from .verdict import State
+from .verdict import State, ratio
 
 SCHEMA_VERSION = 1
 
@@ -87,10 +87,10 @@ def _cells(series, ours):
     if not series.values:
         return ("-", series.error, "")
     spread = f"{number(series.low)}..{number(series.high)}"
-    ratio = ""
-    if series is not ours and ours.values and series.median > 0:
-        ratio = f"{number(ours.median / series.median)} of it"
-    return (f"{number(series.median)} {series.unit}", spread, ratio)
+    part = ""
+    if series is not ours and ours.values and series.low > 0:
+        part = f"{number(ratio(ours, series))} of it"
+    return (f"{number(series.median)} {series.unit}", spread, part)
 
 
 def label(command, programs):

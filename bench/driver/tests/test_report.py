@@ -21,7 +21,7 @@ class LineTest(unittest.TestCase):
         verdict = judge(RATIO, Series((10, 11, 14), "ns"), Series((50, 56, 60), "ns"))
         text = report.line(verdict, DECLARED.programs)
         for part in ("holds", "yield", "weft 11.00 ns (10.00..14.00)",
-                     "Go 56.00 ns (50.00..60.00)", "ratio 0.196", "<= 0.25"):
+                     "Go 56.00 ns (50.00..60.00)", "ratio 0.200", "<= 0.25"):
             self.assertIn(part, text)
 
     def test_an_absolute_bar_shows_its_limit(self):

@@ -3,7 +3,7 @@ import math
 import unittest
 
 from driver.tests import fakes
-from driver.verdict import Series, State, exit_status, judge, meets, skipped
+from driver.verdict import Series, State, exit_status, judge, meets, ratio, skipped
 
 RATIO, ABSOLUTE = fakes.bars(fakes.BAR, fakes.ABSOLUTE).bars
 
@@ -23,9 +23,23 @@ class CompareTest(unittest.TestCase):
                 self.assertFalse(meets(figure, comparison, 1.0))
 
 
+class RatioTest(unittest.TestCase):
+    def test_a_slow_time_that_hits_both_sides_changes_nothing(self):
+        self.assertEqual(ratio(Series((10, 10, 20)), Series((20, 40, 40))), 0.5)
+
+    def test_one_round_that_went_wrong_changes_nothing(self):
+        self.assertEqual(ratio(Series((10, 1000, 10)), Series((20, 20, 20))), 0.5)
+
+    def test_nothing_divided_by_is_infinite(self):
+        self.assertEqual(ratio(Series((1,)), Series((0,))), math.inf)
+
+    def test_rounds_come_in_pairs(self):
+        self.assertRaises(ValueError, ratio, Series((1, 2)), Series((1,)))
+
+
 class JudgeTest(unittest.TestCase):
-    def test_compares_medians(self):
-        verdict = judge(RATIO, Series((10, 1000, 12), "ns"), Series((60, 48, 1), "ns"))
+    def test_compares_the_rounds(self):
+        verdict = judge(RATIO, Series((10, 1000, 12), "ns"), Series((40, 48, 48), "ns"))
         self.assertEqual(verdict.state, State.HOLDS)
         self.assertEqual(verdict.figure, 0.25)
         self.assertEqual((verdict.ours.low, verdict.ours.high), (10, 1000))
