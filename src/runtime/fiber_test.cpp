@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cfenv>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
@@ -349,6 +350,24 @@ TEST(FiberDeathTest, ExceptionThatLeavesADetachedFiberTerminates) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     EXPECT_DEATH(run(one_worker, [] { spawn([] { throw std::runtime_error("lost"); }).detach(); }),
                  "lost");
+}
+
+TEST(FiberDeathTest, ExceptionOfAFiberThatIsDetachedAfterItEndedTerminates) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_DEATH(run(one_worker,
+                     [] {
+                         bool ran = false;
+                         fiber f = spawn([&] {
+                             ran = true;
+                             throw std::runtime_error("lost late");
+                         });
+                         while (!ran) {  // seen by another fiber of the worker: it has ended
+                             this_fiber::yield();
+                         }
+                         std::fputs("ended by now\n", stderr);
+                         f.detach();
+                     }),
+                 "ended by now(.|\n)*lost late");
 }
 
 TEST(FiberDeathTest, HandleThatOutlivesItsRuntime) {

@@ -90,6 +90,8 @@ std::string obey(std::string_view message) {
             return kernel_thread_stack_size();
         case command_process_id:
             return std::to_string(::getpid());
+        case command_fiber_name:
+            return std::string(this_fiber::name());
         default:
             return std::string(message);
     }

@@ -36,6 +36,7 @@ enum command : char {
     command_process_id = 9,   ///< sends its process number
     command_token = 10,       ///< sends "waits", then "token" when its stop token turns
     command_deadline = 11,    ///< reads with 20 ms to go, sends what the error was
+    command_fiber_name = 12,  ///< sends the name of its fiber
 };
 
 void scripted(connection& c);

@@ -452,6 +452,16 @@ TEST(serve_thread, rounds_tiny_stacks_up) {
     EXPECT_EQ(server.stop(), "ended");
 }
 
+// The fiber model.
+
+TEST(serve_fiber, has_a_name_for_reports) {
+    server_process server(model::fiber);
+    client c(server);
+    c.send(command_fiber_name);
+    EXPECT_EQ(c.receive(), "client");
+    EXPECT_EQ(server.stop(), "ended");
+}
+
 // Fibers and coroutines on a runtime that is there already.
 
 void echo(connection& c) {
