@@ -32,7 +32,7 @@ help:
 	@echo 'make test-tsan     the tests under ThreadSanitizer'
 	@echo 'make test-clang    the tests built by clang, with its thread-safety analysis'
 	@echo 'make test-aarch64  the tests for AArch64, under qemu'
-	@echo 'make coverage      the tests with line counts'
+	@echo 'make coverage      the tests, and which lines they ran: build/coverage/report'
 	@echo 'make soak          the tests under both sanitizers, many times  (ROUNDS=20)'
 	@echo 'make format        format all C++ files'
 	@echo 'make tidy          clang-tidy over all C++ files but tests'
@@ -71,9 +71,20 @@ test: setup-build
 	@$(MAKE) build/dev/build.ninja
 	$(call build_and_test,dev)
 
-test-asan test-tsan coverage: setup-build
+test-asan test-tsan: setup-build
 	@$(MAKE) build/$(@:test-%=%)/build.ninja
 	$(call build_and_test,$(@:test-%=%))
+
+# Counts of an earlier run would be added to.
+coverage: setup-coverage
+	@$(MAKE) build/coverage/build.ninja
+	@find build/coverage -name '*.gcda' -delete
+	$(call build_and_test,coverage)
+	@mkdir -p build/coverage/report
+	@gcovr --root . --filter '(src|include|apps)/' --exclude '.*_(test|fixture)\.cpp' \
+	    --exclude '.*_for_test\.h' --exclude-unreachable-branches --exclude-throw-branches \
+	    --html-details build/coverage/report/index.html --print-summary build/coverage
+	@echo 'Lines: $(CURDIR)/build/coverage/report/index.html'
 
 test-clang: setup-ci
 	@$(MAKE) build/clang/build.ninja
