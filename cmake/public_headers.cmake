@@ -5,6 +5,12 @@ set(WEFT_PUBLIC_HEADERS
     async.h
     condition_variable.h
     error.h
+    fair_cfs.h
+    fair_eevdf.h
+    fair_entity.h
+    fair_fifo.h
+    fair_queue.h
+    fair_tree.h
     fiber.h
     mutex.h
     runtime.h

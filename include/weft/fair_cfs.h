@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cfs: the Completely Fair Scheduler of Linux 2.6.23 to 6.5. Whoever has had the least virtual time
+// runs next; a slice is a part of a fixed period; who has slept is placed a little before the
+// others.
+//
+// Follows kernel/sched/fair.c of Linux 6.1; each function names the one that it follows. Where the
+// kernel has a feature switch, its default holds. Left out: SCHED_IDLE and SCHED_BATCH, core
+// scheduling, load tracking (PELT), which balances CPUs and picks nothing, and the rule for those
+// that have slept for a hundred days (entity_is_long_sleeper), which needs a clock.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <weft/fair_entity.h>
+
+namespace weft {
+
+struct cfs {
+    /// The kernel's for one CPU; it multiplies them by scale(cpus).
+    struct parameters {
+        std::uint64_t latency = 6'000'000;             ///< everybody runs once within it
+        std::uint64_t minimum_granularity = 750'000;   ///< but not for less than this
+        std::uint64_t wakeup_granularity = 1'000'000;  ///< how much more deserving a waker must be
+
+        /// get_update_sysctl_factor().
+        static constexpr parameters for_cpus(unsigned cpus) noexcept {
+            std::uint64_t factor = 1;
+            for (unsigned n = std::min(cpus, 8U); n > 1; n /= 2) {
+                ++factor;
+            }
+            const parameters one;
+            return {one.latency * factor, one.minimum_granularity * factor,
+                    one.wakeup_granularity * factor};
+        }
+
+        /// sched_nr_latency.
+        [[nodiscard]] constexpr std::uint64_t most_in_latency() const noexcept {
+            return (latency + minimum_granularity - 1) / minimum_granularity;
+        }
+    };
+
+    /// One run queue: the kernel's cfs_rq. The current entity is not in the tree.
+    template <class Node>
+    class level;
+};
+
+template <class Node>
+class cfs::level {
+public:
+    explicit level(const parameters& settings) noexcept : settings_(&settings) {}
+
+    [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+    [[nodiscard]] std::uint64_t weight() const noexcept { return weight_; }
+    [[nodiscard]] Node* current() const noexcept { return current_; }
+    [[nodiscard]] std::uint64_t virtual_time() const noexcept { return min_vruntime_; }
+
+    /// enqueue_entity() and place_entity(). `slice` is that of sched_slice(), of a fresh one.
+    void enqueue(Node& n, arrival how, std::uint64_t slice) noexcept {
+        if (how == arrival::fresh) {
+            // task_fork_fair(): to the end of the period, and not before the current one, so that
+            // nobody gains by making others.
+            const std::uint64_t debit = min_vruntime_ + to_virtual(slice, n.weight);
+            n.vruntime = current_ != nullptr ? later(current_->vruntime, debit) : debit;
+        } else {
+            n.vruntime += n.relative ? min_vruntime_ : 0;
+            if (how != arrival::moved) {
+                place_woken(n);
+            }
+        }
+        n.relative = false;
+        weight_ += n.weight.value;
+        ++count_;
+        insert(n);
+    }
+
+    /// dequeue_entity() of one that is queued or current. It sleeps, or else goes to another queue
+    /// and so takes along how far it is from the others.
+    void dequeue(Node& n, bool sleeps) noexcept {
+        clear_buddies(n);
+        if (current_ == &n) {
+            current_ = nullptr;
+        } else {
+            tree_.erase(n);
+        }
+        n.where = Node::place::outside;
+        weight_ -= n.weight.value;
+        --count_;
+        if (!sleeps) {
+            detach(n);
+        }
+        update_min_vruntime();
+    }
+
+    /// migrate_task_rq_fair(): one that sleeps, or has left, will wake in another queue.
+    void detach(Node& n) noexcept {
+        n.vruntime -= n.relative ? 0 : min_vruntime_;
+        n.relative = true;
+    }
+
+    /// pick_next_entity(). Null when nobody is there; perhaps the current one.
+    [[nodiscard]] Node* pick() const noexcept {
+        Node* left = tree_.first();
+        if (left == nullptr || (current_ != nullptr && before(*current_, *left))) {
+            left = current_;
+        }
+        if (left == nullptr) {
+            return nullptr;
+        }
+        Node* chosen = left;
+        if (skip_ == chosen) {
+            Node* second = chosen == current_ ? tree_.first() : tree_.next(*chosen);
+            if (chosen != current_ && current_ != nullptr &&
+                (second == nullptr || before(*current_, *second))) {
+                second = current_;
+            }
+            if (second != nullptr && !outruns(*second, *left)) {
+                chosen = second;
+            }
+        }
+        if (next_ != nullptr && !outruns(*next_, *left)) {
+            return next_;
+        }
+        if (last_ != nullptr && !outruns(*last_, *left)) {
+            return last_;
+        }
+        return chosen;
+    }
+
+    /// set_next_entity(): `n` leaves the tree and runs.
+    void set_current(Node& n) noexcept {
+        clear_buddies(n);
+        tree_.erase(n);
+        n.where = Node::place::running;
+        current_ = &n;
+        ran_ = 0;
+    }
+
+    /// put_prev_entity() of a current one that would go on.
+    void put_back() noexcept {
+        Node& n = *current_;
+        current_ = nullptr;
+        insert(n);
+    }
+
+    /// update_curr(). Whether somebody else should run now: CFS decides that at ticks.
+    bool charge(std::uint64_t ns) noexcept {
+        current_->vruntime += to_virtual(ns, current_->weight);
+        ran_ += ns;
+        update_min_vruntime();
+        return false;
+    }
+
+    /// The part of `period` that is this one's, in a hierarchy: one step of sched_slice().
+    [[nodiscard]] std::uint64_t part(std::uint64_t period, const Node& n) const noexcept {
+        const bool here = n.where != Node::place::outside;
+        const std::uint64_t total = weight_ + (here ? 0 : n.weight.value);
+        return period * n.weight.value / std::max<std::uint64_t>(total, 1);
+    }
+
+    /// __sched_period() for so many.
+    [[nodiscard]] std::uint64_t period(std::uint64_t runnable) const noexcept {
+        return runnable > settings_->most_in_latency() ? runnable * settings_->minimum_granularity
+                                                       : settings_->latency;
+    }
+
+    [[nodiscard]] std::uint64_t least_slice() const noexcept {
+        return settings_->minimum_granularity;
+    }
+
+    /// check_preempt_tick(): whether the current one has had its slice.
+    bool tick(std::uint64_t slice) noexcept {
+        if (count_ < 2) {
+            return false;
+        }
+        if (ran_ > slice) {
+            clear_buddies(*current_);  // it must not win by being somebody's favourite
+            return true;
+        }
+        if (ran_ < settings_->minimum_granularity || tree_.empty()) {
+            return false;
+        }
+        const std::uint64_t ahead = current_->vruntime - tree_.first()->vruntime;
+        return !before_in_time(current_->vruntime, tree_.first()->vruntime) && ahead > slice;
+    }
+
+    /// check_preempt_wakeup(): whether `n`, which has just come, should run instead of the current
+    /// one.
+    bool preempts(Node& n) noexcept {
+        if (!outruns(*current_, n)) {
+            return false;
+        }
+        next_ = &n;
+        if (count_ >= settings_->most_in_latency()) {
+            last_ = current_;  // and then back to whom it has interrupted
+        }
+        return true;
+    }
+
+    /// yield_task_fair().
+    void yield() noexcept {
+        if (count_ > 1) {
+            clear_buddies(*current_);
+            skip_ = current_;
+        }
+    }
+
+    /// reweight_entity().
+    void reweight(Node& n, fair_weight weight) noexcept {
+        if (n.where != Node::place::outside) {
+            weight_ += std::uint64_t{weight.value} - n.weight.value;
+        }
+        n.weight = weight;
+    }
+
+    /// CFS keeps nobody who sleeps.
+    static constexpr bool keeps_sleepers = false;
+
+private:
+    struct order {
+        using node = Node;
+        static fair_links<Node>& links(Node& n) noexcept { return n.links; }
+        static bool before(const Node& a, const Node& b) noexcept {
+            return before_in_time(a.vruntime, b.vruntime);
+        }
+        static constexpr bool summarised = false;
+    };
+
+    /// entity_before().
+    static bool before(const Node& a, const Node& b) noexcept { return order::before(a, b); }
+
+    static std::uint64_t later(std::uint64_t a, std::uint64_t b) noexcept {
+        return before_in_time(a, b) ? b : a;
+    }
+
+    /// wakeup_preempt_entity(a, b) == 1: `a` has had more than `b` by more than the granularity.
+    [[nodiscard]] bool outruns(const Node& a, const Node& b) const noexcept {
+        const auto difference = static_cast<std::int64_t>(a.vruntime - b.vruntime);
+        return difference > 0 && static_cast<std::uint64_t>(difference) >
+                                     to_virtual(settings_->wakeup_granularity, b.weight);
+    }
+
+    /// place_entity() of one that wakes: at most half a latency before the others, and never back
+    /// in its own time (GENTLE_FAIR_SLEEPERS).
+    void place_woken(Node& n) noexcept {
+        n.vruntime = later(n.vruntime, min_vruntime_ - settings_->latency / 2);
+    }
+
+    void insert(Node& n) noexcept {
+        n.where = Node::place::queued;
+        tree_.insert(n);
+    }
+
+    /// update_min_vruntime(): it never goes back.
+    void update_min_vruntime() noexcept {
+        const Node* least = tree_.first();
+        if (least == nullptr || (current_ != nullptr && before(*current_, *least))) {
+            least = current_;
+        }
+        if (least != nullptr) {
+            min_vruntime_ = later(min_vruntime_, least->vruntime);
+        }
+    }
+
+    /// clear_buddies().
+    void clear_buddies(const Node& n) noexcept {
+        for (Node** const buddy : {&next_, &last_, &skip_}) {
+            if (*buddy == &n) {
+                *buddy = nullptr;
+            }
+        }
+    }
+
+    const parameters* settings_;
+    fair_tree<order> tree_;
+    Node* current_ = nullptr;
+    std::uint64_t min_vruntime_ = 0;
+    std::uint64_t weight_ = 0;
+    std::uint64_t count_ = 0;
+    std::uint64_t ran_ = 0;  // of the current one, since it was picked
+    Node* next_ = nullptr;   // should run next, if that is not unfair
+    Node* last_ = nullptr;   // was preempted, and has its data in the cache
+    Node* skip_ = nullptr;   // has yielded
+};
+
+}  // namespace weft

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What every user of a fair queue relies on, in small examples that can be followed by hand.
+#include <weft/fair_queue.h>
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <memory>
+#include <vector>
+
+namespace weft {
+namespace {
+
+struct task : fair_entity {
+    using fair_entity::fair_entity;
+};
+
+constexpr std::uint64_t us = 1'000;
+constexpr std::uint64_t ms = 1'000'000;
+
+/// Runs whoever is picked for `total`, with a look at the queue each `step`.
+template <class Queue>
+void run(Queue& queue, std::uint64_t total, std::uint64_t step = 100 * us) {
+    queue.pick_next();
+    for (std::uint64_t done = 0; done < total; done += step) {
+        queue.charge(step);
+        if (queue.tick() || queue.should_switch()) {
+            queue.pick_next();
+        }
+    }
+}
+
+double percent(std::uint64_t part, std::uint64_t whole) {
+    return 100 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+template <class Policy>
+class fair_policies : public ::testing::Test {};
+using policies = ::testing::Types<cfs, eevdf>;
+TYPED_TEST_SUITE(fair_policies, policies);
+
+TYPED_TEST(fair_policies, share_by_weight) {
+    fair_queue<task, TypeParam> queue;
+    task even(0);
+    task kind(5);
+    task greedy(-5);
+    for (task* each : {&even, &kind, &greedy}) {
+        queue.start(*each);
+    }
+    constexpr std::uint64_t total = 10'000 * ms;
+    run(queue, total);
+    EXPECT_NEAR(percent(even.ran, total), 22.86, 0.1);
+    EXPECT_NEAR(percent(kind.ran, total), 7.48, 0.1);
+    EXPECT_NEAR(percent(greedy.ran, total), 69.66, 0.1);
+}
+
+TYPED_TEST(fair_policies, groups_share_first_and_then_their_members) {
+    using queue_type = fair_queue<task, TypeParam>;
+    queue_type queue;
+    typename queue_type::group light(queue, 1024);
+    typename queue_type::group heavy(queue, 3072);
+    std::array<task, 4> of_light;
+    std::array<task, 2> of_heavy{task(0), task(5)};
+    for (task& each : of_light) {
+        queue.start(each, &light);
+    }
+    for (task& each : of_heavy) {
+        queue.start(each, &heavy);
+    }
+    constexpr std::uint64_t total = 20'000 * ms;
+    run(queue, total);
+    EXPECT_NEAR(percent(light.ran_ns(), total), 25, 0.2);
+    for (const task& each : of_light) {
+        EXPECT_NEAR(percent(each.ran, total), 6.25, 0.2);
+    }
+    EXPECT_NEAR(percent(of_heavy[0].ran, total), 75.0 * 1024 / 1359, 0.3);
+    EXPECT_NEAR(percent(of_heavy[1].ran, total), 75.0 * 335 / 1359, 0.3);
+}
+
+TYPED_TEST(fair_policies, a_quota_bounds_a_group) {
+    using queue_type = fair_queue<task, TypeParam>;
+    queue_type queue;
+    typename queue_type::group bounded(queue, 1024, {.quota_ns = 20 * ms, .period_ns = 100 * ms});
+    task member;
+    task other;
+    queue.start(member, &bounded);
+    queue.start(other);
+    queue.refill(bounded, 1);
+    constexpr std::uint64_t step = 100 * us;
+    std::uint64_t now = 1;
+    queue.pick_next();
+    for (; now < 10'000 * ms; now += step) {
+        queue.charge(step);
+        if (!before_in_time(now, queue.refill_time(bounded))) {
+            queue.refill(bounded, now);
+        }
+        if (queue.tick() || queue.should_switch()) {
+            ASSERT_NE(queue.pick_next(), nullptr);
+        }
+    }
+    EXPECT_NEAR(percent(member.ran, now), 20, 0.5);
+    EXPECT_NEAR(percent(other.ran, now), 80, 0.5);
+}
+
+TYPED_TEST(fair_policies, nobody_may_run_while_the_only_group_waits_for_its_quota) {
+    using queue_type = fair_queue<task, TypeParam>;
+    queue_type queue;
+    typename queue_type::group bounded(queue, 1024, {.quota_ns = 20 * ms, .period_ns = 100 * ms});
+    std::array<task, 2> members;
+    queue.refill(bounded, 1);
+    for (task& each : members) {
+        queue.start(each, &bounded);
+    }
+    ASSERT_NE(queue.pick_next(), nullptr);
+    queue.charge(50 * ms);
+    EXPECT_TRUE(queue.should_switch());
+    EXPECT_EQ(queue.pick_next(), nullptr);
+    EXPECT_TRUE(bounded.throttled());
+    EXPECT_EQ(bounded.runnable(), 2U);
+    EXPECT_EQ(queue.runnable(), 0U);
+
+    task late;
+    EXPECT_FALSE(queue.start(late, &bounded));
+    EXPECT_EQ(queue.pick_next(), nullptr);
+
+    queue.refill(bounded, queue.refill_time(bounded));  // 30 ms of debt, 20 ms of quota
+    EXPECT_EQ(queue.pick_next(), nullptr);
+    queue.refill(bounded, queue.refill_time(bounded));
+    EXPECT_NE(queue.pick_next(), nullptr);
+    EXPECT_EQ(queue.runnable(), 3U);
+}
+
+TYPED_TEST(fair_policies, an_empty_queue_has_nobody) {
+    fair_queue<task, TypeParam> queue;
+    EXPECT_EQ(queue.pick_next(), nullptr);
+    EXPECT_FALSE(queue.tick());
+    task one;
+    queue.start(one);
+    EXPECT_EQ(queue.pick_next(), &one);
+    queue.charge(1000 * ms);
+    EXPECT_FALSE(queue.should_switch()) << "there is nobody else";
+    queue.block();
+    EXPECT_EQ(queue.pick_next(), nullptr);
+    EXPECT_TRUE(queue.empty());
+    queue.wake(one);
+    EXPECT_EQ(queue.pick_next(), &one);
+    queue.remove(one);
+    EXPECT_EQ(queue.pick_next(), nullptr);
+}
+
+TYPED_TEST(fair_policies, who_moves_takes_its_place_along) {
+    fair_queue<task, TypeParam> old_queue;
+    fair_queue<task, TypeParam> young_queue;
+    std::array<task, 3> tasks;
+    old_queue.start(tasks[0]);
+    old_queue.start(tasks[1]);
+    young_queue.start(tasks[2]);
+    run(old_queue, 100'000 * ms);
+    run(young_queue, 10 * ms);
+    old_queue.leave(tasks[0]);
+    young_queue.join(tasks[0]);
+    const std::uint64_t before = tasks[0].ran;
+    run(young_queue, 1'000 * ms);
+    EXPECT_NEAR(percent(tasks[0].ran - before, 1'000 * ms), 50, 1)
+        << "it neither catches up nor waits for the others to";
+}
+
+TEST(round_robin_policy, gives_equal_slices_in_turn) {
+    fair_queue<task, round_robin> queue({.slice = 2 * ms});
+    std::array<task, 3> tasks{task(-20), task(0), task(19)};
+    for (task& each : tasks) {
+        queue.start(each);
+    }
+    run(queue, 6'000 * ms);
+    for (const task& each : tasks) {
+        EXPECT_EQ(each.ran, 2'000 * ms);
+    }
+}
+
+TEST(fifo_policy, lets_each_run_until_it_blocks) {
+    fair_queue<task, fifo> queue;
+    std::array<task, 2> tasks;
+    queue.start(tasks[0]);
+    queue.start(tasks[1]);
+    EXPECT_EQ(queue.pick_next(), &tasks[0]);
+    queue.charge(1'000 * ms);
+    EXPECT_FALSE(queue.tick() || queue.should_switch());
+    EXPECT_EQ(queue.pick_next(), &tasks[0]);
+    queue.yield();
+    EXPECT_EQ(queue.pick_next(), &tasks[1]);
+    queue.block();
+    EXPECT_EQ(queue.pick_next(), &tasks[0]);
+}
+
+TEST(nice_weights, are_the_kernels) {
+    EXPECT_EQ(weight_of_nice(-20).value, 88761U);
+    EXPECT_EQ(weight_of_nice(0).value, 1024U);
+    EXPECT_EQ(weight_of_nice(0).inverse, 4194304U);
+    EXPECT_EQ(weight_of_nice(19).value, 15U);
+    EXPECT_EQ(weight_of_nice(19).inverse, 286331153U);  // sched_prio_to_wmult
+    EXPECT_EQ(to_virtual(1'000'000, weight_of_nice(0)), 1'000'000U);
+    EXPECT_EQ(to_virtual(1'000'000, weight_of_nice(5)), 1'000'000ULL * 1024 / 335);
+}
+
+}  // namespace
+}  // namespace weft
