@@ -34,6 +34,8 @@ int main(int argc, char** argv) {
          .default_size = 100'000,
          .once = true,
          .run = bench::parked_coroutine},
+        {.name = "requeue", .unit = "ns", .default_size = 100, .run = bench::requeue_cfs},
+        {.name = "requeue-eevdf", .unit = "ns", .default_size = 100, .run = bench::requeue_eevdf},
         {.name = "idle", .unit = "ms", .default_size = 10, .once = true, .run = bench::idle},
     };
     return bench::run_main("weft", workloads, argc, argv);

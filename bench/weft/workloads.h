@@ -33,6 +33,10 @@ cost parked_coroutine(std::size_t size);
 /// A runtime with two workers does nothing for `size` seconds; its CPU time in milliseconds.
 cost idle(std::size_t size);
 
+/// A fair_queue with `size` runnable: charges the current one and picks the next; nanoseconds.
+cost requeue_cfs(std::size_t size);
+cost requeue_eevdf(std::size_t size);
+
 /// Sends back what it gets on a port that it prints, with one worker, until the process is killed.
 /// `kind`: fiber, coroutine, thread or process. Returns the exit status.
 int serve_echo(std::string_view kind);

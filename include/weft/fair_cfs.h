@@ -265,11 +265,9 @@ private:
 
     /// clear_buddies().
     void clear_buddies(const Node& n) noexcept {
-        for (Node** const buddy : {&next_, &last_, &skip_}) {
-            if (*buddy == &n) {
-                *buddy = nullptr;
-            }
-        }
+        next_ = next_ == &n ? nullptr : next_;
+        last_ = last_ == &n ? nullptr : last_;
+        skip_ = skip_ == &n ? nullptr : skip_;
     }
 
     const parameters* settings_;

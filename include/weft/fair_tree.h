@@ -72,17 +72,15 @@ public:
     void insert(node& n) noexcept {
         node* up = nullptr;
         unsigned side = 0;
-        bool is_first = true;
+        unsigned turned_right = 0;  // no branch: half of them would be mispredicted
         for (node* at = root_; at != nullptr; at = child(*at, side)) {
             up = at;
-            side = Order::before(n, *at) ? 0 : 1;
-            is_first = is_first && side == 0;
+            side = static_cast<unsigned>(!Order::before(n, *at));
+            turned_right |= side;
         }
-        Order::links(n) = {};
-        set_parent(n, up);
-        set_red(n, true);
+        Order::links(n) = {.parent_and_red = reinterpret_cast<std::uintptr_t>(up) | 1, .child = {}};
         (up != nullptr ? child(*up, side) : root_) = &n;
-        if (is_first) {
+        if (turned_right == 0) {
             first_ = &n;
         }
         if constexpr (Order::summarised) {
