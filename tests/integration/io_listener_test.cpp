@@ -143,25 +143,27 @@ TEST_P(IoListener, ConnectIsRefused) {
     });
 }
 
-/// Connects until no more is taken, so that the next one has to wait.
+constexpr int short_backlog = 1;
+
+/// Connects until the next one has to wait: the kernel takes one more than the backlog, and drops
+/// or refuses what comes then. Not "until one is not taken soon": an emulator is slow.
 std::vector<socket> fill_backlog(const endpoint& at) {
     std::vector<socket> waiting;
-    for (;;) {
-        auto s = connect(at, 20ms);
-        if (!s) {
-            EXPECT_EQ(s.error(), std::errc::timed_out);
-            return waiting;
+    for (int i = 0; i <= short_backlog; ++i) {
+        auto s = connect(at, safety_net);
+        EXPECT_TRUE(s) << s.error().message();
+        if (s) {
+            waiting.push_back(std::move(*s));
         }
-        waiting.push_back(std::move(*s));
     }
+    return waiting;
 }
 
 TEST_P(IoListener, ConnectTimesOutNeverEarlyWhileTheBacklogIsFull) {
-    listener l = listen_on(how(), {.backlog = 1});
+    listener l = listen_on(how(), {.backlog = short_backlog});
     const endpoint at = *l.local_endpoint();
     act([&] {
         const auto waiting = fill_backlog(at);
-        EXPECT_FALSE(waiting.empty());
         for (const auto timeout : {300us, 2500us}) {
             const auto start = clock::now();
             const auto s = connect(at, timeout);
@@ -178,7 +180,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, IoUnixListener, OnEachTransport::cases({transpor
                          OnEachTransport::name_of_case);
 
 TEST_P(IoUnixListener, ConnectWaitsForAPlaceInTheBacklog) {
-    listener l = listen_on(how(), {.backlog = 1});
+    listener l = listen_on(how(), {.backlog = short_backlog});
     const endpoint at = *l.local_endpoint();
     const auto waiting = fill_backlog(at);
     actor client(runtime_, kind(), [&] {
