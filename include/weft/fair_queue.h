@@ -104,6 +104,11 @@ public:
 
     /// One that has slept becomes runnable. Whether it should run at once.
     bool wake(Entity& e) noexcept { return arrive(e, arrival::woken); }
+    /// The same of one that has slept in another queue, and has left it since (leave()).
+    bool wake(Entity& e, group* where) noexcept {
+        e.owner = where;
+        return arrive(e, arrival::woken);
+    }
 
     /// One that has left another queue (leave()) goes on here, as far from the others as it was
     /// there. Whether it should run at once.

@@ -178,6 +178,30 @@ TEST(round_robin_policy, gives_equal_slices_in_turn) {
     }
 }
 
+TYPED_TEST(fair_policies, who_slept_may_wake_in_a_group_of_another_queue) {
+    using queue_type = fair_queue<task, TypeParam>;
+    queue_type here;
+    queue_type there;
+    typename queue_type::group light(here, 1024);
+    typename queue_type::group heavy(there, 3072);
+    task sleeper;
+    task other;
+    here.start(sleeper, &light);
+    here.pick_next();
+    here.charge(2 * ms);
+    here.block();
+    EXPECT_EQ(here.pick_next(), nullptr);
+    there.start(other);
+    run(there, 100 * ms);
+    here.leave(sleeper);
+    there.wake(sleeper, &heavy);
+    EXPECT_EQ(heavy.runnable(), 1U);
+    EXPECT_EQ(light.runnable(), 0U);
+    const std::uint64_t before = sleeper.ran;
+    run(there, 1'000 * ms);
+    EXPECT_NEAR(percent(sleeper.ran - before, 1'000 * ms), 75, 1);
+}
+
 TEST(fifo_policy, lets_each_run_until_it_blocks) {
     fair_queue<task, fifo> queue;
     std::array<task, 2> tasks;
