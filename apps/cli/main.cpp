@@ -21,6 +21,7 @@
 #include "lab/probes.h"
 #include "lab/server_host.h"
 #include "load_command.h"
+#include "sched_command.h"
 
 namespace {
 
@@ -52,10 +53,15 @@ int run(int argc, char** argv) {
     weft::cli::add_clients_command(program, options);
     weft::lab::load_run_options load;
     const CLI::App* const load_command = weft::cli::add_load_command(program, load);
+    weft::cli::sched_options sched;
+    const CLI::App* const sched_command = weft::cli::add_sched_command(program, sched);
     try {
         program.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return error.get_exit_code() == 0 ? program.exit(error) : complain(error);
+    }
+    if (sched_command->parsed()) {
+        return weft::cli::run_sched_command(sched);
     }
     return load_command->parsed() ? weft::cli::run_load_command(load)
                                   : weft::cli::run_clients_command(options);

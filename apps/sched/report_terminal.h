@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What came of a workload as text: for each policy a row of columns per task, then tables with a
+// column per policy. No line is wider than the style says; no escape codes unless it allows them.
+// Pure function; any thread.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "outcome.h"
+
+namespace weft::sim {
+
+struct text_style {
+    bool colour = false;
+    bool unicode = false;
+    std::size_t width = 100;
+};
+
+inline constexpr std::size_t narrowest_page = 60;
+
+/// Ends with a newline.
+std::string report_for_terminal(const outcome& all, const text_style& style = {});
+
+/// The bundled workloads, and what to type.
+std::string list_of_workloads(const text_style& style = {});
+
+}  // namespace weft::sim
