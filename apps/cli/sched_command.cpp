@@ -16,11 +16,15 @@
 #include <CLI/Formatter.hpp>
 
 #include "lab/option_values.h"
+#include "lab/report_assets.h"
 #include "lab/report_terminal.h"
 #include "output.h"
 #include "sched/bundled.h"
 #include "sched/outcome.h"
+#include "sched/report_html.h"
+#include "sched/report_json.h"
 #include "sched/report_terminal.h"
+#include "sched/report_trace.h"
 #include "sched/workload_file.h"
 
 namespace weft::cli {
@@ -202,10 +206,22 @@ sim::text_style style_of(int descriptor) {
     return made;
 }
 
+/// The files first, so that they are there whatever becomes of the terminal.
 bool report(const sched_options& options, const sim::outcome& all) {
+    bool written = true;
+    if (!options.json_path.empty()) {
+        written = write_output(options.json_path, sim::report_as_json(all));
+    }
+    if (!options.trace_path.empty()) {
+        written = write_output(options.trace_path, sim::report_as_trace(all)) && written;
+    }
+    if (!options.html_path.empty()) {
+        const std::string page = sim::report_as_html(all, WEFT_VERSION, lab::chart_js());
+        written = write_output(options.html_path, page) && written;
+    }
     const bool to_stdout = options.json_path == "-" || options.trace_path == "-";
     const int text = to_stdout ? STDERR_FILENO : STDOUT_FILENO;
-    return print(text, sim::report_for_terminal(all, style_of(text)));
+    return print(text, sim::report_for_terminal(all, style_of(text))) && written;
 }
 
 int complain(const std::string& error) {

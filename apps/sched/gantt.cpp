@@ -5,19 +5,19 @@
 
 namespace weft::sim {
 
-std::vector<gantt_cell> gantt_row(const timeline& of, window shown, std::size_t columns) {
-    std::vector<gantt_cell> row(columns);
-    const double length = static_cast<double>(shown.to - shown.from);
-    const double width = length / static_cast<double>(columns);
+std::vector<gantt_cell> gantt_row(const timeline& of, nanoseconds from, gantt_scale scale) {
+    std::vector<gantt_cell> row(scale.columns);
+    const nanoseconds end = from + scale.column * scale.columns;
+    const double width = static_cast<double>(scale.column);
     for (const activity_span& span : of) {
-        if (span.to <= shown.from || span.from >= shown.to) {
+        if (span.to <= from || span.from >= end) {
             continue;
         }
-        const double from = static_cast<double>(std::max(span.from, shown.from) - shown.from);
-        const double to = static_cast<double>(std::min(span.to, shown.to) - shown.from);
-        for (auto i = static_cast<std::size_t>(from / width); i < columns; ++i) {
-            const double start = static_cast<double>(i) * width;
-            const double part = (std::min(to, start + width) - std::max(from, start)) / width;
+        const double start = static_cast<double>(std::max(span.from, from) - from);
+        const double stop = static_cast<double>(std::min(span.to, end) - from);
+        for (auto i = static_cast<std::size_t>(start / width); i < scale.columns; ++i) {
+            const double left = static_cast<double>(i) * width;
+            const double part = (std::min(stop, left + width) - std::max(start, left)) / width;
             if (part <= 0) {
                 break;
             }
@@ -39,9 +39,11 @@ std::vector<gantt_cell> gantt_row(const timeline& of, window shown, std::size_t 
     return row;
 }
 
-std::size_t columns_for(window shown, nanoseconds tick, std::size_t most) {
-    const std::uint64_t ticks = (shown.to - shown.from + tick - 1) / tick;
-    return std::clamp<std::size_t>(ticks, 1, std::max<std::size_t>(most, 1));
+gantt_scale scale_for(window shown, nanoseconds tick, std::size_t most) {
+    const nanoseconds length = shown.to - shown.from;
+    const std::uint64_t ticks = (length + tick - 1) / tick;
+    const std::uint64_t each = (ticks + most - 1) / most;
+    return {.column = each * tick, .columns = (ticks + each - 1) / each};
 }
 
 }  // namespace weft::sim

@@ -20,10 +20,16 @@ struct gantt_cell {
     std::uint32_t cpu = 0;  ///< on which it ran last
 };
 
-/// `columns` is at least 1, and `shown` not empty.
-std::vector<gantt_cell> gantt_row(const timeline& of, window shown, std::size_t columns);
+/// Columns of one tick each, or of as many as make them fit. The last one may go beyond the end of
+/// what is shown.
+struct gantt_scale {
+    nanoseconds column;
+    std::size_t columns;
+};
 
-/// As many columns as there are ticks, or as fit.
-std::size_t columns_for(window shown, nanoseconds tick, std::size_t most);
+/// The columns from `from` on.
+std::vector<gantt_cell> gantt_row(const timeline& of, nanoseconds from, gantt_scale scale);
+
+gantt_scale scale_for(window shown, nanoseconds tick, std::size_t most);
 
 }  // namespace weft::sim

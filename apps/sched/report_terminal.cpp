@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@ namespace {
 /// Rows of a picture or a table; the others are counted.
 constexpr std::size_t most_rows = 16;
 constexpr std::size_t cell_width = 17;
+constexpr std::size_t first_width = 13;  // of the column between label and policies
 constexpr std::size_t least_label = 8;
 
 constexpr std::string_view bold = "\x1b[1m";
@@ -48,6 +50,20 @@ std::string short_time(nanoseconds duration) {
                              : number(in_us / 1e6) + " s";
 }
 
+std::string in_ms(nanoseconds at) {
+    return fmt::format("{} ms", milliseconds(at));
+}
+
+/// At most so many bytes, and no half of a character.
+std::string_view cut(std::string_view text, std::size_t most) {
+    if (text.size() > most) {
+        while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) {
+            --most;
+        }
+    }
+    return text.substr(0, most);
+}
+
 class page {
 public:
     page(const outcome& all, const text_style& style) : all_(all), style_(style) {
@@ -58,7 +74,9 @@ public:
         for (const group_spec& group : all.work.groups) {
             label_ = std::max(label_, group.name.size() + 6);
         }
-        label_ = std::min(label_, style.width / 3);
+        label_ = std::min(label_, style.width - 2 - first_width - cell_width);
+        const std::size_t room = style.width - label_ - 2 - first_width;
+        columns_ = std::max<std::size_t>(room / cell_width, 1);
     }
 
     std::string text() && {
@@ -67,9 +85,15 @@ public:
             picture(one);
         }
         legend();
-        shares();
-        waits();
-        totals();
+        for (std::size_t i = 0; i < all_.policies.size(); i += columns_) {
+            shown_ = std::span(all_.policies).subspan(i);
+            shown_ = shown_.first(std::min(columns_, shown_.size()));
+            shares();
+            latencies();
+            longest_waits();
+            lags();
+            totals();
+        }
         return std::move(out_);
     }
 
@@ -88,7 +112,7 @@ private:
 
     void head() {
         const workload& work = all_.work;
-        line(work.title.substr(0, style_.width), bold);
+        line(cut(work.title, style_.width), bold);
         line(fmt::format("{}: {} CPU{}, {}, a tick each {}, seed {}", work.name, work.cpus,
                          work.cpus == 1 ? "" : "s", text_of(work.duration), text_of(work.tick),
                          work.seed),
@@ -97,17 +121,16 @@ private:
 
     void picture(const policy_outcome& one) {
         const window shown = all_.work.shown;
-        const std::size_t columns = columns_for(shown, all_.work.tick, style_.width - label_ - 3);
-        const nanoseconds each = (shown.to - shown.from) / columns;
+        const gantt_scale scale = scale_for(shown, all_.work.tick, style_.width - label_ - 3);
         line();
-        line(fmt::format("{}, {} to {}, a column is {}", one.run.policy, text_of(shown.from),
-                         text_of(shown.to), text_of(each)),
+        line(fmt::format("{}, {} to {}, a column is {}", one.run.policy, in_ms(shown.from),
+                         in_ms(shown.to), text_of(scale.column)),
              bold);
         const std::vector<timeline> timelines = timelines_of(one.run);
         const std::size_t rows = std::min(timelines.size(), most_rows);
         for (std::size_t i = 0; i < rows; ++i) {
             out_ += label(one.run.tasks[i].name) + ' ';
-            row(gantt_row(timelines[i], shown, columns), one.run.tasks[i].spec + i);
+            row(gantt_row(timelines[i], shown.from, scale), one.run.tasks[i].spec + i);
             out_ += '\n';
         }
         if (timelines.size() > rows) {
@@ -176,16 +199,16 @@ private:
 
     void header(std::string_view title, std::string_view first) {
         line();
-        std::string text = fmt::format("{:<{}}{:>13}", title, label_ + 2, first);
-        for (const policy_outcome& one : all_.policies) {
+        std::string text = fmt::format("{:<{}}{:>{}}", title, label_ + 2, first, first_width);
+        for (const policy_outcome& one : shown_) {
             text += padded_left(one.run.policy, cell_width);
         }
         line(text, bold);
     }
 
     void row_of(const task_record& task, std::string_view first, const cell_text& cell) {
-        std::string text = label(task.name) + padded_left(first, 13);
-        for (const policy_outcome& one : all_.policies) {
+        std::string text = label(task.name) + padded_left(first, first_width);
+        for (const policy_outcome& one : shown_) {
             const task_measures* const there = find_task(one, task.name);
             text += padded_left(there == nullptr ? "-" : cell(one, *there), cell_width);
         }
@@ -202,6 +225,10 @@ private:
 
     static std::string share_of(double share, double ideal, bool one_ideal) {
         return one_ideal ? percent(share) : percent(share) + " of " + percent(ideal);
+    }
+
+    bool wakes(const task_record& task) const {
+        return all_.work.tasks[task.spec].sleep.has_value();
     }
 
     void shares() {
@@ -222,26 +249,26 @@ private:
         for (std::size_t g = 0; g < all_.work.groups.size(); ++g) {
             const group_measures& ideal = all_.policies.front().measured.groups[g];
             std::string text = label("group " + all_.work.groups[g].name) +
-                               padded_left(one_ideal ? percent(ideal.ideal) : "", 13);
-            for (const policy_outcome& one : all_.policies) {
+                               padded_left(one_ideal ? percent(ideal.ideal) : "", first_width);
+            for (const policy_outcome& one : shown_) {
                 const group_measures& there = one.measured.groups[g];
                 text += padded_left(share_of(there.share, there.ideal, one_ideal), cell_width);
             }
             line(text);
+        }
+        if (std::ranges::any_of(rows_, [this](const auto* task) { return wakes(*task); })) {
+            line("  ideal for who sleeps: at most what it would use if it never waited", dim);
         }
         if (!one_ideal) {
             line("  \"of\": the ideal share of who was there under this policy", dim);
         }
     }
 
-    void waits() {
-        const auto wakes = [this](const task_record* task) {
-            return all_.work.tasks[task->spec].sleep.has_value();
-        };
-        if (std::ranges::any_of(rows_, wakes)) {
+    void latencies() {
+        if (std::ranges::any_of(rows_, [this](const auto* task) { return wakes(*task); })) {
             header("Wake-up latency", "median / p99");
             for (const task_record* const task : rows_) {
-                if (wakes(task)) {
+                if (wakes(*task)) {
                     row_of(*task, "", [](const auto&, const task_measures& there) {
                         const latency_summary& latency = there.latency;
                         return latency.count == 0
@@ -252,6 +279,9 @@ private:
             }
             rest();
         }
+    }
+
+    void longest_waits() {
         header("Longest wait", "");
         for (const task_record* const task : rows_) {
             row_of(*task, "", [](const auto&, const task_measures& there) {
@@ -259,6 +289,9 @@ private:
             });
         }
         rest();
+    }
+
+    void lags() {
         header("Lag, ms", "least to most");
         for (const task_record* const task : rows_) {
             row_of(*task, "", [](const auto&, const task_measures& there) {
@@ -271,8 +304,8 @@ private:
     void totals() {
         header("The machine", "");
         const auto add = [this](std::string_view name, const auto& cell) {
-            std::string text = label(name) + padded_left("", 13);
-            for (const policy_outcome& one : all_.policies) {
+            std::string text = label(name) + padded_left("", first_width);
+            for (const policy_outcome& one : shown_) {
                 text += padded_left(cell(one), cell_width);
             }
             line(text);
@@ -294,6 +327,8 @@ private:
     std::vector<const task_record*> rows_;
     std::vector<const task_record*> others_;
     std::size_t label_ = least_label;
+    std::size_t columns_ = 1;  // policies beside each other
+    std::span<const policy_outcome> shown_;
     std::string out_;
 };
 

@@ -26,8 +26,9 @@
 
 namespace weft::sim {
 
-/// How often the load of the CPUs is compared.
-inline constexpr nanoseconds balance_interval = 8 * ms;
+/// How often the load of the CPUs is compared: what the kernel does on two busy ones. Much longer
+/// than a turn, so that turns and moves do not go in step.
+inline constexpr nanoseconds balance_interval = 32 * ms;
 
 template <class Policy>
 class simulation {
@@ -202,6 +203,16 @@ private:
         ++c.turn;
     }
 
+    /// The running one, if any, would go on.
+    void stop_running(cpu& c) {
+        if (task* const before = c.running) {
+            before->is = task::state::ready;
+            before->ready_since = now_;
+            ++done_.tasks[before->id].preempted;
+        }
+        end_span(c);
+    }
+
     /// Who runs from now on. The queue is up to date.
     void dispatch(cpu& c) {
         task* next = c.queue.pick_next();
@@ -213,12 +224,7 @@ private:
         if (next == c.running) {
             return;
         }
-        if (task* const before = c.running) {
-            before->is = task::state::ready;
-            before->ready_since = now_;
-            ++done_.tasks[before->id].preempted;
-        }
-        end_span(c);
+        stop_running(c);
         if (next == nullptr) {
             return;
         }
@@ -481,29 +487,38 @@ private:
         note_throttling(to);
     }
 
-    /// From the most loaded to the least loaded CPU, if that makes them no less equal; of those who
-    /// wait there, who has had least for its weight. Where loads cannot be equal, three equal tasks
-    /// on two CPUs, this moves one of them each time, and so all get their share.
+    /// From the most loaded to the least loaded CPU, if that leaves them no less equal. Where loads
+    /// cannot be equal, three equal tasks on two CPUs, somebody moves each time; it is the one that
+    /// has had most for its weight, so that who has had least has a CPU with fewer others.
     void balance() {
         const std::vector<double> loads = loads_of_cpus();
         const auto [least, most] = std::ranges::minmax_element(loads);
         cpu& from = *cpus_[static_cast<std::size_t>(most - loads.begin())];
         cpu& to = *cpus_[static_cast<std::size_t>(least - loads.begin())];
-        task* poorest = nullptr;
         const auto had = [](const task& t) { return static_cast<double>(t.ran) / t.weight.value; };
+        task* richest = nullptr;
+        std::size_t present = 0;
         for (const auto& t : tasks_) {
-            if (t->cpu == from.id && may_move(*t) && load_of(*t) <= *most - *least &&
-                (poorest == nullptr || had(*t) < had(*poorest))) {
-                poorest = t.get();
+            const bool here = t->cpu == from.id && t->is_present();
+            present += here ? 1 : 0;
+            if (here && !t->spec->cpu && !t->is_throttled && load_of(*t) <= *most - *least &&
+                (richest == nullptr || had(*t) > had(*richest))) {
+                richest = t.get();
             }
         }
-        if (poorest == nullptr) {
+        if (richest == nullptr || present < 2) {
             return;
         }
+        catch_up(from);
         catch_up(to);
-        move(*poorest, to);
-        if (to.running == nullptr || to.queue.should_switch()) {
-            dispatch(to);
+        if (from.running == richest) {
+            stop_running(from);
+        }
+        move(*richest, to);
+        for (cpu* const c : {&from, &to}) {
+            if (c->running == nullptr || c->queue.should_switch()) {
+                dispatch(*c);
+            }
         }
     }
 
