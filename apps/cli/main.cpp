@@ -21,11 +21,12 @@
 #include "lab/probes.h"
 #include "lab/server_host.h"
 #include "load_command.h"
+#include "output.h"
 #include "sched_command.h"
 
 namespace {
 
-constexpr int status_usage = 2;
+using weft::cli::status_usage;
 
 std::string command_line_of(int argc, char** argv) {
     std::string line = "weft";

@@ -9,6 +9,7 @@
 namespace weft::cli {
 
 inline constexpr int status_failed = 1;
+inline constexpr int status_usage = 2;
 inline constexpr int status_interrupted = 130;
 
 /// Writes to a descriptor. False when it failed, which is said, unless whoever reads has gone (weft

@@ -267,6 +267,10 @@ int run_sched_command(const sched_options& options) {
                    ? 0
                    : status_failed;
     }
+    if (options.json_path == "-" && options.trace_path == "-") {
+        complain("--json and --trace cannot both go to standard output");
+        return status_usage;
+    }
     auto read = workload_from(options.workload);
     if (!read) {
         return complain(read.error());

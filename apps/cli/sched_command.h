@@ -36,7 +36,7 @@ struct sched_options {
 CLI::App* add_sched_command(CLI::App& program, sched_options& into);
 
 /// Runs it. The exit status: 0; 1 the workload cannot be read or is wrong, or a report could not be
-/// written.
+/// written; 2 two reports for standard output.
 int run_sched_command(const sched_options& options);
 
 }  // namespace weft::cli

@@ -7,7 +7,7 @@ namespace weft::sim {
 
 namespace {
 
-enum class mark_kind : std::uint8_t { stops, leaves, comes, starts, sample };
+enum class mark_kind : std::uint8_t { stops, leaves, comes, starts, sample, sample_shown };
 
 struct mark {
     nanoseconds at;
@@ -15,9 +15,9 @@ struct mark {
     std::uint32_t task;
 };
 
-std::vector<mark> marks_of(const recording& run, std::size_t samples) {
+std::vector<mark> marks_of(const recording& run, window shown, std::size_t samples) {
     std::vector<mark> marks;
-    marks.reserve(2 * run.spans.size() + run.transitions.size() + samples);
+    marks.reserve(2 * run.spans.size() + run.transitions.size() + 2 * samples);
     for (const run_span& span : run.spans) {
         marks.push_back({span.from, mark_kind::starts, span.task});
         marks.push_back({span.to, mark_kind::stops, span.task});
@@ -29,6 +29,8 @@ std::vector<mark> marks_of(const recording& run, std::size_t samples) {
     }
     for (std::size_t i = 1; i <= samples; ++i) {
         marks.push_back({run.duration * i / samples, mark_kind::sample, 0});
+        marks.push_back(
+            {shown.from + (shown.to - shown.from) * i / samples, mark_kind::sample_shown, 0});
     }
     std::ranges::stable_sort(marks, {},
                              [](const mark& one) { return std::pair(one.at, one.what); });
@@ -39,6 +41,7 @@ class follower {
 public:
     follower(const workload& work, const recording& run, measures& into)
         : run_(run),
+          shown_(work.shown),
           into_(into),
           groups_(groups_by_weight(work)),
           lag_(run.tasks.size()),
@@ -53,7 +56,7 @@ public:
     }
 
     void follow(std::size_t samples) {
-        for (const mark& one : marks_of(run_, samples)) {
+        for (const mark& one : marks_of(run_, shown_, samples)) {
             advance(one.at);
             apply(one);
         }
@@ -101,7 +104,10 @@ private:
                 leave(i);
                 break;
             case mark_kind::sample:
-                sample();
+                sample(into_.lag);
+                return;
+            case mark_kind::sample_shown:
+                sample(into_.lag_shown);
                 return;
         }
         is_stale_ = true;
@@ -123,15 +129,16 @@ private:
         }
     }
 
-    void sample() {
+    void sample(std::vector<lag_sample>& into) const {
         lag_sample taken{.at = now_, .lag_ms = {}};
         for (const double ns : lag_) {
             taken.lag_ms.push_back(static_cast<float>(ns / ms));
         }
-        into_.lag.push_back(std::move(taken));
+        into.push_back(std::move(taken));
     }
 
     const recording& run_;
+    const window shown_;
     measures& into_;
     std::vector<group_claim> groups_;
     std::vector<claim> claims_;

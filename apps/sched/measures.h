@@ -56,10 +56,11 @@ struct measures {
     double idle = 0;       ///< of all CPU time
     double switching = 0;  ///< the same
     std::uint64_t switches = 0;
-    std::vector<lag_sample> lag;  ///< at equal distances, the last at the end
+    std::vector<lag_sample> lag;        ///< at equal distances, the last at the end
+    std::vector<lag_sample> lag_shown;  ///< the same of the part that is shown
 };
 
-/// `samples`: how many of the lag, at least 1.
+/// `samples`: how many of the lag, at least 1; as many of the part that is shown.
 measures measure(const workload& work, const recording& run, std::size_t samples);
 
 /// `fraction` of the values are no greater; sorts them.

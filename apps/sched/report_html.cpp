@@ -93,6 +93,22 @@ nanoseconds end_of_picture(const std::vector<timeline>& rows, nanoseconds durati
     return starts[most_pieces];
 }
 
+json lag_row(const std::vector<lag_sample>& samples, std::size_t task) {
+    json row = json::array();
+    for (const lag_sample& sample : samples) {
+        row.push_back(rounded(sample.lag_ms[task]));
+    }
+    return row;
+}
+
+json times_of(const std::vector<lag_sample>& samples) {
+    json row = json::array();
+    for (const lag_sample& sample : samples) {
+        row.push_back(milliseconds(sample.at));
+    }
+    return row;
+}
+
 json policy_data(const outcome& all, const policy_outcome& one) {
     std::vector<timeline> timelines = timelines_of(one.run);
     const std::size_t rows = std::min(timelines.size(), most_rows);
@@ -101,17 +117,14 @@ json policy_data(const outcome& all, const policy_outcome& one) {
     json made{{"policy", one.run.policy}, {"end", milliseconds(end)}, {"tasks", json::array()}};
     for (std::size_t i = 0; i < rows; ++i) {
         const task_measures& task = one.measured.tasks[i];
-        json lag = json::array();
-        for (const lag_sample& sample : one.measured.lag) {
-            lag.push_back(rounded(sample.lag_ms[i]));
-        }
         made["tasks"].push_back({{"name", one.run.tasks[i].name},
                                  {"share", rounded(100 * task.share)},
                                  {"ideal", rounded(100 * task.ideal)},
                                  {"wakes", task.latency.count},
                                  {"p50", rounded(milliseconds(task.latency.p50))},
                                  {"p99", rounded(milliseconds(task.latency.p99))},
-                                 {"lag", std::move(lag)},
+                                 {"lag", lag_row(one.measured.lag, i)},
+                                 {"lagShown", lag_row(one.measured.lag_shown, i)},
                                  {"pieces", row_of(timelines[i], end)}});
     }
     return made;
@@ -122,11 +135,9 @@ json data_of(const outcome& all) {
               {"to", milliseconds(all.work.shown.to)},
               {"duration", milliseconds(all.work.duration)},
               {"cpus", all.work.cpus},
-              {"at", json::array()},
+              {"at", times_of(all.policies.front().measured.lag)},
+              {"atShown", times_of(all.policies.front().measured.lag_shown)},
               {"policies", json::array()}};
-    for (const lag_sample& sample : all.policies.front().measured.lag) {
-        made["at"].push_back(milliseconds(sample.at));
-    }
     for (const policy_outcome& one : all.policies) {
         made["policies"].push_back(policy_data(all, one));
     }
@@ -210,7 +221,9 @@ private:
         add("<p class=\"soft\">The time that a task should have had while it wanted to run, less "
             "the time that it had. Above zero: it is owed time.</p><div class=\"charts\">");
         for (std::size_t p = 0; p < all_.policies.size(); ++p) {
-            chart(fmt::format("lag-{}", p), all_.policies[p].run.policy + ": lag, ms", "");
+            const std::string& policy = all_.policies[p].run.policy;
+            chart(fmt::format("lag-shown-{}", p), policy + ": lag, ms", "The part shown above.");
+            chart(fmt::format("lag-{}", p), policy + ": lag, ms", "The whole run.");
         }
         add("</div><h2>All figures</h2>");
     }

@@ -216,20 +216,20 @@
         }));
     };
 
-    const lagChart = (policy, index) => {
-        const canvas = document.getElementById("lag-" + index);
+    const lagChart = (id, policy, at, key) => {
+        const canvas = document.getElementById(id);
         canvas.parentElement.style.height = "260px";
         charts.push(new Chart(canvas, {
             type: "line",
             data: {
-                labels: data.at,
+                labels: at,
                 datasets: policy.tasks.map((task, i) => ({
                     label: task.name,
                     borderColor: taskTone(i),
                     backgroundColor: taskTone(i),
                     borderWidth: 1.2,
                     pointRadius: 0,
-                    data: task.lag,
+                    data: task[key],
                 })),
             },
             options: {
@@ -237,7 +237,7 @@
                 maintainAspectRatio: false,
                 interaction: { mode: "nearest", intersect: false },
                 scales: {
-                    x: axis({ type: "linear", max: data.duration,
+                    x: axis({ type: "linear", min: at[0], max: at[at.length - 1],
                               title: { display: true, text: "ms", color: tone("soft") } }),
                     y: axis({}),
                 },
@@ -257,7 +257,10 @@
         bars("shares", names, (task) => task.share, (task) => task.ideal);
         bars("latency", sleepers, (task) => (task.wakes ? task.p99 : null),
              (task) => (task.wakes ? task.p50 : null));
-        policies.forEach(lagChart);
+        policies.forEach((policy, i) => {
+            lagChart("lag-shown-" + i, policy, data.atShown, "lagShown");
+            lagChart("lag-" + i, policy, data.at, "lag");
+        });
     };
     drawAll();
     window.addEventListener("resize", drawTimelines);
