@@ -16,7 +16,7 @@ namespace weft::sim {
 struct claim {
     double weight = 1;
     double most = 1;  ///< CPUs that it can use
-    std::optional<std::size_t> group;
+    std::optional<std::size_t> group = {};
 };
 
 struct group_claim {

@@ -32,8 +32,16 @@ std::vector<mark> marks_of(const recording& run, window shown, std::size_t sampl
         marks.push_back(
             {shown.from + (shown.to - shown.from) * i / samples, mark_kind::sample_shown, 0});
     }
+    // At one moment: who stops, what happens to tasks in the order in which it was recorded, who
+    // starts, and a look at what came of it.
+    const auto rank = [](mark_kind what) {
+        return what == mark_kind::stops                                ? 0
+               : what == mark_kind::leaves || what == mark_kind::comes ? 1
+               : what == mark_kind::starts                             ? 2
+                                                                       : 3;
+    };
     std::ranges::stable_sort(marks, {},
-                             [](const mark& one) { return std::pair(one.at, one.what); });
+                             [rank](const mark& one) { return std::pair(one.at, rank(one.what)); });
     return marks;
 }
 

@@ -14,7 +14,8 @@ namespace weft::sim {
 namespace {
 
 /// The run as it would be if CPU time could be divided into any parts: from one moment at which
-/// somebody comes, goes or is done to the next.
+/// somebody comes or has had all that it wants to the next. When that is does not depend on when it
+/// was in the recording.
 class ideal_run {
 public:
     ideal_run(const workload& work, const recording& run)
@@ -34,7 +35,6 @@ public:
             const task_spec& spec = work.tasks[task.spec];
             const nanoseconds arrived = std::min(task.arrived, run.duration);
             moments_.push_back(arrived);
-            moments_.push_back(task.ended.value_or(run.duration));
             claims_.push_back({.weight = static_cast<double>(weight_of_nice(spec.nice).value),
                                .most = 0,
                                .group = spec.group});
@@ -62,9 +62,8 @@ private:
     double advance(double now, double end) {
         for (std::size_t i = 0; i < claims_.size(); ++i) {
             const task_record& task = run_.tasks[i];
-            const bool there = static_cast<double>(task.arrived) <= now &&
-                               now < static_cast<double>(task.ended.value_or(run_.duration));
-            claims_[i].most = there && had_[i] + 0.5 < totals_[i] ? demands_[i] : 0;
+            const bool has_come = static_cast<double>(task.arrived) <= now;
+            claims_[i].most = has_come && had_[i] + 0.5 < totals_[i] ? demands_[i] : 0;
         }
         const std::vector<double> rates = divide(capacity_, claims_, groups_);
         double time = end - now;

@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t most_rows = 16;
 constexpr std::size_t cell_width = 17;
 constexpr std::size_t first_width = 13;  // of the column between label and policies
-constexpr std::size_t least_label = 8;
+constexpr std::size_t least_label = 13;  // "Wake-up latency" is longer by two
 
 constexpr std::string_view bold = "\x1b[1m";
 constexpr std::string_view dim = "\x1b[2m";
@@ -185,12 +185,28 @@ private:
         const bool several = all_.work.cpus > 1;
         const bool quota = std::ranges::any_of(
             all_.work.groups, [](const group_spec& group) { return group.quota != 0; });
+        std::vector<std::string> signs;
+        signs.push_back(fmt::format("{} runs, for how much of the column",
+                                    style_.unicode ? "▁ to █" : "- = #"));
+        if (several) {
+            signs.emplace_back("0 to 9: runs on this CPU");
+        }
+        signs.push_back(fmt::format("{} waits for a CPU", style_.unicode ? "·" : "."));
+        if (quota) {
+            signs.emplace_back("x waits for its quota");
+        }
+        signs.emplace_back("blank: sleeps");
         line();
-        line(fmt::format("  {}{} runs{}   {} waits for a CPU{}   blank: sleeps",
-                         style_.unicode ? "▁ to █" : "- = #", several ? ", 0 to 9:" : "",
-                         several ? ", on which CPU" : ", for how much of the column",
-                         style_.unicode ? "·" : ".", quota ? "   x waits for its quota" : ""),
-             dim);
+        std::string text;
+        for (const std::string& sign : signs) {
+            constexpr std::size_t gap = 3;
+            // The signs are longer in bytes than in columns, which only breaks a line early.
+            if (!text.empty() && text.size() + gap + sign.size() > style_.width) {
+                line(std::exchange(text, {}), dim);
+            }
+            text += (text.empty() ? "  " : "   ") + sign;
+        }
+        line(text, dim);
     }
 
     // Tables: a column per policy.
@@ -257,7 +273,7 @@ private:
             line(text);
         }
         if (std::ranges::any_of(rows_, [this](const auto* task) { return wakes(*task); })) {
-            line("  ideal for who sleeps: at most what it would use if it never waited", dim);
+            line("  ideal of a sleeper: at most its use if it never waited", dim);
         }
         if (!one_ideal) {
             line("  \"of\": the ideal share of who was there under this policy", dim);

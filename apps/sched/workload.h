@@ -53,12 +53,12 @@ struct task_spec {
     int nice = 0;
     nanoseconds slice = 0;  ///< eevdf, round_robin: its own; 0: the policy's
     nanoseconds arrival = 0;
-    std::optional<std::size_t> group;
-    std::optional<unsigned> cpu;       ///< the only one that it may run on
-    std::optional<length> run;         ///< CPU time until it sleeps; none: for ever
-    std::optional<length> sleep;       ///< none: it ends after its run
-    std::optional<nanoseconds> total;  ///< CPU time after which it ends
-    std::optional<forking> fork;
+    std::optional<std::size_t> group = {};
+    std::optional<unsigned> cpu = {};       ///< the only one that it may run on
+    std::optional<length> run = {};         ///< CPU time until it sleeps; none: for ever
+    std::optional<length> sleep = {};       ///< none: it ends after its run
+    std::optional<nanoseconds> total = {};  ///< CPU time after which it ends
+    std::optional<forking> fork = {};
 };
 
 struct group_spec {

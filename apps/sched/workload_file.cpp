@@ -250,13 +250,16 @@ std::expected<workload, std::string> parse_workload(std::string_view text, std::
         return std::unexpected(
             fmt::format("{}: longer than {} bytes, which no workload is", file, longest_file));
     }
-    const toml::parse_result parsed = toml::parse(text, file);
-    if (!parsed) {
-        const toml::parse_error& error = parsed.error();
+    toml::table root;
+    try {
+        root = toml::parse(text, file);
+    } catch (const toml::parse_error& error) {
+        std::string what(error.description());
+        std::ranges::replace_if(what, [](char c) { return c >= 0 && c < 0x20; }, ' ');
         return std::unexpected(fmt::format("{}:{}:{}: {}", file, error.source().begin.line,
-                                           error.source().begin.column, error.description()));
+                                           error.source().begin.column, what));
     }
-    auto made = file_parser(parsed.table(), file).run();
+    auto made = file_parser(root, file).run();
     if (made) {
         made->name = stem_of(file);
         made->about = head_comment_of(text);
