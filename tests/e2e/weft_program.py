@@ -24,11 +24,29 @@ DEADLINE_SECONDS = 120
 MARK = "WEFT_TEST_RUN"
 
 
-def run(*arguments, **options):
+def run(*arguments, stdin_text="", **options):
     """Runs to the end; the result has returncode, stdout and stderr as text."""
-    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=DEADLINE_SECONDS, check=False,
-                          **options)
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, input=stdin_text,
+                          timeout=DEADLINE_SECONDS, check=False, **options)
+
+
+def set_columns(terminal, columns):
+    """How wide the program finds a terminal to be."""
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+
+
+def read_all(terminal):
+    """What is written to a terminal until nobody has its other end open any more."""
+    text = b""
+    while select.select([terminal], [], [], DEADLINE_SECONDS)[0]:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:  # the other end is closed
+            piece = b""
+        if not piece:
+            return text.decode()
+        text += piece
+    raise AssertionError("the program does not end")
 
 
 def _living(mark):
@@ -55,7 +73,7 @@ class Run:
         self.seen = ""
         self._terminal, other_end = pty.openpty()
         os.environ.setdefault("TERM", "xterm")
-        fcntl.ioctl(other_end, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        set_columns(other_end, columns)
         self.process = subprocess.Popen(
             [PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=other_end, env={**os.environ, MARK: self.mark}, start_new_session=True)
