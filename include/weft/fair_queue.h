@@ -36,8 +36,8 @@
 namespace weft {
 
 /// How much of each period a group may run: the kernel's CFS bandwidth control
-/// (Documentation/scheduler/sched-bwc.rst) on one CPU. Whoever has several queues grants each a
-/// part of a common quota instead.
+/// (Documentation/scheduler/sched-bwc.rst) on one CPU. Whoever has several queues deals out parts
+/// of a common quota instead (fair_queue::grant).
 struct fair_quota {
     std::uint64_t quota_ns = 0;  ///< 0: as much as it gets
     std::uint64_t period_ns = 100'000'000;
@@ -66,6 +66,8 @@ public:
 
         [[nodiscard]] std::uint32_t share() const noexcept { return weight.value; }
         [[nodiscard]] std::uint64_t ran_ns() const noexcept { return ran; }
+        /// How much of its quota it may still run; below 0: by how much it has run too long.
+        [[nodiscard]] std::int64_t left_ns() const noexcept { return left_; }
         /// Whether it waits for its quota.
         [[nodiscard]] bool throttled() const noexcept { return throttled_; }
         /// How many members are runnable, also while it waits for its quota.
@@ -223,12 +225,14 @@ public:
         g.left_ = static_cast<std::int64_t>(
             std::min<wide>(g.left_ + wide{g.limit_.quota_ns} * periods, most));
         g.refill_at_ += periods * g.limit_.period_ns;
-        if (!g.throttled_ || g.spent()) {
-            return false;
-        }
-        g.throttled_ = false;
-        runnable_ += g.runnable_;
-        return g.runnable_ != 0 && enter(g, arrival::thawed);
+        return thaw(g);
+    }
+    /// Adds to what is left of the quota of `g`, and lets it run again if that is enough. Whether
+    /// it should run at once. For whoever deals out a common quota to several queues and so never
+    /// calls refill().
+    bool grant(group& g, std::uint64_t ns) noexcept {
+        g.left_ += static_cast<std::int64_t>(ns);
+        return thaw(g);
     }
     /// When the next period of `g` begins; 0: it has no quota, or refill() was never called.
     [[nodiscard]] std::uint64_t refill_time(const group& g) const noexcept { return g.refill_at_; }
@@ -308,6 +312,15 @@ private:
             top_.enqueue(g, how, 0);
         }
         return switches_to(top_, g);
+    }
+
+    bool thaw(group& g) noexcept {
+        if (!g.throttled_ || g.spent()) {
+            return false;
+        }
+        g.throttled_ = false;
+        runnable_ += g.runnable_;
+        return g.runnable_ != 0 && enter(g, arrival::thawed);
     }
 
     /// check_preempt_curr(): whether `n`, which has come, should run instead of the current one of

@@ -178,6 +178,24 @@ TEST(round_robin_policy, gives_equal_slices_in_turn) {
     }
 }
 
+TYPED_TEST(fair_policies, a_quota_may_be_dealt_out_in_parts) {
+    using queue_type = fair_queue<task, TypeParam>;
+    queue_type queue;
+    typename queue_type::group bounded(queue, 1024, {.quota_ns = 5 * ms});
+    task member;
+    queue.start(member, &bounded);
+    ASSERT_EQ(queue.pick_next(), &member);
+    queue.charge(6 * ms);
+    EXPECT_EQ(bounded.left_ns(), -1'000'000);
+    EXPECT_EQ(queue.pick_next(), nullptr);
+    queue.grant(bounded, 1 * ms);
+    EXPECT_TRUE(bounded.throttled()) << "that pays its debt only";
+    queue.grant(bounded, 1 * ms);
+    EXPECT_FALSE(bounded.throttled());
+    EXPECT_EQ(queue.pick_next(), &member);
+    EXPECT_EQ(queue.runnable(), 1U);
+}
+
 TYPED_TEST(fair_policies, who_slept_may_wake_in_a_group_of_another_queue) {
     using queue_type = fair_queue<task, TypeParam>;
     queue_type here;
