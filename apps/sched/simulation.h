@@ -42,15 +42,20 @@ public:
         done_.duration = work.duration;
         done_.cpus.resize(work.cpus);
         group_sizes_.resize(work.groups.size());
+        for (const group_spec& spec : work.groups) {
+            quotas_left_.push_back(spec.quota);
+        }
         for (const task_spec& spec : work.tasks) {
             forks_left_.push_back(spec.fork ? spec.fork->limit : 0);
         }
         for (unsigned i = 0; i < work.cpus; ++i) {
             cpus_.push_back(std::make_unique<cpu>(i, settings));
             for (const group_spec& spec : work.groups) {
-                const fair_quota limit{.quota_ns = spec.quota / work.cpus,
-                                       .period_ns = spec.period,
-                                       .burst_ns = spec.burst / work.cpus};
+                fair_quota limit{
+                    .quota_ns = spec.quota, .period_ns = spec.period, .burst_ns = spec.burst};
+                if (has_common_quotas() && spec.quota != 0) {
+                    limit = {.quota_ns = 1};  // all but nothing: deal() grants it
+                }
                 cpus_.back()->groups.push_back(
                     std::make_unique<group_queue>(cpus_.back()->queue, spec.weight, limit));
             }
@@ -104,6 +109,7 @@ private:
         bool is_throttled = false;
 
         [[nodiscard]] bool is_present() const { return is == state::ready || is == state::running; }
+        [[nodiscard]] bool may_run() const { return is_present() && !is_throttled; }
     };
     using queue_type = fair_queue<task, Policy>;
     using group_queue = typename queue_type::group;
@@ -191,6 +197,7 @@ private:
         t.run_left -= t.run_left == forever ? 0 : ran;
         t.total_left -= t.total_left == forever ? 0 : ran;
         t.fork_left -= t.fork_left == forever ? 0 : ran;
+        deal(c, t);
     }
 
     /// The running one stops, or goes on elsewhere.
@@ -303,6 +310,7 @@ private:
         cpu& c = *cpus_[place(t)];
         cpu& before = *cpus_[t.cpu];
         catch_up(c);
+        deal(c, t);
         t.is = task::state::ready;
         t.ready_since = now_;
         t.just_woken = how == change::woken;
@@ -349,19 +357,49 @@ private:
 
     // Groups.
 
+    /// With several CPUs a quota is common to all, and each takes small parts of it, as the kernel
+    /// does. With one the queue does it all.
+    [[nodiscard]] bool has_common_quotas() const { return work_.cpus > 1; }
+
+    /// The group of `t` gets another part if it has used up the last one here.
+    void deal(cpu& c, const task& t) {
+        if (t.spec->group && has_common_quotas() && work_.groups[*t.spec->group].quota != 0) {
+            deal(c, *t.spec->group);
+        }
+    }
+
+    void deal(cpu& c, std::size_t g) {
+        constexpr nanoseconds part = ms;
+        while (c.groups[g]->left_ns() <= 0 && quotas_left_[g] != 0) {
+            const nanoseconds granted = std::min(part, quotas_left_[g]);
+            quotas_left_[g] -= granted;
+            c.queue.grant(*c.groups[g], granted);
+        }
+    }
+
     void refill(std::uint32_t g) {
-        if (work_.groups[g].quota == 0) {
+        const group_spec& spec = work_.groups[g];
+        if (spec.quota == 0) {
             return;
         }
-        for (const auto& c : cpus_) {
-            catch_up(*c);
-            c->queue.refill(*c->groups[g], now_);
-            note_throttling(*c);
-            if (c->running == nullptr || c->queue.should_switch()) {
-                dispatch(*c);
+        if (now_ != 0) {
+            quotas_left_[g] = std::min(quotas_left_[g] + spec.quota, spec.quota + spec.burst);
+        }
+        for (std::size_t i = 0; i < cpus_.size(); ++i) {
+            // Not always the same one first: there may be less than a part for each.
+            cpu& c = *cpus_[(i + now_ / spec.period) % cpus_.size()];
+            catch_up(c);
+            if (!has_common_quotas()) {
+                c.queue.refill(*c.groups[g], now_);
+            } else if (c.groups[g]->throttled()) {
+                deal(c, g);
+            }
+            note_throttling(c);
+            if (c.running == nullptr || c.queue.should_switch()) {
+                dispatch(c);
             }
         }
-        events_.add({.at = now_ + work_.groups[g].period, .what = event::kind::refill, .index = g});
+        events_.add({.at = now_ + spec.period, .what = event::kind::refill, .index = g});
     }
 
     void note_throttling(cpu& c) {
@@ -443,7 +481,7 @@ private:
     std::vector<double> loads_of_cpus() const {
         std::vector<double> loads(cpus_.size());
         for (const auto& t : tasks_) {
-            if (t->is_present()) {
+            if (t->may_run()) {
                 loads[t->cpu] += load_of(*t);
             }
         }
@@ -479,6 +517,7 @@ private:
         catch_up(from);
         from.queue.leave(t);
         t.cpu = to.id;
+        deal(to, t);
         to.queue.join(t, group_on(to, t));
         ++done_.tasks[t.id].migrated;
         if (t.spec->group) {
@@ -487,26 +526,44 @@ private:
         note_throttling(to);
     }
 
+    /// The most loaded CPU of those that several tasks share, and the least loaded one. No CPU:
+    /// there is nobody to move.
+    std::pair<std::size_t, std::size_t> to_balance(const std::vector<double>& loads) const {
+        std::vector<std::size_t> present(cpus_.size());
+        for (const auto& t : tasks_) {
+            present[t->cpu] += t->may_run() ? 1 : 0;
+        }
+        std::size_t source = loads.size();
+        for (std::size_t i = 0; i < loads.size(); ++i) {
+            if (present[i] > 1 && (source == loads.size() || loads[i] > loads[source])) {
+                source = i;
+            }
+        }
+        const auto least = std::ranges::min_element(loads);
+        return {source, static_cast<std::size_t>(least - loads.begin())};
+    }
+
     /// From the most loaded to the least loaded CPU, if that leaves them no less equal. Where loads
     /// cannot be equal, three equal tasks on two CPUs, somebody moves each time; it is the one that
     /// has had most for its weight, so that who has had least has a CPU with fewer others.
     void balance() {
         const std::vector<double> loads = loads_of_cpus();
-        const auto [least, most] = std::ranges::minmax_element(loads);
-        cpu& from = *cpus_[static_cast<std::size_t>(most - loads.begin())];
-        cpu& to = *cpus_[static_cast<std::size_t>(least - loads.begin())];
+        const auto [source, target] = to_balance(loads);
+        if (source == loads.size()) {
+            return;
+        }
+        cpu& from = *cpus_[source];
+        cpu& to = *cpus_[target];
         const auto had = [](const task& t) { return static_cast<double>(t.ran) / t.weight.value; };
         task* richest = nullptr;
-        std::size_t present = 0;
         for (const auto& t : tasks_) {
-            const bool here = t->cpu == from.id && t->is_present();
-            present += here ? 1 : 0;
-            if (here && !t->spec->cpu && !t->is_throttled && load_of(*t) <= *most - *least &&
+            if (t->cpu == from.id && t->may_run() && !t->spec->cpu &&
+                load_of(*t) <= loads[source] - loads[target] &&
                 (richest == nullptr || had(*t) > had(*richest))) {
                 richest = t.get();
             }
         }
-        if (richest == nullptr || present < 2) {
+        if (richest == nullptr) {
             return;
         }
         catch_up(from);
@@ -527,6 +584,7 @@ private:
     std::vector<std::unique_ptr<cpu>> cpus_;
     std::vector<std::unique_ptr<task>> tasks_;
     std::vector<std::uint64_t> forks_left_;   // by line of the workload
+    std::vector<nanoseconds> quotas_left_;    // of groups, not yet dealt out
     std::vector<std::uint64_t> group_sizes_;  // weights of those that are ready or running
     event_queue events_;
     recording done_;

@@ -10,8 +10,7 @@
 // loaded to the least loaded one.
 //
 // What is not: caches, NUMA and SMT, interrupts, locks, priority classes, the kernel's load
-// tracking (PELT), its thresholds against too many moves, and quotas handed out in pieces: with
-// several CPUs each has an even part of a group's quota.
+// tracking (PELT), and its thresholds against too many moves.
 #pragma once
 
 #include <array>

@@ -8,6 +8,8 @@
 #include <map>
 #include <string>
 
+#include <fmt/format.h>
+
 #include "bundled.h"
 #include "sched_fixture.h"
 #include "timeline.h"
@@ -129,6 +131,27 @@ run = "forever"
     EXPECT_NEAR(100 * of.measured.groups[0].share, 30, 0.5);
     EXPECT_NEAR(100 * of.measured.idle, 70, 0.5);
     EXPECT_NEAR(100 * of.measured.groups[0].ideal, 30, 1e-6);
+}
+
+TEST_P(any, a_quota_is_common_to_all_cpus) {
+    for (const int members : {1, 2, 7}) {
+        const policy_outcome of = outcome_under(workload_of(fmt::format(R"(
+duration = "2 s"
+cpus = 4
+[[group]]
+name = "g"
+quota = "40 ms"
+period = "50 ms"
+[[task]]
+name = "member"
+group = "g"
+count = {}
+run = "forever"
+)",
+                                                                        members)),
+                                                GetParam());
+        EXPECT_NEAR(100 * of.measured.groups[0].share, 20, 0.5) << members;
+    }
 }
 
 TEST_P(any, a_task_ends_when_it_has_had_all) {
