@@ -8,9 +8,8 @@
 #pragma once
 
 #include <algorithm>
-#include <deque>
+#include <expected>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,7 +20,9 @@
 
 #include "event_queue.h"
 #include "pattern.h"
+#include "placement.h"
 #include "recording.h"
+#include "simulated_task.h"
 #include "workload.h"
 
 namespace weft::sim {
@@ -91,26 +92,7 @@ public:
     }
 
 private:
-    struct task : fair_entity {
-        task(const task_spec& s, std::uint64_t seed, std::uint32_t number)
-            : fair_entity(s.nice), spec(&s), draws(s, seed, number), id(number) {}
-
-        enum class state : std::uint8_t { absent, ready, running, asleep, ended };
-        const task_spec* spec;
-        pattern draws;
-        std::uint32_t id;
-        std::uint32_t cpu = 0;
-        state is = state::absent;
-        nanoseconds run_left = 0;
-        nanoseconds total_left = forever;
-        nanoseconds fork_left = forever;
-        nanoseconds ready_since = 0;
-        bool just_woken = false;
-        bool is_throttled = false;
-
-        [[nodiscard]] bool is_present() const { return is == state::ready || is == state::running; }
-        [[nodiscard]] bool may_run() const { return is_present() && !is_throttled; }
-    };
+    using task = simulated_task;
     using queue_type = fair_queue<task, Policy>;
     using group_queue = typename queue_type::group;
 
@@ -464,32 +446,7 @@ private:
         if (t.is != task::state::absent) {
             return t.cpu;
         }
-        const std::vector<double> loads = loads_of_cpus();
-        return static_cast<std::uint32_t>(std::ranges::min_element(loads) - loads.begin());
-    }
-
-    /// The weight that a task has among all.
-    double load_of(const task& t) const {
-        if (!t.spec->group) {
-            return t.weight.value;
-        }
-        const std::size_t g = *t.spec->group;
-        const auto all = static_cast<double>(std::max<std::uint64_t>(group_sizes_[g], 1));
-        return work_.groups[g].weight * (t.weight.value / all);
-    }
-
-    std::vector<double> loads_of_cpus() const {
-        std::vector<double> loads(cpus_.size());
-        for (const auto& t : tasks_) {
-            if (t->may_run()) {
-                loads[t->cpu] += load_of(*t);
-            }
-        }
-        return loads;
-    }
-
-    bool may_move(const task& t) const {
-        return t.is == task::state::ready && !t.spec->cpu && !t.is_throttled;
+        return placement_.least_loaded();
     }
 
     /// An idle CPU takes who has waited longest elsewhere. Whether there was one.
@@ -499,7 +456,7 @@ private:
         }
         task* longest = nullptr;
         for (const auto& t : tasks_) {
-            const bool waits = may_move(*t) && t->cpu != to.id &&
+            const bool waits = t->may_move() && t->is == task::state::ready && t->cpu != to.id &&
                                (!t->spec->group || !to.groups[*t->spec->group]->throttled()) &&
                                cpus_[t->cpu]->running != nullptr;
             if (waits && (longest == nullptr || t->ready_since < longest->ready_since)) {
@@ -526,52 +483,19 @@ private:
         note_throttling(to);
     }
 
-    /// The most loaded CPU of those that several tasks share, and the least loaded one. No CPU:
-    /// there is nobody to move.
-    std::pair<std::size_t, std::size_t> to_balance(const std::vector<double>& loads) const {
-        std::vector<std::size_t> present(cpus_.size());
-        for (const auto& t : tasks_) {
-            present[t->cpu] += t->may_run() ? 1 : 0;
-        }
-        std::size_t source = loads.size();
-        for (std::size_t i = 0; i < loads.size(); ++i) {
-            if (present[i] > 1 && (source == loads.size() || loads[i] > loads[source])) {
-                source = i;
-            }
-        }
-        const auto least = std::ranges::min_element(loads);
-        return {source, static_cast<std::size_t>(least - loads.begin())};
-    }
-
-    /// From the most loaded to the least loaded CPU, if that leaves them no less equal. Where loads
-    /// cannot be equal, three equal tasks on two CPUs, somebody moves each time; it is the one that
-    /// has had most for its weight, so that who has had least has a CPU with fewer others.
     void balance() {
-        const std::vector<double> loads = loads_of_cpus();
-        const auto [source, target] = to_balance(loads);
-        if (source == loads.size()) {
+        const placement::move wanted = placement_.balancing();
+        if (wanted.task == nullptr) {
             return;
         }
-        cpu& from = *cpus_[source];
-        cpu& to = *cpus_[target];
-        const auto had = [](const task& t) { return static_cast<double>(t.ran) / t.weight.value; };
-        task* richest = nullptr;
-        for (const auto& t : tasks_) {
-            if (t->cpu == from.id && t->may_run() && !t->spec->cpu &&
-                load_of(*t) <= loads[source] - loads[target] &&
-                (richest == nullptr || had(*t) > had(*richest))) {
-                richest = t.get();
-            }
-        }
-        if (richest == nullptr) {
-            return;
-        }
+        cpu& from = *cpus_[wanted.task->cpu];
+        cpu& to = *cpus_[wanted.to];
         catch_up(from);
         catch_up(to);
-        if (from.running == richest) {
+        if (from.running == wanted.task) {
             stop_running(from);
         }
-        move(*richest, to);
+        move(*wanted.task, to);
         for (cpu* const c : {&from, &to}) {
             if (c->running == nullptr || c->queue.should_switch()) {
                 dispatch(*c);
@@ -582,7 +506,8 @@ private:
     const workload& work_;
     const bool has_quota_;
     std::vector<std::unique_ptr<cpu>> cpus_;
-    std::vector<std::unique_ptr<task>> tasks_;
+    placement::task_list tasks_;
+    const placement placement_{work_, tasks_};
     std::vector<std::uint64_t> forks_left_;   // by line of the workload
     std::vector<nanoseconds> quotas_left_;    // of groups, not yet dealt out
     std::vector<std::uint64_t> group_sizes_;  // weights of those that are ready or running

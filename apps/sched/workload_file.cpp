@@ -152,6 +152,12 @@ private:
             made.cpu = 0;
             read_.number(in, "cpu", *made.cpu, 0, std::int64_t{made_.cpus} - 1);
         }
+        for (std::uint64_t n = 1; n <= made.count && made.count > 1; ++n) {
+            if (const std::string copy = fmt::format("{}-{}", made.name, n);
+                !task_names_.insert(copy).second) {
+                read_.fail(in.source(), fmt::format("there is another '{}'", copy));
+            }
+        }
         member(in, made);
         pattern(in, made);
         fork(in, made);

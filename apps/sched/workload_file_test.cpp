@@ -126,6 +126,8 @@ TEST(workload_file, an_error_says_where_and_what_is_allowed) {
         {"[[task]]\nrun = \"forever\"", "1:1: name is missing"},
         {"[[task]]\nname = \"a b\"\nrun = \"forever\"", "2:8: name must be letters and digits"},
         {hog + hog, "5:8: there is another 'a'"},
+        {hog + "count = 2\n[[task]]\nname = \"a-2\"\nrun = \"forever\"",
+         "6:8: there is another 'a-2'"},
         {"[[task]]\nname = \"a\"", "1:1: run is missing"},
         {hog + "niec = 3", "4:1: unknown key 'niec'; known here: name, count, nice"},
         {hog + "nice = 20", "4:8: nice: 20 is not from -20 to 19"},
