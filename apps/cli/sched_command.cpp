@@ -2,12 +2,14 @@
 #include "sched_command.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <expected>
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -118,19 +120,23 @@ void add_report_options(CLI::App& command, sched_options& into) {
                     "FILE", lab::report_path_from);
 }
 
-checked<std::string> read_stream(std::FILE* file, const std::string& name) {
+/// All of it, or one byte more than is allowed, which the parser then refuses.
+checked<std::string> read_all(int descriptor, const std::string& name) {
     std::string text;
-    // One byte more than is allowed, which the parser then refuses.
     while (text.size() <= sim::longest_file) {
-        char piece[4096];
-        const std::size_t length = std::fread(piece, 1, sizeof piece, file);
-        text.append(piece, length);
+        std::array<char, 4096> piece{};
+        const ssize_t length = ::read(descriptor, piece.data(), piece.size());
+        if (length < 0 && errno == EINTR) {
+            continue;
+        }
+        if (length < 0) {
+            return std::unexpected(
+                fmt::format("{}: {}", name, std::generic_category().message(errno)));
+        }
         if (length == 0) {
             break;
         }
-    }
-    if (std::ferror(file) != 0) {
-        return std::unexpected(fmt::format("{}: {}", name, std::generic_category().message(errno)));
+        text.append(piece.data(), static_cast<std::size_t>(length));
     }
     return text;
 }
@@ -139,8 +145,8 @@ checked<sim::workload> workload_from(const std::string& name) {
     if (const auto bundled = sim::find_bundled(name)) {
         return sim::parse_workload(bundled->text, bundled->name);
     }
-    std::FILE* const file = name == "-" ? stdin : std::fopen(name.c_str(), "re");
-    if (file == nullptr) {
+    const int file = name == "-" ? STDIN_FILENO : ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
         const int error = errno;
         const bool is_word = name.find_first_of("./") == std::string::npos;
         return std::unexpected(fmt::format("{}: {}{}", name, std::generic_category().message(error),
@@ -148,9 +154,9 @@ checked<sim::workload> workload_from(const std::string& name) {
                                                      "weft sched --list"
                                                    : ""));
     }
-    const auto text = read_stream(file, name);
-    if (file != stdin) {
-        std::fclose(file);
+    const auto text = read_all(file, name);
+    if (file != STDIN_FILENO) {
+        ::close(file);
     }
     return text ? sim::parse_workload(*text, name) : std::unexpected(text.error());
 }

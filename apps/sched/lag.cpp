@@ -2,6 +2,8 @@
 #include "lag.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 namespace weft::sim {
 
@@ -13,6 +15,7 @@ struct mark {
     nanoseconds at;
     mark_kind what;
     std::uint32_t task;
+    std::size_t order = 0;  // in which it was recorded
 };
 
 std::vector<mark> marks_of(const recording& run, window shown, std::size_t samples) {
@@ -40,8 +43,12 @@ std::vector<mark> marks_of(const recording& run, window shown, std::size_t sampl
                : what == mark_kind::starts                             ? 2
                                                                        : 3;
     };
-    std::ranges::stable_sort(marks, {},
-                             [rank](const mark& one) { return std::pair(one.at, rank(one.what)); });
+    for (std::size_t i = 0; i < marks.size(); ++i) {
+        marks[i].order = i;
+    }
+    std::ranges::sort(marks, {}, [rank](const mark& one) {
+        return std::tuple(one.at, rank(one.what), one.order);
+    });
     return marks;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -30,6 +31,7 @@ struct trace_event {
     activity does = activity::runs;
     std::uint32_t cpu = 0;
     float value = 0;
+    std::size_t order = 0;
 };
 
 class writer {
@@ -46,7 +48,11 @@ public:
         for (std::size_t p = 0; p < all.policies.size(); ++p) {
             collect(all.policies[p], static_cast<std::uint32_t>(p));
         }
-        std::ranges::stable_sort(events_, {}, &trace_event::at);
+        for (std::size_t i = 0; i < events_.size(); ++i) {
+            events_[i].order = i;
+        }
+        std::ranges::sort(events_, {},
+                          [](const trace_event& each) { return std::pair(each.at, each.order); });
         for (const trace_event& each : events_) {
             write(each, all.policies[(each.process - 1) / 2].run);
         }

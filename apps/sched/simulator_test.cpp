@@ -252,10 +252,8 @@ void expect_consistent(const workload& work, const policy_outcome& of) {
     EXPECT_EQ(accounted, work.cpus * work.duration);
 
     double share = of.measured.idle + of.measured.switching;
-    nanoseconds ran = 0;
     for (std::size_t i = 0; i < of.run.tasks.size(); ++i) {
         share += of.measured.tasks[i].share;
-        ran += of.measured.tasks[i].ran;
         const auto& total = work.tasks[of.run.tasks[i].spec].total;
         EXPECT_LE(of.measured.tasks[i].ran, total.value_or(work.duration));
     }

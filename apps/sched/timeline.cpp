@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace weft::sim {
 
@@ -14,12 +15,16 @@ struct mark {
     std::optional<change> what;
     bool starts = false;  // without a change: to run, or else it stops
     std::uint32_t cpu = 0;
+    std::size_t order = 0;  // among those of the same moment
 };
 
 class walk {
 public:
     timeline over(std::vector<mark>& marks, nanoseconds end) {
-        std::ranges::stable_sort(marks, {}, &mark::at);
+        for (std::size_t i = 0; i < marks.size(); ++i) {
+            marks[i].order = i;
+        }
+        std::ranges::sort(marks, {}, [](const mark& one) { return std::pair(one.at, one.order); });
         for (const mark& one : marks) {
             until(one.at);
             apply(one);
