@@ -67,6 +67,25 @@ class Workloads(unittest.TestCase):
             self.assertAlmostEqual(task["share_percent"], 25, delta=1)
 
 
+class Manual(unittest.TestCase):
+    """What docs/scheduler.md shows is what the program does."""
+
+    TEXT = (Path(__file__).parents[2] / "docs" / "scheduler.md").read_text(encoding="utf-8")
+
+    def test_pictures(self):
+        blocks = re.findall(r"^```\n\$ weft sched (.*)\n((?:.*\n)+?)```$", self.TEXT, re.MULTILINE)
+        self.assertGreaterEqual(len(blocks), 5)
+        for arguments, shown in blocks:
+            done = sched(*arguments.split(), env={**os.environ, "LC_ALL": "C.UTF-8"})
+            for line in shown.splitlines():
+                self.assertIn(line + "\n", done.stdout, arguments)
+
+    def test_the_example_of_a_file(self):
+        example, = re.findall(r"^```toml\n((?:.*\n)+?)```$", self.TEXT, re.MULTILINE)
+        done = sched("-", stdin_text=example)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
 class Errors(unittest.TestCase):
     def test_a_bad_file_is_named_with_the_line(self):
         with tempfile.TemporaryDirectory() as folder:
