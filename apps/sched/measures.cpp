@@ -112,6 +112,9 @@ measures measure(const workload& work, const recording& run, std::size_t samples
     made.tasks.resize(run.tasks.size());
     made.groups.resize(work.groups.size());
     const std::vector<timeline> timelines = timelines_of(run);
+    for (const transition& one : run.transitions) {
+        made.tasks[one.task].unserved += one.what == change::woken ? 1 : 0;
+    }
     const std::vector<double> ideal = ideal_run(work, run).times();
     for (std::size_t i = 0; i < run.tasks.size(); ++i) {
         task_measures& task = made.tasks[i];
@@ -125,6 +128,7 @@ measures measure(const workload& work, const recording& run, std::size_t samples
         task.share = static_cast<double>(task.ran) / capacity;
         task.ideal = ideal[i] / capacity;
         task.latency = summary_of(run.tasks[i].latencies);
+        task.unserved -= task.latency.count;
         if (const auto group = work.tasks[run.tasks[i].spec].group) {
             made.groups[*group].share += task.share;
             made.groups[*group].ideal += task.ideal;

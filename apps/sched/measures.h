@@ -35,6 +35,7 @@ struct task_measures {
     double share = 0;  ///< of all CPU time, 0 to 1
     double ideal = 0;  ///< the same
     latency_summary latency;
+    std::uint64_t unserved = 0;    ///< wake-ups after which it had not run by the end: 0 or 1
     nanoseconds longest_wait = 0;  ///< wanted to run, was allowed to, and did not, at a stretch
     double least_lag_ms = 0;
     double greatest_lag_ms = 0;

@@ -25,12 +25,11 @@ double in_us(nanoseconds duration) {
     return rounded(static_cast<double>(duration) / static_cast<double>(us));
 }
 
-json latency_of(const latency_summary& latency) {
-    return {{"count", latency.count},
-            {"p50", in_us(latency.p50)},
-            {"p90", in_us(latency.p90)},
-            {"p99", in_us(latency.p99)},
-            {"max", in_us(latency.longest)}};
+json latency_of(const task_measures& task) {
+    const latency_summary& latency = task.latency;
+    return {{"count", latency.count},    {"unserved", task.unserved},
+            {"p50", in_us(latency.p50)}, {"p90", in_us(latency.p90)},
+            {"p99", in_us(latency.p99)}, {"max", in_us(latency.longest)}};
 }
 
 json task_of(const workload& work, const task_record& task, const task_measures& measured) {
@@ -45,7 +44,7 @@ json task_of(const workload& work, const task_record& task, const task_measures&
             {"ran_ms", milliseconds(measured.ran)},
             {"share_percent", percent(measured.share)},
             {"ideal_percent", percent(measured.ideal)},
-            {"wakeup_latency_us", latency_of(measured.latency)},
+            {"wakeup_latency_us", latency_of(measured)},
             {"longest_wait_ms", milliseconds(measured.longest_wait)},
             {"lag_ms",
              {{"least", rounded(measured.least_lag_ms)},

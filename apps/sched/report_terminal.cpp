@@ -287,9 +287,10 @@ private:
                 if (wakes(*task)) {
                     row_of(*task, "", [](const auto&, const task_measures& there) {
                         const latency_summary& latency = there.latency;
-                        return latency.count == 0
-                                   ? "never ran"
-                                   : short_time(latency.p50) + " / " + short_time(latency.p99);
+                        if (latency.count == 0) {
+                            return std::string(there.unserved == 0 ? "-" : "never ran");
+                        }
+                        return short_time(latency.p50) + " / " + short_time(latency.p99);
                     });
                 }
             }

@@ -255,6 +255,7 @@ void expect_consistent(const workload& work, const policy_outcome& of) {
     for (std::size_t i = 0; i < of.run.tasks.size(); ++i) {
         share += of.measured.tasks[i].share;
         const auto& total = work.tasks[of.run.tasks[i].spec].total;
+        EXPECT_LE(of.measured.tasks[i].unserved, 1U);
         EXPECT_LE(of.measured.tasks[i].ran, total.value_or(work.duration));
     }
     EXPECT_NEAR(share, 1, 1e-9) << "nobody runs but who is runnable";
