@@ -24,13 +24,15 @@ weft::runtime_options workers(unsigned count) {
 
 }  // namespace
 
-cost yield(std::size_t size) {
+namespace {
+
+cost yield_on(const weft::runtime_options& options, std::size_t size) {
     const auto body = [size] {
         for (std::size_t i = 0; i < size; ++i) {
             weft::this_fiber::yield();
         }
     };
-    return weft::run(workers(1), [&] {
+    return weft::run(options, [&] {
         return timed(2 * size, [&] {
             weft::fiber first(body);
             weft::fiber second(body);
@@ -38,6 +40,18 @@ cost yield(std::size_t size) {
             second.join();
         });
     });
+}
+
+}  // namespace
+
+cost yield(std::size_t size) {
+    weft::runtime_options options = workers(1);
+    options.fifo = true;
+    return yield_on(options, size);
+}
+
+cost yield_fair(std::size_t size) {
+    return yield_on(workers(1), size);
 }
 
 cost spawn(std::size_t size) {

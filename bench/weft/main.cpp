@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
     }
     const std::vector<bench::workload> workloads{
         {.name = "yield", .unit = "ns", .default_size = 2'000'000, .run = bench::yield},
+        {.name = "yield-fair", .unit = "ns", .default_size = 2'000'000, .run = bench::yield_fair},
         {.name = "spawn", .unit = "ns", .default_size = 1'000'000, .run = bench::spawn},
         {.name = "spawn-wait-group",
          .unit = "ns",

@@ -12,8 +12,11 @@
 
 namespace bench {
 
-/// Two fibers give way to each other `size` times each; nanoseconds per yield.
+/// Two fibers give way to each other `size` times each, under fifo; nanoseconds per yield.
 cost yield(std::size_t size);
+
+/// The same with fair sharing, the default.
+cost yield_fair(std::size_t size);
 
 /// `size` empty fibers in batches of 1000, each joined; nanoseconds for one.
 cost spawn(std::size_t size);

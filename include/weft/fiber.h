@@ -42,6 +42,9 @@ struct fiber_options {
     /// Bytes of address space for its stack, with the guard page; 0: the runtime's default. Rounded
     /// up to a power of two. Memory is used only for the pages that are touched.
     std::size_t stack_size = 0;
+    /// Its weight against other fibers, from -20 (the most) to 19, as nice(1): each step is worth
+    /// about a tenth of the CPU. Others are clamped. Nothing under runtime_options::fifo.
+    int nice = 0;
 };
 
 namespace detail {
@@ -256,7 +259,8 @@ template <class Callable, class... Args>
 
 namespace this_fiber {
 
-/// Lets whatever else is runnable on this worker run first. On a plain thread: sched_yield().
+/// Lets whatever else is runnable on this worker run first, unless all of that has had more than
+/// its share of the CPU and this fiber has not. On a plain thread: sched_yield().
 void yield() noexcept;
 
 /// Waits until `when`; on a fiber other fibers run meanwhile. Never early; late by at most 66 us
@@ -269,6 +273,11 @@ template <class Rep, class Period>
 void sleep_for(std::chrono::duration<Rep, Period> duration) {
     sleep_until(deadline(duration));
 }
+
+/// The nice value of the running fiber; see fiber_options. 0 on a plain thread, where setting it
+/// does nothing.
+int nice() noexcept;
+void set_nice(int nice) noexcept;
 
 /// Of the running fiber; nobody's on a plain thread.
 fiber::id get_id() noexcept;

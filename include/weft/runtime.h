@@ -33,6 +33,9 @@ struct runtime_options {
     /// Bytes of address space for the stack of each fiber that asks for nothing else, with its
     /// guard page; rounded up to a power of two of at least 16 KiB.
     std::size_t stack_size = std::size_t{64} * 1024;
+    /// Fibers run in the order in which they became runnable, instead of in that which gives each
+    /// its share of the CPU.
+    bool fifo = false;
 };
 
 /// Thread-safe unless a method says otherwise.

@@ -11,7 +11,7 @@ namespace weft::context {
 /// Usable is [base + guard, base + size); the size of the guard is the pool's.
 struct stack {
     std::byte* base = nullptr;
-    std::size_t size = 0;
+    std::uint32_t size = 0;  // at most 1 GiB: the pool's bound
     std::uint32_t colour = 0;
 
     /// Where the first frame begins; 16-byte aligned. Coloured: neighbouring stacks begin at

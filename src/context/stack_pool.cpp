@@ -215,7 +215,8 @@ std::byte*& stack_pool::cold_entry(std::size_t position) noexcept {
 
 stack stack_pool::make_stack(std::byte* base) const noexcept {
     const auto number = reinterpret_cast<std::uintptr_t>(base) / stack_size_;
-    return {base, stack_size_, static_cast<std::uint32_t>(number % stack::colours)};
+    return {base, static_cast<std::uint32_t>(stack_size_),
+            static_cast<std::uint32_t>(number % stack::colours)};
 }
 
 /// Outside of the lock, since nobody else knows these stacks yet.

@@ -67,6 +67,7 @@ sched::scheduler_options scheduler_options_of(const runtime_options& options) {
     return {
         .workers = worker_count(options.workers),
         .stack_size = std::bit_ceil(std::max(options.stack_size, smallest_stack)),
+        .fair = !options.fifo,
         .stress_migrate = stress("migrate"),
     };
 }

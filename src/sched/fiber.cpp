@@ -5,8 +5,11 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+
+#include <weft/fair_entity.h>
 
 #include "base/assert.h"
 #include "sched/current.h"
@@ -105,6 +108,7 @@ new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
         throw std::bad_alloc();
     }
     block->set_details(std::move(details));
+    block->set_nice(std::clamp(options.nice, least_nice, greatest_nice));
     if (options.stack_size > on.default_stacks().stack_size()) {
         block->set_stack_size(options.stack_size);
     }
@@ -161,6 +165,18 @@ void sleep_until(deadline when) noexcept {
     sched::waiter& self = sched::this_waiter();
     self.prepare();
     self.park(when.nanoseconds());
+}
+
+int nice() noexcept {
+    sched::worker* const here = sched::current_worker();
+    return here != nullptr && here->current() != nullptr ? here->current()->nice() : 0;
+}
+
+void set_nice(int nice) noexcept {
+    sched::worker* const here = sched::current_worker();
+    if (here != nullptr && here->current() != nullptr) {
+        here->current()->set_nice(std::clamp(nice, least_nice, greatest_nice));
+    }
 }
 
 fiber::id get_id() noexcept {

@@ -13,8 +13,10 @@
 // the fiber's stack.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -68,7 +70,13 @@ public:
     void set_details(std::unique_ptr<fiber_details> details) noexcept {
         details_ = details.release();
     }
-    void set_stack_size(std::size_t size) noexcept { stack_.size = size; }
+    /// What is beyond the pools' bound of 1 GiB stays so.
+    void set_stack_size(std::size_t size) noexcept {
+        constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+        stack_.size = static_cast<std::uint32_t>(std::min(size, most));
+    }
+    void set_nice(int nice) noexcept { nice_ = static_cast<std::int8_t>(nice); }
+    [[nodiscard]] int nice() const noexcept { return nice_; }
 
     /// Where its registers lie while it does not run; null before it has started.
     [[nodiscard]] void* stack_pointer() const noexcept { return context_.stack_pointer; }
@@ -81,6 +89,8 @@ private:
     friend class scheduler;
     friend class fiber_cache;
     friend class fiber_slab;
+    friend class fair_policy;
+    friend class fair_policy_test;
 
     // Values of join_ other than the address of the waiter that joins.
     static constexpr std::uintptr_t join_none = 0;
@@ -94,6 +104,7 @@ private:
     void reset(std::uint64_t id) noexcept {
         state_.store(word(phase::running), base::relaxed);
         flags_ = 0;
+        nice_ = 0;
         id_ = id;
         join_.store(join_none, base::relaxed);
         details_ = nullptr;
@@ -119,6 +130,7 @@ private:
     base::atomic<std::uintptr_t> join_{join_none};
     fiber_details* details_ = nullptr;
     std::uint64_t id_ = 0;
+    std::uint64_t vruntime_ = 0;  ///< see sched/fair_policy.h; from its first run on
     [[no_unique_address]] context::sanitizer_context sanitizer_;
 };
 

@@ -9,7 +9,7 @@
 
 #include "base/spinlock.h"
 #include "sched/fiber_block.h"
-#include "sched/run_queue.h"
+#include "sched/waiter_queue.h"
 
 namespace weft::sched {
 

@@ -36,6 +36,7 @@ namespace weft::sched {
 struct scheduler_options {
     unsigned workers = 1;
     std::size_t stack_size = 64 * 1024;
+    bool fair = true;             ///< else fifo
     bool stress_migrate = false;  ///< every runnable waiter goes to the next worker
 };
 

@@ -151,6 +151,7 @@ private:
     friend class waiter_list;
     friend class waiter_queue;
     friend class timer_wheel;
+    friend class fair_policy;
     friend class fiber_block;
     friend class fiber_cache;
 
@@ -166,14 +167,18 @@ private:
     waiter_kind kind_;
 
 protected:
-    std::uint8_t flags_ = 0;
-    std::uint16_t spare_ = 0;
+    std::uint8_t flags_ = 0;  ///< start_failed and was_runnable
+    /// It did not sleep before it was injected.
+    static constexpr std::uint8_t was_runnable = 2;
+    std::int8_t nice_ = 0;  ///< of a fiber
 
 private:
     waiter* next_ = nullptr;
 
 protected:
-    worker* home_ = nullptr;  ///< where it ran last; null for threads
+    /// In whose queue it stands or stood last, and in whose virtual time its vruntime is; null for
+    /// threads.
+    worker* home_ = nullptr;
 
     /// Bytes for a callable between spawn and first run, when there are no links to keep yet.
     static constexpr std::size_t start_bytes = sizeof(links);

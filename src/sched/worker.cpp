@@ -29,6 +29,7 @@ worker::worker(scheduler& owner, unsigned index, bool asymmetric_locks)
       owner_(owner),
       index_(index),
       stress_migrate_(owner.options().stress_migrate),
+      is_fair_(owner.options().fair),
       wheel_(base::now_ns()),
       rng_(0x51ed270b + index),
       seen_ticks_(owner.options().workers) {}
@@ -55,6 +56,9 @@ void worker::run() noexcept {
 
 void worker::run_waiter(waiter& w) noexcept {
     count_dispatch();
+    if (charged_at_ == 0) {
+        charged_at_ = base::now_ns();
+    }
     if (w.kind() == waiter_kind::fiber) {
         auto& f = static_cast<fiber_block&>(w);
         if (ready_to_run(f)) {
@@ -64,7 +68,11 @@ void worker::run_waiter(waiter& w) noexcept {
     }
     auto& c = static_cast<coroutine_waiter&>(w);
     c.home_ = this;
+    const std::uint64_t others = queue_.weight();  // it may stand there again when it returns
     c.run_(c);
+    if (--until_charge_ == 0) [[unlikely]] {
+        charge(nullptr, others);
+    }
 }
 
 /// What must happen when the stack of the one that ran before is left.
@@ -105,8 +113,9 @@ bool worker::give_stack(fiber_block& block) noexcept {
         return false;
     }
     block.stack_ = stack;
+    queue_.begin(block);
     context::sanitizer_recycle(stack.base, stack.size);
-    block.context_ = context::make_context(stack.top(), &worker::fiber_main);
+    block.context_ = context::make_context(stack.top() - ahead_node::room, &worker::fiber_main);
     context::sanitizer_create(block.sanitizer_, stack);
     return true;
 }
@@ -134,7 +143,7 @@ void worker::finish_leaving() noexcept {
         case after::nothing:
             break;
         case after::requeue:
-            push_local(*from);
+            push_local(*from, arrival::moved);
             break;
         case after::publish:
             if (!from->publish_parked()) {
@@ -194,6 +203,7 @@ void worker::leave_in_flight(fiber_block& from, after action, fiber_block* next)
 
 void worker::yield_current() noexcept {
     fiber_block& me = *current_;
+    account(me);
     const std::uint64_t tick = tick_.load(base::relaxed) + 1;
     if (tick < due_) [[likely]] {
         const auto can_switch_to = [](waiter& w) {
@@ -211,6 +221,12 @@ void worker::yield_current() noexcept {
 }
 
 void worker::yield_slowly(fiber_block& me) noexcept {
+    if (!queue_.should_yield(me)) {
+        if (!count_dispatch()) {
+            leave(me, after::requeue, nullptr);
+        }
+        return;
+    }
     fiber_block* const next = pick_for_switch();
     if (next == nullptr && handover_ == nullptr && !maintenance_is_due()) {
         return;  // nothing else is runnable, and nothing is due
@@ -220,6 +236,7 @@ void worker::yield_slowly(fiber_block& me) noexcept {
 
 wake_reason worker::park_current(base::nanoseconds_t deadline) noexcept {
     fiber_block& me = *current_;
+    account(me);
     if (deadline != base::time_never) {
         wheel_.arm(me, deadline);
     }
@@ -228,15 +245,25 @@ wake_reason worker::park_current(base::nanoseconds_t deadline) noexcept {
     return me.finish_wait();
 }
 
-void worker::push_local(waiter& w) noexcept {
+void worker::push_local(waiter& w, arrival how) noexcept {
     if (stress_migrate_) [[unlikely]] {
+        w.flags_ |= how == arrival::moved ? waiter::was_runnable : 0;
         owner_.inject(w);
         return;
     }
-    const std::size_t queued = queue_.push(w);
+    const std::size_t queued = enqueue(w, how);
     if (owner_.sleepers() > asleep_) [[unlikely]] {
         wake_another_if_needed(queued);
     }
+}
+
+/// Its virtual time becomes that of this queue.
+std::size_t worker::enqueue(waiter& w, arrival how) noexcept {
+    if (w.home_ != this) {
+        queue_.move(w, w.home_->queue_);
+        w.home_ = this;
+    }
+    return queue_.push(w, how);
 }
 
 fiber_block* worker::create_fiber() noexcept {
@@ -288,6 +315,7 @@ void worker::fiber_main(void* value) {
 fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
     const context::stack stack = block.stack_;
     context::sanitizer_context sanitizer = block.sanitizer_;
+    account(block);
     complete(block);
     fiber_block* next = nullptr;
     if (count_dispatch()) [[likely]] {
@@ -297,6 +325,7 @@ fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
             stack.size == owner_.default_stacks().stack_size()) [[likely]] {
             context::reset_fp_control();  // which the one before may have changed
             next->stack_ = stack;
+            queue_.begin(*next);
             next->sanitizer_ = sanitizer;
             next->home_ = this;
             current_ = next;

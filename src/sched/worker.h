@@ -61,8 +61,8 @@ public:
     /// After waiter::prepare() of the current fiber.
     wake_reason park_current(base::nanoseconds_t deadline) noexcept;
 
-    /// Makes `w` runnable here.
-    void push_local(waiter& w) noexcept;
+    /// Makes `w` runnable here: woken, or moved (it only lets others run).
+    void push_local(waiter& w, arrival how = arrival::woken) noexcept;
 
     /// A new fiber that will run here or where it is stolen to; null when memory is out. The caller
     /// puts a callable into its storage, then calls launch().
@@ -105,6 +105,15 @@ private:
     bool ready_to_run(fiber_block& block) noexcept;
     bool give_stack(fiber_block& block) noexcept;
     void take_stack(context::stack stack) noexcept;
+    std::size_t enqueue(waiter& w, arrival how) noexcept;
+
+    // Who has run for how long: charge.cpp.
+    void account(fiber_block& fiber) noexcept {
+        if (--until_charge_ == 0) [[unlikely]] {
+            charge(&fiber, queue_.weight());
+        }
+    }
+    void charge(fiber_block* fiber, std::uint64_t others) noexcept;
     void fail_start(fiber_block& block) noexcept;
 
     /// False when maintain() is due.
@@ -141,6 +150,7 @@ private:
     after after_ = after::nothing;
     base::atomic<std::uint64_t> tick_{0};  // dispatches so far
     std::uint64_t due_ = 0;                // the tick of the next maintain()
+    unsigned until_charge_ = 1;            // switches until the clock is read
     context::exception_state* exceptions_ = nullptr;
     context::context base_;
     context::context scratch_;  // where a finished fiber's registers go, never to be resumed
@@ -152,10 +162,17 @@ private:
     scheduler& owner_;
     const unsigned index_;
     const bool stress_migrate_;
+    const bool is_fair_;
     std::uint64_t next_id_ = 0;  // ids are handed out in blocks; 0: ask for one
     timer_wheel wheel_;
     base::rng rng_;
     std::vector<std::uint64_t> seen_ticks_;  // of each victim, when last looked at
+    unsigned charge_period_ = 1;             // of how many switches the time is charged at once
+    unsigned exact_for_ = 0;              // charges until several switches may be charged at once
+    base::nanoseconds_t charged_at_ = 0;  // 0: nobody has run since
+    base::nanoseconds_t cpu_seen_ = 0;    // this kernel thread's CPU time when it was last read
+    base::nanoseconds_t cpu_read_at_ = 0;
+    base::nanoseconds_t charged_since_ = 0;
     base::nanoseconds_t maintained_at_ = 0;
     base::nanoseconds_t polled_at_ = 0;
     std::uint64_t poll_after_ = 0;        // the tick from which on a poll is worth its price

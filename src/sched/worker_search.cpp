@@ -47,10 +47,14 @@ void worker::maintain() noexcept {
     const auto fitting = budget_ * maintain_every / static_cast<std::uint64_t>(elapsed);
     budget_ = std::clamp<std::uint64_t>(std::min(fitting, 2 * budget_), 1, most_budget);
     due_ = stress_migrate_ ? 0 : tick() + budget_;
+    if (stress_migrate_) {
+        take_injected();  // all that is runnable is there: it decides who is next
+    }
     if (elapsed < maintain_every / 2) {
         return;
     }
     maintained_at_ = now;
+    charged_at_ = now;
     if (wheel_.next_deadline() <= now) {
         wheel_.expire(now);
     }
@@ -72,6 +76,7 @@ void worker::poll_now(nanoseconds_t now) noexcept {
 }
 
 waiter* worker::search() noexcept {
+    charged_at_ = 0;
     for (bool slept = false;; slept = true) {
         if (wheel_.next_deadline() != base::time_never) {
             const nanoseconds_t now = base::now_ns();
@@ -105,7 +110,9 @@ bool worker::take_injected() noexcept {
     owner_.take_injected(taken, most_taken);
     bool any = false;
     while (waiter* const w = taken.pop_front()) {
-        queue_.push(*w);
+        const bool slept = (w->flags_ & waiter::was_runnable) == 0;
+        w->flags_ &= static_cast<std::uint8_t>(~waiter::was_runnable);
+        enqueue(*w, slept ? arrival::woken : arrival::moved);
         any = true;
     }
     if (any && owner_.has_injected() && owner_.sleepers() != 0) {
@@ -142,7 +149,7 @@ bool worker::steal_from(worker& victim) noexcept {
     }
     worker_counters::add(counters_.stolen, n);
     while (waiter* const w = loot.pop_front()) {
-        queue_.push(*w);
+        enqueue(*w, arrival::moved);
     }
     if (owner_.sleepers() != 0) {
         wake_another_if_needed(queue_.size());
@@ -225,6 +232,7 @@ void worker::sleep() noexcept {
     owner_.wake_up();
     const nanoseconds_t now = base::now_ns();
     maintained_at_ = now;
+    charged_at_ = now;
     polled_at_ = now;
     poll_after_ = tick() + queue_.size();
     if (result.woken == 0) {

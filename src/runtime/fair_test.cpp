@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What fair sharing does for fibers that run. Figures are CPU time of this thread, so that a busy
+// machine changes little; what must hold to the percent is in sched/fair_policy_test.cpp.
+#include <weft/fiber.h>
+
+#include <gtest/gtest.h>
+
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <weft/async.h>
+#include <weft/runtime.h>
+#include <weft/semaphore.h>
+#include <weft/task.h>
+
+namespace weft {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+
+constexpr runtime_options one_worker{.workers = 1};
+constexpr runtime_options one_worker_fifo{.workers = 1, .fifo = true};
+
+nanoseconds cpu_time() {
+    timespec used{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return std::chrono::seconds(used.tv_sec) + nanoseconds(used.tv_nsec);
+}
+
+/// Computes for about so much CPU time; returns how much it was.
+nanoseconds compute(nanoseconds duration) {
+    const nanoseconds start = cpu_time();
+    nanoseconds used{};
+    while ((used = cpu_time() - start) < duration) {
+    }
+    return used;
+}
+
+/// Percent of the CPU that fibers of these nice values get who compute `turn` between two yields.
+std::vector<double> shares(const runtime_options& options, const std::vector<int>& nices,
+                           nanoseconds turn) {
+    return run(options, [&] {
+        std::vector<nanoseconds> used(nices.size());
+        nanoseconds total{};
+        {
+            std::vector<fiber> fibers;
+            for (std::size_t i = 0; i < nices.size(); ++i) {
+                fibers.emplace_back(fiber_options{.nice = nices[i]}, [&, i] {
+                    while (total < 400ms) {
+                        const nanoseconds ran = compute(turn);
+                        used[i] += ran;
+                        total += ran;
+                        this_fiber::yield();
+                    }
+                });
+            }
+        }
+        std::vector<double> percent;
+        for (const nanoseconds each : used) {
+            percent.push_back(100.0 * static_cast<double>(each.count()) /
+                              static_cast<double>(total.count()));
+        }
+        return percent;
+    });
+}
+
+class fair_turns : public ::testing::TestWithParam<nanoseconds> {};
+INSTANTIATE_TEST_SUITE_P(of, fair_turns, ::testing::Values(3us, 50us, 1500us),
+                         [](const auto& each) {
+                             return std::to_string(each.param.count()) + "ns";
+                         });
+
+TEST_P(fair_turns, share_by_nice) {
+    const auto percent = shares(one_worker, {0, 5, -5}, GetParam());
+    EXPECT_NEAR(percent[0], 22.9, 3);
+    EXPECT_NEAR(percent[1], 7.5, 3);
+    EXPECT_NEAR(percent[2], 69.6, 3);
+}
+
+TEST(fair, fifo_knows_no_weights) {
+    for (const double each : shares(one_worker_fifo, {0, 5, -5}, 200us)) {
+        EXPECT_NEAR(each, 33.3, 2);
+    }
+}
+
+TEST(fair, who_computes_longer_gets_fewer_turns) {
+    run(one_worker, [] {
+        nanoseconds of_long{};
+        nanoseconds of_short{};
+        const auto loop = [&](nanoseconds& mine, nanoseconds turn) {
+            while (of_long + of_short < 300ms) {
+                mine += compute(turn);
+                this_fiber::yield();
+            }
+        };
+        fiber longer([&] { loop(of_long, 2ms); });
+        fiber shorter([&] { loop(of_short, 20us); });
+        longer.join();
+        shorter.join();
+        EXPECT_NEAR(static_cast<double>(of_long.count()) / static_cast<double>(of_short.count()), 1,
+                    0.3)
+            << "under fifo it is 100";
+    });
+}
+
+TEST(fair, nice_is_read_set_and_clamped) {
+    EXPECT_EQ(this_fiber::nice(), 0);
+    this_fiber::set_nice(3);
+    EXPECT_EQ(this_fiber::nice(), 0) << "a plain thread has none";
+    run(one_worker, [] {
+        EXPECT_EQ(this_fiber::nice(), 0);
+        this_fiber::set_nice(7);
+        EXPECT_EQ(this_fiber::nice(), 7);
+        spawn([] { EXPECT_EQ(this_fiber::nice(), 0) << "it is not inherited"; }).join();
+        spawn(fiber_options{.nice = 100}, [] { EXPECT_EQ(this_fiber::nice(), 19); }).join();
+        spawn(fiber_options{.nice = -100}, [] { EXPECT_EQ(this_fiber::nice(), -20); }).join();
+        this_fiber::set_nice(-21);
+        EXPECT_EQ(this_fiber::nice(), -20);
+    });
+}
+
+TEST(fair, who_wakes_runs_before_those_who_compute) {
+    run(one_worker, [] {
+        counting_semaphore<> go(0);
+        int turns = 0;
+        bool done = false;
+        std::vector<int> waited;
+        fiber sleeper([&] {
+            for (int i = 0; i < 20; ++i) {
+                go.acquire();
+                waited.push_back(turns);
+            }
+            done = true;
+        });
+        std::vector<fiber> hogs;
+        for (int i = 0; i < 4; ++i) {
+            hogs.emplace_back([&] {
+                while (!done) {
+                    compute(2ms);
+                    turns = 0;
+                    go.release();
+                    this_fiber::yield();
+                    ++turns;
+                }
+            });
+        }
+        sleeper.join();
+        for (fiber& each : hogs) {
+            each.join();
+        }
+        EXPECT_EQ(std::ranges::max(waited), 0) << "turns of others between wake-up and run";
+    });
+}
+
+task<> yields_until(const bool& done, nanoseconds& used) {
+    while (!done) {
+        used += compute(100us);
+        co_await async::yield();
+    }
+}
+
+TEST(fair, coroutines_and_fibers_share) {
+    run(one_worker, [] {
+        bool done = false;
+        nanoseconds of_coroutine{};
+        nanoseconds of_fiber{};
+        auto root = spawn(yields_until(done, of_coroutine));
+        while (of_fiber + of_coroutine < 300ms) {
+            of_fiber += compute(100us);
+            this_fiber::yield();
+        }
+        done = true;
+        root.join();
+        EXPECT_NEAR(
+            static_cast<double>(of_fiber.count()) / static_cast<double>(of_coroutine.count()), 1,
+            0.25);
+    });
+}
+
+}  // namespace
+}  // namespace weft

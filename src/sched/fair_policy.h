@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// fair_policy: the order of a worker's run queue. Fair by virtual time, with a lane for those who
+// have not had more than their share, so that the common case is as cheap as a plain queue.
+//
+//   lane    who has had at most `granularity` of virtual time more than is fair: in the order of
+//           arrival, linked through waiter::next_, touching nothing but the block
+//   ahead   who has had more: in a tree by virtual time. Its node lies at the top of the fiber's
+//           own stack: a block has no room for it, as a woken fiber still stands in the lists of
+//           what it waited for; and who is ahead has just computed, so its stack is warm
+//
+// The first of the lane runs next, unless the first of the tree has had less, and no more than is
+// fair. So where nobody computes for long everything is in the lane and the order is that of fifo;
+// and whoever takes more than its share waits in the tree until the others have had as much.
+//
+// What is fair is the queue's virtual time, which goes as fast as that of each would if all that
+// are runnable ran at once: by ns * 1024 / (sum of weights) while any of them runs. This is EEVDF's
+// V. CFS's min_vruntime would need the least of the lane, and stands still while everything that
+// runs is new.
+//
+// A fiber that has not started keeps its callable where other links would be, and has no stack: it
+// stands in the lane, and its virtual time begins when it starts. Coroutines have none, and stand
+// there like sleepers.
+//
+// A fiber's vruntime counts in the time of the worker in whose queue it stood last (home_); who
+// moves it to another one calls move(). A fifo queue is one that is never charged.
+//
+// Thread safety: see run_queue; virtual_time() from any thread.
+#pragma once
+
+#include <algorithm>
+#include <new>
+
+#include <weft/fair_entity.h>
+
+#include "base/atomic.h"
+#include "sched/fiber_block.h"
+#include "sched/waiter_queue.h"
+
+namespace weft::sched {
+
+/// The place of a fiber in the tree. At the top of its stack.
+struct ahead_node {
+    fair_links<ahead_node> links;
+    std::uint64_t vruntime = 0;
+    fiber_block* fiber = nullptr;
+
+    /// What is kept free for it there; a multiple of what stacks are aligned to.
+    static constexpr std::size_t room = 64;
+};
+static_assert(sizeof(ahead_node) <= ahead_node::room);
+
+class fair_policy {
+public:
+    /// CFS's wake-up granularity and half of its latency, which is what a sleeper gains at most,
+    /// for one CPU; see weft/fair_cfs.h.
+    static constexpr std::uint64_t granularity = 1'000'000;
+    static constexpr std::uint64_t sleeper_credit = 3'000'000;
+    /// How far ahead anybody stays, however long it has computed without letting others run.
+    static constexpr std::uint64_t most_ahead = 100'000'000;
+    /// How far behind anybody stays who waits for its turn; a bound for arithmetic only.
+    static constexpr std::uint64_t most_behind = std::uint64_t{1} << 62;
+
+    [[nodiscard]] std::uint64_t virtual_time() const noexcept { return now_.load(base::relaxed); }
+
+    /// `how`: woken, or moved: it was runnable before, here or elsewhere.
+    void enqueue(waiter& w, arrival how = arrival::moved) noexcept {
+        add_weight(weight_of(w).value);
+        if (fiber_block* const fiber = started_fiber(w)) {
+            place(*fiber, how == arrival::woken ? sleeper_credit : most_behind);
+            if (is_ahead(*fiber)) {
+                insert(*fiber);
+                return;
+            }
+        }
+        lane_.push_back(w);
+    }
+
+    /// Removes it; null when empty.
+    waiter* pick_next() noexcept {
+        waiter* w = nullptr;
+        if (!ahead_.empty() && first_of_tree_goes_first()) [[unlikely]] {
+            ahead_node& node = *ahead_.first();
+            ahead_.erase(node);
+            w = node.fiber;
+        } else {
+            w = lane_.pop_front();
+        }
+        if (w != nullptr) {
+            add_weight(-std::uint64_t{weight_of(*w).value});
+        }
+        return w;
+    }
+
+    /// Whether exchange() may be called: the lane has somebody, and nobody is ahead, `w` neither.
+    [[nodiscard]] bool can_exchange(const fiber_block& w) const noexcept {
+        return !lane_.empty() && ahead_.empty() && !is_ahead(w);
+    }
+    /// pick_next(), then enqueue(w).
+    void exchange(fiber_block& w) noexcept {
+        add_weight(std::uint64_t{weight_of(w).value} - weight_of(*lane_.front()).value);
+        lane_.rotate(w);
+    }
+
+    /// What pick_next() would probably take, and then; for prefetching.
+    [[nodiscard]] waiter* peek() const noexcept { return lane_.front(); }
+    static waiter* peek_after(const waiter& w) noexcept { return waiter_queue::next(w); }
+
+    /// Whether `w`, which yields, has had more than who would come next, or less by no more than
+    /// what does not matter.
+    [[nodiscard]] bool should_yield(const fiber_block& w) const noexcept {
+        return !lane_.empty() || ahead_.empty() ||
+               !before_in_time(w.vruntime_ + granularity, ahead_.first()->vruntime);
+    }
+
+    [[nodiscard]] std::uint64_t weight() const noexcept { return weight_.load(base::relaxed); }
+
+    /// `fiber`, or a coroutine (null), has run for `ns` while the others that were runnable weighed
+    /// `others`.
+    void charge(fiber_block* fiber, std::uint64_t ns, std::uint64_t others) noexcept {
+        const fair_weight weight = weight_of_nice(fiber != nullptr ? fiber->nice_ : 0);
+        now_.store(virtual_time() + ns * nice_0_weight / (others + weight.value), base::relaxed);
+        if (fiber != nullptr) {
+            fiber->vruntime_ += to_virtual(ns, weight);
+        }
+    }
+
+    /// `fiber` starts, or has slept without a queue: its virtual time is the queue's.
+    void begin(fiber_block& fiber) const noexcept { fiber.vruntime_ = virtual_time(); }
+
+    /// Of a fiber whose vruntime was in the time of a queue at `their_time`.
+    void move(waiter& w, std::uint64_t their_time) const noexcept {
+        if (fiber_block* const fiber = started_fiber(w)) {
+            fiber->vruntime_ += virtual_time() - their_time;
+        }
+    }
+
+private:
+    struct order {
+        using node = ahead_node;
+        static fair_links<node>& links(node& n) noexcept { return n.links; }
+        static bool before(const node& a, const node& b) noexcept {
+            return before_in_time(a.vruntime, b.vruntime);
+        }
+        static constexpr bool summarised = false;
+    };
+
+    static fiber_block* started_fiber(waiter& w) noexcept {
+        if (w.kind() != waiter_kind::fiber) {
+            return nullptr;
+        }
+        auto& fiber = static_cast<fiber_block&>(w);
+        return fiber.started() ? &fiber : nullptr;
+    }
+
+    void add_weight(std::uint64_t difference) noexcept {
+        weight_.store(weight_.load(base::relaxed) + difference, base::relaxed);
+    }
+
+    static fair_weight weight_of(const waiter& w) noexcept { return weight_of_nice(w.nice_); }
+
+    [[nodiscard]] bool is_ahead(const fiber_block& fiber) const noexcept {
+        return before_in_time(virtual_time() + granularity, fiber.vruntime_);
+    }
+
+    /// Within what a sleeper may keep and a hog may owe.
+    void place(fiber_block& fiber, std::uint64_t credit) const noexcept {
+        const auto distance = static_cast<std::int64_t>(fiber.vruntime_ - virtual_time());
+        const auto bounded = std::clamp(distance, -static_cast<std::int64_t>(credit),
+                                        static_cast<std::int64_t>(most_ahead));
+        fiber.vruntime_ = virtual_time() + static_cast<std::uint64_t>(bounded);
+    }
+
+    void insert(fiber_block& fiber) noexcept {
+        auto* const node = ::new (fiber.stack_.top() - ahead_node::room) ahead_node;
+        node->vruntime = fiber.vruntime_;
+        node->fiber = &fiber;
+        ahead_.insert(*node);
+    }
+
+    [[nodiscard]] bool first_of_tree_goes_first() const noexcept {
+        waiter* const first = lane_.front();
+        if (first == nullptr) {
+            return true;
+        }
+        const std::uint64_t v = ahead_.first()->vruntime;
+        const fiber_block* const fiber = started_fiber(*first);
+        if (fiber == nullptr) {
+            return !before_in_time(virtual_time() - sleeper_credit, v);
+        }
+        return !before_in_time(fiber->vruntime_, v) && !before_in_time(virtual_time(), v);
+    }
+
+    waiter_queue lane_;
+    fair_tree<order> ahead_;
+    base::atomic<std::uint64_t> now_{0};
+    base::atomic<std::uint64_t> weight_{0};  // of all that stand here
+};
+
+}  // namespace weft::sched
