@@ -6,34 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <array>
-#include <memory>
-#include <vector>
+
+#include "fair_fixture.h"
 
 namespace weft {
 namespace {
-
-struct task : fair_entity {
-    using fair_entity::fair_entity;
-};
-
-constexpr std::uint64_t us = 1'000;
-constexpr std::uint64_t ms = 1'000'000;
-
-/// Runs whoever is picked for `total`, with a look at the queue each `step`.
-template <class Queue>
-void run(Queue& queue, std::uint64_t total, std::uint64_t step = 100 * us) {
-    queue.pick_next();
-    for (std::uint64_t done = 0; done < total; done += step) {
-        queue.charge(step);
-        if (queue.tick() || queue.should_switch()) {
-            queue.pick_next();
-        }
-    }
-}
-
-double percent(std::uint64_t part, std::uint64_t whole) {
-    return 100 * static_cast<double>(part) / static_cast<double>(whole);
-}
 
 template <class Policy>
 class fair_policies : public ::testing::Test {};
