@@ -23,6 +23,7 @@ struct cfs {
         std::uint64_t latency = 6'000'000;             ///< everybody runs once within it
         std::uint64_t minimum_granularity = 750'000;   ///< but not for less than this
         std::uint64_t wakeup_granularity = 1'000'000;  ///< how much more deserving a waker must be
+        std::uint64_t first_vruntime = 0;              ///< where virtual time begins
 
         /// get_update_sysctl_factor().
         static constexpr parameters for_cpus(unsigned cpus) noexcept {
@@ -32,7 +33,7 @@ struct cfs {
             }
             const parameters one;
             return {one.latency * factor, one.minimum_granularity * factor,
-                    one.wakeup_granularity * factor};
+                    one.wakeup_granularity * factor, one.first_vruntime};
         }
 
         /// sched_nr_latency.
@@ -49,7 +50,8 @@ struct cfs {
 template <class Node>
 class cfs::level {
 public:
-    explicit level(const parameters& settings) noexcept : settings_(&settings) {}
+    explicit level(const parameters& settings) noexcept
+        : settings_(&settings), min_vruntime_(settings.first_vruntime) {}
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
     [[nodiscard]] std::uint64_t weight() const noexcept { return weight_; }
@@ -273,7 +275,7 @@ private:
     const parameters* settings_;
     fair_tree<order> tree_;
     Node* current_ = nullptr;
-    std::uint64_t min_vruntime_ = 0;
+    std::uint64_t min_vruntime_;
     std::uint64_t weight_ = 0;
     std::uint64_t count_ = 0;
     std::uint64_t ran_ = 0;  // of the current one, since it was picked

@@ -32,14 +32,15 @@ namespace weft {
 struct eevdf {
     /// The kernel's for one CPU; it multiplies the slice by the factor of cfs::parameters.
     struct parameters {
-        std::uint64_t slice = 700'000;   ///< of whoever has set none
-        std::uint64_t tick = 4'000'000;  ///< how often tick() is called; bounds the lag kept
+        std::uint64_t slice = 700'000;     ///< of whoever has set none
+        std::uint64_t tick = 4'000'000;    ///< how often tick() is called; bounds the lag kept
+        std::uint64_t first_vruntime = 0;  ///< where virtual time begins
 
         static constexpr parameters for_cpus(unsigned cpus) noexcept {
             const parameters one;
             const std::uint64_t factor =
                 cfs::parameters::for_cpus(cpus).latency / cfs::parameters().latency;
-            return {one.slice * factor, one.tick};
+            return {one.slice * factor, one.tick, one.first_vruntime};
         }
     };
 
@@ -51,7 +52,8 @@ struct eevdf {
 template <class Node>
 class eevdf::level {
 public:
-    explicit level(const parameters& settings) noexcept : settings_(&settings) {}
+    explicit level(const parameters& settings) noexcept
+        : settings_(&settings), zero_(settings.first_vruntime) {}
 
     /// Of those that are runnable or pay off a debt.
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
@@ -383,7 +385,7 @@ private:
     const parameters* settings_;
     tree tree_;
     Node* current_ = nullptr;
-    std::uint64_t zero_ = 0;
+    std::uint64_t zero_;
     std::int64_t sum_ = 0;          // of weight * distance, in the tree
     std::int64_t tree_weight_ = 0;  // of weights, in the tree
     std::uint64_t weight_ = 0;      // and the current one's

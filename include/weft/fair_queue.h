@@ -62,6 +62,7 @@ public:
               left_(static_cast<std::int64_t>(limit.quota_ns)) {
             weight = fair_weight::of(std::clamp(weight_of_group, least_weight, greatest_weight));
             is_group = true;
+            vruntime = members_.virtual_time();
         }
 
         [[nodiscard]] std::uint32_t share() const noexcept { return weight.value; }

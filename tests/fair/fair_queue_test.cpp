@@ -143,6 +143,22 @@ TYPED_TEST(fair_policies, who_moves_takes_its_place_along) {
         << "it neither catches up nor waits for the others to";
 }
 
+TYPED_TEST(fair_policies, share_by_weight_when_virtual_time_wraps_around) {
+    fair_queue<task, TypeParam> queue({.first_vruntime = shortly_before_the_end});
+    typename fair_queue<task, TypeParam>::group group(queue, 3072);
+    task single;
+    std::array<task, 2> members;
+    queue.start(single);
+    for (task& each : members) {
+        queue.start(each, &group);
+    }
+    constexpr std::uint64_t total = 1'000 * ms;
+    run(queue, total);
+    EXPECT_LT(single.vruntime, 1'000 * ms);
+    EXPECT_NEAR(percent(single.ran, total), 25, 0.5);
+    EXPECT_NEAR(percent(members[0].ran, total), 37.5, 0.5);
+}
+
 TEST(round_robin_policy, gives_equal_slices_in_turn) {
     fair_queue<task, round_robin> queue({.slice = 2 * ms});
     std::array<task, 3> tasks{task(-20), task(0), task(19)};
