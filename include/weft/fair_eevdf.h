@@ -153,8 +153,8 @@ public:
 
     // EEVDF asks nothing at ticks, and its slices do not depend on others'.
     bool tick(std::uint64_t /*slice*/) noexcept { return false; }
-    [[nodiscard]] std::uint64_t part(std::uint64_t period, const Node& /*n*/) const noexcept {
-        return period;
+    [[nodiscard]] std::uint64_t part(std::uint64_t period, const Node& n) const noexcept {
+        return n.slice != 0 ? n.slice : period;
     }
     [[nodiscard]] std::uint64_t period(std::uint64_t /*runnable*/) const noexcept {
         return settings_->slice;

@@ -68,8 +68,8 @@ public:
     }
 
     bool tick(std::uint64_t /*slice*/) noexcept { return false; }
-    [[nodiscard]] std::uint64_t part(std::uint64_t period, const Node& /*n*/) const noexcept {
-        return period;
+    [[nodiscard]] std::uint64_t part(std::uint64_t period, const Node& n) const noexcept {
+        return slice_ != 0 && n.slice != 0 ? n.slice : period;
     }
     [[nodiscard]] std::uint64_t period(std::uint64_t /*runnable*/) const noexcept { return slice_; }
     [[nodiscard]] std::uint64_t least_slice() const noexcept { return 0; }

@@ -159,6 +159,25 @@ TYPED_TEST(fair_policies, share_by_weight_when_virtual_time_wraps_around) {
     EXPECT_NEAR(percent(members[0].ran, total), 37.5, 0.5);
 }
 
+template <class Policy>
+class policies_of_own_slices : public ::testing::Test {};
+using policies_with_slices = ::testing::Types<eevdf, round_robin>;
+TYPED_TEST_SUITE(policies_of_own_slices, policies_with_slices);
+
+TYPED_TEST(policies_of_own_slices, tell_them) {
+    fair_queue<task, TypeParam> queue({.slice = 3 * ms});
+    typename fair_queue<task, TypeParam>::group group(queue);
+    std::array<task, 3> tasks;
+    tasks[1].set_slice(1 * ms);
+    tasks[2].set_slice(2 * ms);
+    queue.start(tasks[0]);
+    queue.start(tasks[1]);
+    queue.start(tasks[2], &group);
+    EXPECT_EQ(queue.slice_of(tasks[0]), 3 * ms);
+    EXPECT_EQ(queue.slice_of(tasks[1]), 1 * ms);
+    EXPECT_EQ(queue.slice_of(tasks[2]), 2 * ms);
+}
+
 TEST(round_robin_policy, gives_equal_slices_in_turn) {
     fair_queue<task, round_robin> queue({.slice = 2 * ms});
     std::array<task, 3> tasks{task(-20), task(0), task(19)};
