@@ -90,15 +90,18 @@ public:
         weight_ -= n.weight.value;
         --count_;
         if (!sleeps) {
-            detach(n);
+            make_relative(n);
         }
         update_min_vruntime();
     }
 
-    /// migrate_task_rq_fair(): one that sleeps, or has left, will wake in another queue.
+    /// detach_task_cfs_rq(): one that sleeps goes to another queue, with the bonus that it would
+    /// get here now, and not with all of its sleep.
     void detach(Node& n) noexcept {
-        n.vruntime -= n.relative ? 0 : min_vruntime_;
-        n.relative = true;
+        if (!n.relative) {
+            place_woken(n);
+            make_relative(n);
+        }
     }
 
     /// pick_next_entity(). Null when nobody is there; perhaps the current one.
@@ -247,6 +250,11 @@ private:
     /// in its own time (GENTLE_FAIR_SLEEPERS).
     void place_woken(Node& n) noexcept {
         n.vruntime = later(n.vruntime, min_vruntime_ - settings_->latency / 2);
+    }
+
+    void make_relative(Node& n) noexcept {
+        n.vruntime -= min_vruntime_;
+        n.relative = true;
     }
 
     void insert(Node& n) noexcept {
