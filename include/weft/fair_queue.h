@@ -185,13 +185,15 @@ public:
     /// The current one sleeps. Nobody runs until pick_next().
     void block() noexcept { depart(*current_, true); }
 
-    /// `e`, runnable, current or asleep, goes to another queue: join() or wake() it there.
+    /// `e`, runnable, current or asleep, goes to another queue: join() or wake() it there. It
+    /// belongs to no group from now on.
     void leave(Entity& e) noexcept {
         if (e.where == fair_entity::place::outside) {
             home_of(e).detach(e);
         } else {
             depart(e, false);
         }
+        e.owner = nullptr;
     }
 
     /// `e` will not come back, whatever it does now.
