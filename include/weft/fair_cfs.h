@@ -211,6 +211,9 @@ public:
         }
     }
 
+    /// The same for its group. It costs no virtual time, so the other members lose nothing.
+    void yield_for_member() noexcept { yield(); }
+
     /// reweight_entity().
     void reweight(Node& n, fair_weight weight) noexcept {
         if (n.where != Node::place::outside) {

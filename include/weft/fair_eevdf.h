@@ -181,6 +181,8 @@ public:
         }
         is_protected_ = false;
     }
+    /// Its group gives nothing up: the rest of that request is also the other members'.
+    void yield_for_member() noexcept {}
 
     /// reweight_entity(): the lag, and the part of the request that is left, stay in real time.
     void reweight(Node& n, fair_weight weight) noexcept {

@@ -75,6 +75,7 @@ public:
     [[nodiscard]] std::uint64_t least_slice() const noexcept { return 0; }
     bool preempts(Node& /*n*/) noexcept { return false; }
     void yield() noexcept { is_over_ = true; }
+    void yield_for_member() noexcept { is_over_ = true; }
     void reweight(Node& n, fair_weight weight) noexcept {
         if (n.where != Node::place::outside) {
             weight_ += std::uint64_t{weight.value} - n.weight.value;

@@ -179,6 +179,9 @@ public:
     /// The current one lets others run.
     void yield() noexcept {
         home_of(*current_).yield();
+        if (group_of(*current_) != nullptr) {
+            top_.yield_for_member();
+        }
         should_switch_ = true;
     }
 
