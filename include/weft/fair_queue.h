@@ -167,10 +167,9 @@ public:
         if (current_ == nullptr) {
             return false;
         }
-        const std::uint64_t slice = slice_of(*current_);
-        bool over = home_of(*current_).tick(slice);
-        if (group_of(*current_) != nullptr) {
-            over = top_.tick(slice) || over;
+        bool over = home_of(*current_).tick(slice_of(*current_));
+        if (const group* const g = group_of(*current_)) {
+            over = top_.tick(slice_in_top(*g)) || over;
         }
         should_switch_ = should_switch_ || over;
         return should_switch_;
@@ -264,6 +263,10 @@ public:
 private:
     static group& as_group(fair_entity& e) noexcept { return static_cast<group&>(e); }
     static group* group_of(const Entity& e) noexcept { return static_cast<group*>(e.owner); }
+    /// sched_slice() of the group itself, which its members have together.
+    [[nodiscard]] std::uint64_t slice_in_top(const group& g) const noexcept {
+        return std::max(top_.part(top_.period(runnable_), g), top_.least_slice());
+    }
     level& home_of(const Entity& e) noexcept {
         group* const g = group_of(e);
         return g != nullptr ? g->members_ : top_;

@@ -35,5 +35,31 @@ TYPED_TEST(lone_members, let_others_run_when_they_yield) {
     EXPECT_EQ(queue.pick_next(), &tasks[1]) << "although it has had more";
 }
 
+TEST(cfs_groups, do_not_cut_short_the_turns_of_their_members) {
+    fair_queue<task, cfs> queue;
+    fair_queue<task, cfs>::group heavy(queue, 10'240);
+    std::array<task, 3> members;
+    task rival;
+    for (task& each : members) {
+        queue.start(each, &heavy);
+    }
+    queue.start(rival);
+    const std::uint64_t slice = queue.slice_of(members[0]);
+    EXPECT_NEAR(static_cast<double>(slice), 6e6 * 10 / 11 / 3, 2);
+    // The rival starts at the end of the period, and a turn ends with the step that exceeds 1.82
+    // ms.
+    constexpr std::uint64_t slice_of_group = 6 * ms * 10 / 11;
+    std::uint64_t turns = 0;
+    for (std::uint64_t done = 0; done < slice_of_group; done += 100 * us) {
+        const task* const before = queue.current();
+        if (before == nullptr || queue.should_switch()) {
+            turns += queue.pick_next() != before ? 1 : 0;
+        }
+        queue.charge(100 * us);
+        queue.tick();
+    }
+    EXPECT_EQ(turns, 3U);
+}
+
 }  // namespace
 }  // namespace weft
