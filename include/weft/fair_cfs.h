@@ -95,6 +95,8 @@ public:
         update_min_vruntime();
     }
 
+    void dequeue_at_once(Node& n) noexcept { dequeue(n, true); }
+
     /// detach_task_cfs_rq(): one that sleeps goes to another queue, with the bonus that it would
     /// get here now, and not with all of its sleep.
     void detach(Node& n) noexcept {

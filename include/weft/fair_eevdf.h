@@ -98,15 +98,20 @@ public:
             n.where = Node::place::delayed;
             return;
         }
+        dequeue_at_once(n);
+        if (!sleeps) {
+            n.deadline -= n.vruntime;  // PLACE_REL_DEADLINE
+            n.relative = true;
+        }
+    }
+
+    /// The same for a group that must not run, whatever it owes.
+    void dequeue_at_once(Node& n) noexcept {
         n.lag = lag_of(n);
         if (n.where == Node::place::delayed) {
             n.lag = std::min<std::int64_t>(n.lag, 0);  // DELAY_ZERO
         }
         take_out(n);
-        if (!sleeps) {
-            n.deadline -= n.vruntime;  // PLACE_REL_DEADLINE
-            n.relative = true;
-        }
     }
 
     /// pick_eevdf(). Null when nobody is there; perhaps the current one. Those that have slept off

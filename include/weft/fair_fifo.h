@@ -39,6 +39,7 @@ public:
         weight_ -= n.weight.value;
         --count_;
     }
+    void dequeue_at_once(Node& n) noexcept { dequeue(n, true); }
 
     /// The current one goes on unless its slice is over.
     [[nodiscard]] Node* pick() const noexcept {

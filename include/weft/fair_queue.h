@@ -303,7 +303,7 @@ private:
         }
         ++g->runnable_;
         if (g->spent() && g->where != fair_entity::place::running) {
-            g->throttled_ = true;
+            throttle(*g);
         }
         if (g->throttled_) {
             return false;
@@ -366,10 +366,17 @@ private:
             if (g.spent()) {
                 current_ = nullptr;
                 runnable_ -= g.runnable_;
-                g.throttled_ = true;
                 put_member_back(g);
-                top_.dequeue(g, true);
+                throttle(g);
             }
+        }
+    }
+
+    /// throttle_cfs_rq(). It leaves at once and owes later what it owes now.
+    void throttle(group& g) noexcept {
+        g.throttled_ = true;
+        if (g.where != fair_entity::place::outside) {
+            top_.dequeue_at_once(g);
         }
     }
 

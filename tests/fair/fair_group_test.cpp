@@ -61,5 +61,35 @@ TEST(cfs_groups, do_not_cut_short_the_turns_of_their_members) {
     EXPECT_EQ(turns, 3U);
 }
 
+TEST(eevdf_groups, still_owe_what_they_owed_when_their_quota_comes_back) {
+    using queue_type = fair_queue<task, eevdf>;
+    queue_type queue;
+    queue_type::group bounded(queue, 1024, {.quota_ns = 10 * ms, .period_ns = 100 * ms});
+    task member;
+    task hog;
+    queue.start(member, &bounded);
+    queue.start(hog);
+    queue.refill(bounded, 1);
+    while (queue.pick_next() != &member) {
+        queue.charge(1 * ms);
+    }
+    queue.charge(20 * ms);
+    ASSERT_EQ(queue.pick_next(), &hog);
+    ASSERT_TRUE(bounded.throttled());
+    run(queue, 200 * ms);
+    ASSERT_EQ(member.ran, 20 * ms);
+
+    queue.refill(bounded, queue.refill_time(bounded) + 100 * ms);
+    ASSERT_FALSE(bounded.throttled());
+    const std::uint64_t before = hog.ran;
+    while (queue.current() == &hog) {
+        queue.charge(100 * us);
+        if (queue.should_switch()) {
+            queue.pick_next();
+        }
+    }
+    EXPECT_GE(hog.ran - before, eevdf::parameters().tick) << "as much as a lag may be kept";
+}
+
 }  // namespace
 }  // namespace weft
