@@ -197,6 +197,9 @@ public:
         };
         if (n.where == Node::place::outside) {
             n.lag = scaled(n.lag);
+            if (n.relative) {
+                n.deadline = unsigned_of(scaled(signed_of(n.deadline)));
+            }
             n.weight = weight;
             return;
         }
