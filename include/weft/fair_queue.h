@@ -126,18 +126,18 @@ public:
         throttle_if_spent();
         for (;;) {
             fair_entity* chosen = top_.pick();
-            if (chosen != nullptr) {
-                switch_to(top_, *chosen);
-                if (chosen->is_group) {
-                    level& members = as_group(*chosen).members_;
-                    fair_entity* const member = members.pick();
-                    if (member == nullptr) {  // they had only slept off their debts
-                        top_.dequeue(*chosen, true);
-                        continue;
-                    }
-                    switch_to(members, *member);
-                    chosen = member;
+            if (chosen != nullptr && chosen->is_group) {
+                level& members = as_group(*chosen).members_;
+                fair_entity* const member = members.pick();
+                if (member == nullptr) {  // they had only slept off their debts
+                    top_.dequeue(*chosen, true);
+                    continue;
                 }
+                switch_to(top_, *chosen);
+                switch_to(members, *member);
+                chosen = member;
+            } else if (chosen != nullptr) {
+                switch_to(top_, *chosen);
             }
             current_ = static_cast<Entity*>(chosen);
             return current_;
