@@ -15,13 +15,16 @@ inline std::uint64_t seed_of_run() {
     return given != nullptr ? std::strtoull(given, nullptr, 0) : 20'240'613;
 }
 
-/// So many in an ordinary build; fewer where each costs ten times as much.
-constexpr std::uint64_t so_many(std::uint64_t operations) {
+/// Whether each operation costs ten times as much as it should.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
-    return operations / 10;
+inline constexpr bool is_slow_build = true;
 #else
-    return operations;
+inline constexpr bool is_slow_build = false;
 #endif
+
+/// So many in an ordinary build.
+constexpr std::uint64_t so_many(std::uint64_t operations) {
+    return is_slow_build ? operations / 10 : operations;
 }
 
 class dice {
