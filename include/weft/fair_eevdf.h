@@ -13,7 +13,9 @@
 //   d      = v + slice / w            its deadline
 //
 // Guaranteed of whoever is always runnable: -r < lag < max(r, q), where r is the longest request
-// and q the longest time between two looks at the queue.
+// and q the longest time between two looks at the queue, if nobody is charged for more than the
+// rest of its request. If it is, it may have q more in advance, and who waits be owed two or three
+// times r + q.
 //
 // Follows kernel/sched/fair.c of Linux 6.12; each function names the one that it follows. Where the
 // kernel has a feature switch, its default holds. Left out: what fair_cfs.h leaves out.
