@@ -41,5 +41,9 @@ TYPED_TEST(fair_model, two_levels_when_virtual_time_wraps_around) {
         {.operations = operations, .start = shortly_before_the_end, .groups = true});
 }
 
+TYPED_TEST(fair_model, many_in_two_levels) {
+    this->expect_the_same({.operations = operations / 10, .groups = true, .members = 500});
+}
+
 }  // namespace
 }  // namespace weft

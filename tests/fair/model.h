@@ -32,6 +32,7 @@ struct model_options {
     std::uint64_t operations = 0;
     std::uint64_t start = 0;  // where virtual time begins
     bool groups = false;
+    std::size_t members = 24;
 };
 
 template <class Policy>
@@ -45,7 +46,7 @@ public:
                 add_groups(*each);
             }
         }
-        for (std::size_t i = 0; i < 24; ++i) {
+        for (std::size_t i = 0; i < options.members; ++i) {
             members_.emplace_back();
         }
     }
