@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs a workload under a policy, on a clock of its own, with the very weft::fair_queue that the
-// runtime uses: one for each CPU. Deterministic: the same workload and seed give the same
-// recording. Pure function; any thread.
+// Runs a workload under a policy, on a clock of its own, with one weft::fair_queue for each CPU.
+// Deterministic: the same workload and seed give the same recording. Pure function; any thread.
 //
 // What is modelled: a periodic tick at which the policy may end a turn; wake-ups that preempt;
 // the cost of a switch; groups with weights and quotas; with several CPUs, placing who wakes on an
