@@ -305,6 +305,23 @@ TEST(cfs_tick, ends_a_turn_when_the_slice_is_over_and_not_before_the_least_one) 
     }
 }
 
+TEST(cfs_tick, counts_a_slice_as_had_when_it_is_exceeded) {
+    queue_type queue;
+    std::array<task, 2> tasks;
+    start_and_block(queue, tasks);
+    for (task& each : tasks) {
+        run_alone_to(queue, each, 20 * ms);
+    }
+    for (task& each : tasks) {
+        queue.wake(each);
+    }
+    ASSERT_EQ(queue.pick_next(), &tasks[0]);
+    queue.charge(defaults.latency / 2);
+    EXPECT_FALSE(queue.tick());
+    queue.charge(1);
+    EXPECT_TRUE(queue.tick());
+}
+
 TEST(cfs_tick, lets_everybody_run_once_in_a_period) {
     for (std::size_t count = 2; count <= 16; ++count) {
         queue_type queue;

@@ -244,7 +244,16 @@ private:
              s.naive.arrive(m.naive, g != nullptr ? &g->naive : nullptr, kind::moved), "join()");
     }
 
+    /// Who comes from another queue may wake in a group of this one.
     void wake(side& s, member& m) {
+        if (m.at == home::between && dice_.one_in(2)) {
+            group_pair* const g = any_group(s);
+            note("wake", &m.naive, g != nullptr);
+            same(s.real.wake(m.real, g != nullptr ? &g->real : nullptr),
+                 s.naive.arrive(m.naive, g != nullptr ? &g->naive : nullptr, kind::woken),
+                 "wake()");
+            return;
+        }
         note("wake", &m.naive, 0);
         node* const g = m.naive.parent;
         same(s.real.wake(m.real),
@@ -272,18 +281,29 @@ private:
         }
     }
 
+    /// A part of a common quota, and another weight.
+    void change_group(side& s) {
+        group_pair& g = dice_.any_of(s.groups);
+        if (dice_.one_in(2)) {
+            const std::uint64_t ns = dice_.up_to_bits(21);
+            note("grant", &g.naive, ns);
+            same(s.real.grant(g.real, ns), s.naive.grant(g.naive, ns), "grant()");
+            return;
+        }
+        const std::uint64_t weight = 1 + dice_.up_to_bits(19);  // 2 at least; may be too much
+        note("set_weight", &g.naive, weight);
+        s.real.set_weight(g.real, static_cast<std::uint32_t>(weight));
+        g.naive.level->reweight(
+            g.naive, static_cast<std::uint32_t>(std::min<std::uint64_t>(weight, greatest_weight)));
+    }
+
     void change(side& s, std::size_t at) {
         member& m = dice_.any_of(members_);
         if (m.at != home_of(at) && m.at != home::between) {
             return;
         }
         if (!s.groups.empty() && dice_.one_in(4)) {
-            group_pair& g = dice_.any_of(s.groups);
-            const std::uint64_t weight = 1 + dice_.up_to_bits(19);  // 2 at least; may be too much
-            note("set_weight", &g.naive, weight);
-            s.real.set_weight(g.real, static_cast<std::uint32_t>(weight));
-            g.naive.level->reweight(g.naive, static_cast<std::uint32_t>(
-                                                 std::min<std::uint64_t>(weight, greatest_weight)));
+            change_group(s);
         } else if (dice_.one_in(2)) {
             const int nice =
                 static_cast<int>(dice_.below(mood_.nices)) - static_cast<int>(mood_.nices) / 2;
@@ -318,6 +338,7 @@ private:
         for (group_pair& g : s.groups) {
             same(g.real.throttled(), g.naive.throttled, "throttled()");
             same_number(g.real.runnable(), g.naive.runnable(), "group::runnable()");
+            same(g.real.left_ns() == g.naive.left, true, "left_ns() is right");
         }
     }
 

@@ -165,15 +165,12 @@ public:
             g.left = std::min<wide>(g.left + g.quota, g.quota + g.burst);
             *g.period_end += g.length;
         }
-        if (!g.throttled || g.spent()) {
-            return false;
-        }
-        g.throttled = false;
-        if (g.runnable() == 0) {
-            return false;
-        }
-        top.enqueue(g, false, true, 0);
-        return preempts(g);
+        return thaw(g);
+    }
+
+    bool grant(group& g, std::uint64_t ns) {
+        g.left += ns;
+        return thaw(g);
     }
 
     /// sched_slice()
@@ -210,6 +207,18 @@ private:
                 top.dequeue(g, true, false);
             }
         }
+    }
+
+    bool thaw(group& g) {
+        if (!g.throttled || g.spent()) {
+            return false;
+        }
+        g.throttled = false;
+        if (g.runnable() == 0) {
+            return false;
+        }
+        top.enqueue(g, false, true, 0);
+        return preempts(g);
     }
 
     /// Dequeues the group at once, whatever it owes.
