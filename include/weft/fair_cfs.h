@@ -7,7 +7,9 @@
 // Follows kernel/sched/fair.c of Linux 6.1; each function names the one that it follows. Where the
 // kernel has a feature switch, its default holds. Left out: SCHED_IDLE and SCHED_BATCH, core
 // scheduling, load tracking (PELT), which balances CPUs and picks nothing, and the rule for those
-// that have slept for a hundred days (entity_is_long_sleeper), which needs a clock.
+// that have slept for a hundred days (entity_is_long_sleeper), which needs a clock. Buddies belong
+// to one level: the kernel also prefers the groups of those that it prefers (set_next_buddy,
+// set_last_buddy), and the group of one that has just gone to sleep (dequeue_task_fair).
 #pragma once
 
 #include <algorithm>

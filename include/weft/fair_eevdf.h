@@ -18,7 +18,8 @@
 // times r + q.
 //
 // Follows kernel/sched/fair.c of Linux 6.12; each function names the one that it follows. Where the
-// kernel has a feature switch, its default holds. Left out: what fair_cfs.h leaves out.
+// kernel has a feature switch, its default holds. Left out: what fair_cfs.h leaves out, and that a
+// group asks for the shortest of its members' slices (cfs_rq_min_slice): it asks for the queue's.
 //
 // Source of the algorithm: Stoica, Abdel-Wahab: Earliest Eligible Virtual Deadline First, TR-95-22,
 // Old Dominion University, 1995.
