@@ -24,7 +24,7 @@ LEVELS = {
 }
 
 # Applications do not know each other, with these exceptions.
-APP_MAY_USE = {"cli": {"lab", "sched"}}
+APP_MAY_USE = {"cli": {"lab", "report", "sched"}, "lab": {"report"}, "sched": {"report"}}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.MULTILINE)
 # Not std::atomic_signal_fence: it holds back the compiler only.

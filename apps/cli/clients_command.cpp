@@ -40,7 +40,7 @@ bool report(const lab::clients_options& options, const lab::results& measured) {
         }
     }
     const int table = options.json_path == "-" ? STDERR_FILENO : STDOUT_FILENO;
-    return print(table, lab::report_for_terminal(measured, lab::terminal_style::of(table))) &&
+    return print(table, lab::report_for_terminal(measured, report::terminal_style::of(table))) &&
            written;
 }
 

@@ -11,16 +11,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
 #include "lab/option_values.h"
-#include "lab/report_assets.h"
-#include "lab/report_terminal.h"
 #include "output.h"
+#include "report/terminal_style.h"
 #include "sched/bundled.h"
 #include "sched/outcome.h"
 #include "sched/report_html.h"
@@ -200,16 +198,13 @@ checked<sim::outcome> outcome_of(sim::workload work, const sched_options& option
     return all;
 }
 
-sim::text_style style_of(int descriptor) {
-    const auto style = lab::terminal_style::of(descriptor);
-    sim::text_style made{.colour = style.colour,
-                         .unicode = style.set == lab::symbols::unicode,
-                         .width = style.width};
-    winsize size{};
-    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
-        made.width = std::max<std::size_t>(size.ws_col, sim::narrowest_page);
+/// As wide as the terminal, if it is one.
+report::terminal_style style_of(int descriptor) {
+    auto style = report::terminal_style::of(descriptor);
+    if (const auto width = report::width_of_terminal(descriptor, 1)) {
+        style.width = std::max(*width, sim::narrowest_page);
     }
-    return made;
+    return style;
 }
 
 /// The files first, so that they are there whatever becomes of the terminal.
@@ -222,7 +217,7 @@ bool report(const sched_options& options, const sim::outcome& all) {
         written = write_output(options.trace_path, sim::report_as_trace(all)) && written;
     }
     if (!options.html_path.empty()) {
-        const std::string page = sim::report_as_html(all, WEFT_VERSION, lab::chart_js());
+        const std::string page = sim::report_as_html(all, WEFT_VERSION);
         written = write_output(options.html_path, page) && written;
     }
     const bool to_stdout = options.json_path == "-" || options.trace_path == "-";

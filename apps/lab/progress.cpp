@@ -7,9 +7,9 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "report/terminal_style.h"
 #include "units.h"
 
 namespace weft::lab {
@@ -19,14 +19,6 @@ namespace {
 constexpr double redraw_seconds = 0.1;
 constexpr std::size_t narrowest = 20;
 constexpr std::string_view erase_line = "\r\x1b[K";
-
-std::size_t width_of(int descriptor) {
-    winsize size{};
-    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col >= narrowest) {
-        return size.ws_col;
-    }
-    return 80;
-}
 
 void write_text(int descriptor, std::string_view text) {
     // A terminal that went away is no reason to stop measuring.
@@ -47,7 +39,7 @@ progress::environment terminal(int descriptor) {
                     return std::chrono::duration<double>(since).count();
                 },
             .live = ::isatty(descriptor) == 1,
-            .width = width_of(descriptor)};
+            .width = report::width_of_terminal(descriptor, narrowest).value_or(80)};
 }
 
 std::string text_of_remaining(double seconds) {

@@ -11,51 +11,24 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "report_assets.h"
+#include "report/asset.h"
+#include "report/html_page.h"
 #include "report_charts.h"
 #include "statistics.h"
 #include "summary.h"
 #include "units.h"
 #include "verdicts.h"
 
+WEFT_ASSET(lab_css);
+WEFT_ASSET(lab_js);
+
 namespace weft::lab {
 
 namespace {
 
+/// Of what comes from elsewhere, without control characters.
 std::string escaped(std::string_view text) {
-    std::string safe;
-    for (const char c : printable(text)) {
-        switch (c) {
-            case '&':
-                safe += "&amp;";
-                break;
-            case '<':
-                safe += "&lt;";
-                break;
-            case '>':
-                safe += "&gt;";
-                break;
-            case '"':
-                safe += "&quot;";
-                break;
-            default:
-                safe += c;
-        }
-    }
-    return safe;
-}
-
-/// JSON inside of a script element: no '<' may end the element.
-std::string as_script_data(const nlohmann::json& document) {
-    std::string safe;
-    for (const char c : document.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)) {
-        if (c == '<') {
-            safe += "\\u003c";
-        } else {
-            safe += c;
-        }
-    }
-    return safe;
+    return report::escaped(printable(text));
 }
 
 std::string shown(const std::optional<estimate>& value, unit in) {
@@ -307,27 +280,6 @@ private:
     std::string out_;
 };
 
-/// The page with each {{name}} replaced; what is put in is not searched again.
-std::string filled(std::string_view page,
-                   const std::vector<std::pair<std::string_view, std::string_view>>& parts) {
-    std::string out;
-    for (;;) {
-        const std::size_t open = page.find("{{");
-        const std::size_t close = page.find("}}", open);
-        if (close == std::string_view::npos) {
-            out += page;
-            return out;
-        }
-        out += page.substr(0, open);
-        const auto part = std::ranges::find(parts, page.substr(open + 2, close - open - 2),
-                                            &std::pair<std::string_view, std::string_view>::first);
-        if (part != parts.end()) {
-            out += part->second;
-        }
-        page.remove_prefix(close + 2);
-    }
-}
-
 }  // namespace
 
 std::string report_as_html(const results& run) {
@@ -336,18 +288,13 @@ std::string report_as_html(const results& run) {
     for (const chart& one : charts) {
         data.push_back(chart_as_json(one));
     }
-    const std::string title =
-        fmt::format("weft clients: {} clients", text_of_count(run.run.clients));
-    const std::string version = escaped(run.run.weft_version);
-    const std::string content = body(run, charts).text();
-    const std::string data_text = as_script_data(data);
-    return filled(page_html(), {{"title", title},
-                                {"version", version},
-                                {"style", page_css()},
-                                {"body", content},
-                                {"charts", data_text},
-                                {"library", chart_js()},
-                                {"script", page_js()}});
+    return report::to_text(
+        {.title = fmt::format("weft clients: {} clients", text_of_count(run.run.clients)),
+         .version = run.run.weft_version,
+         .style = report::asset_lab_css(),
+         .body = body(run, charts).text(),
+         .script = report::asset_lab_js()},
+        data);
 }
 
 }  // namespace weft::lab

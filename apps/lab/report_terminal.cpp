@@ -2,17 +2,16 @@
 #include "report_terminal.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "statistics.h"
 #include "summary.h"
+#include "units.h"
 #include "verdicts.h"
 
 namespace weft::lab {
@@ -64,7 +63,7 @@ std::string padded_left(std::string_view text, std::size_t width) {
 
 class page {
 public:
-    page(const results& run, const terminal_style& style) : run_(run), style_(style) {}
+    page(const results& run, const report::terminal_style& style) : run_(run), style_(style) {}
 
     std::string text() && {
         head();
@@ -77,6 +76,8 @@ public:
     }
 
 private:
+    symbols signs() const { return style_.unicode ? symbols::unicode : symbols::ascii; }
+
     std::string painted(std::string_view text, ink colour) const {
         if (!style_.colour || colour == ink::plain) {
             return std::string(text);
@@ -113,7 +114,7 @@ private:
         if (!value) {
             return padded_left("-", cell_width);
         }
-        const std::string text = text_of(*value, in, style_.set);
+        const std::string text = text_of(*value, in, signs());
         const std::string padded = padded_left((best ? "*" : "") + text, cell_width);
         return best ? painted(padded, ink::bold) : padded;
     }
@@ -159,7 +160,7 @@ private:
         paragraph("",
                   fmt::format("* best, or not to be told from the best here   {} farthest repeat "
                               "from the median   - not measured",
-                              style_.set == symbols::unicode ? "±" : "+-"),
+                              style_.unicode ? "±" : "+-"),
                   0, ink::dim);
     }
 
@@ -241,38 +242,13 @@ private:
     }
 
     const results& run_;
-    const terminal_style& style_;
+    const report::terminal_style& style_;
     std::string out_;
 };
 
-/// Empty when it is not set.
-std::string variable(const char* name) {
-    const char* const value = std::getenv(name);
-    return value ? value : "";
-}
-
-bool utf8_locale() {
-    for (const char* const name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-        if (std::string value = variable(name); !value.empty()) {
-            std::ranges::transform(value, value.begin(),
-                                   [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-            return value.find("utf-8") != std::string::npos ||
-                   value.find("utf8") != std::string::npos;
-        }
-    }
-    return false;
-}
-
 }  // namespace
 
-terminal_style terminal_style::of(int descriptor) {
-    const char* const terminal = std::getenv("TERM");
-    const bool capable = terminal && std::string_view(terminal) != "dumb";
-    return {.colour = capable && variable("NO_COLOR").empty() && ::isatty(descriptor) == 1,
-            .set = utf8_locale() ? symbols::unicode : symbols::ascii};
-}
-
-std::string report_for_terminal(const results& run, const terminal_style& style) {
+std::string report_for_terminal(const results& run, const report::terminal_style& style) {
     return page(run, style).text();
 }
 

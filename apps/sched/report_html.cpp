@@ -10,8 +10,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "assets.h"
+#include "report/asset.h"
+#include "report/html_page.h"
 #include "timeline.h"
+
+WEFT_ASSET(sched_css);
+WEFT_ASSET(sched_js);
 
 namespace weft::sim {
 
@@ -23,41 +27,7 @@ using nlohmann::json;
 constexpr std::size_t most_rows = 24;
 constexpr std::size_t most_pieces = 40'000;
 
-std::string escaped(std::string_view text) {
-    std::string safe;
-    for (const char c : text) {
-        switch (c) {
-            case '&':
-                safe += "&amp;";
-                break;
-            case '<':
-                safe += "&lt;";
-                break;
-            case '>':
-                safe += "&gt;";
-                break;
-            case '"':
-                safe += "&quot;";
-                break;
-            default:
-                safe += c;
-        }
-    }
-    return safe;
-}
-
-/// JSON inside of a script element: no '<' may end the element.
-std::string as_script_data(const json& document) {
-    std::string safe;
-    for (const char c : document.dump(-1, ' ', true, json::error_handler_t::replace)) {
-        if (c == '<') {
-            safe += "\\u003c";
-        } else {
-            safe += c;
-        }
-    }
-    return safe;
-}
+using report::escaped;
 
 double rounded(double value) {
     return std::round(value * 1e3) / 1e3;
@@ -168,8 +138,8 @@ private:
     void head() {
         const workload& work = all_.work;
         add("<h1>{}</h1>", escaped(work.title));
-        add("<p class=\"soft\">{}: {} CPU{}, {}, a tick each {}, seed {}; simulated with the queue "
-            "that the runtime uses</p>",
+        add("<p class=\"soft\">{}: {} CPU{}, {}, a tick each {}, seed {}; simulated with "
+            "weft::fair_queue</p>",
             escaped(work.name), work.cpus, work.cpus == 1 ? "" : "s", text_of(work.duration),
             text_of(work.tick), work.seed);
         std::string_view rest = work.about;
@@ -262,41 +232,15 @@ private:
     std::string out_;
 };
 
-/// The page with each {{name}} replaced; what is put in is not searched again.
-std::string filled(std::string_view page,
-                   const std::vector<std::pair<std::string_view, std::string_view>>& parts) {
-    std::string out;
-    for (;;) {
-        const std::size_t open = page.find("{{");
-        const std::size_t close = page.find("}}", open);
-        if (close == std::string_view::npos) {
-            out += page;
-            return out;
-        }
-        out += page.substr(0, open);
-        const auto part = std::ranges::find(parts, page.substr(open + 2, close - open - 2),
-                                            &std::pair<std::string_view, std::string_view>::first);
-        if (part != parts.end()) {
-            out += part->second;
-        }
-        page.remove_prefix(close + 2);
-    }
-}
-
 }  // namespace
 
-std::string report_as_html(const outcome& all, std::string_view version,
-                           std::string_view chart_js) {
-    const std::string title = escaped("weft sched: " + all.work.title);
-    const std::string content = body(all).text();
-    const std::string data = as_script_data(data_of(all));
-    return filled(asset_page_html(), {{"title", title},
-                                      {"version", version},
-                                      {"style", asset_page_css()},
-                                      {"body", content},
-                                      {"data", data},
-                                      {"library", chart_js},
-                                      {"script", asset_page_js()}});
+std::string report_as_html(const outcome& all, std::string_view version) {
+    return report::to_text({.title = "weft sched: " + all.work.title,
+                            .version = version,
+                            .style = report::asset_sched_css(),
+                            .body = body(all).text(),
+                            .script = report::asset_sched_js()},
+                           data_of(all));
 }
 
 }  // namespace weft::sim

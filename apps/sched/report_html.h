@@ -12,7 +12,7 @@
 
 namespace weft::sim {
 
-/// `chart_js` is the text of Chart.js 3, which the program that uses this has embedded.
-std::string report_as_html(const outcome& all, std::string_view version, std::string_view chart_js);
+/// `version` is weft's.
+std::string report_as_html(const outcome& all, std::string_view version);
 
 }  // namespace weft::sim

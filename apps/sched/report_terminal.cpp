@@ -66,7 +66,7 @@ std::string_view cut(std::string_view text, std::size_t most) {
 
 class page {
 public:
-    page(const outcome& all, const text_style& style) : all_(all), style_(style) {
+    page(const outcome& all, const report::terminal_style& style) : all_(all), style_(style) {
         for (const task_record* const task : tasks_of(all)) {
             (rows_.size() < most_rows ? rows_ : others_).push_back(task);
             label_ = std::max(label_, task->name.size());
@@ -340,7 +340,7 @@ private:
     }
 
     const outcome& all_;
-    const text_style& style_;
+    const report::terminal_style& style_;
     std::vector<const task_record*> rows_;
     std::vector<const task_record*> others_;
     std::size_t label_ = least_label;
@@ -351,11 +351,11 @@ private:
 
 }  // namespace
 
-std::string report_for_terminal(const outcome& all, const text_style& style) {
+std::string report_for_terminal(const outcome& all, const report::terminal_style& style) {
     return page(all, style).text();
 }
 
-std::string list_of_workloads(const text_style& style) {
+std::string list_of_workloads(const report::terminal_style& style) {
     std::string out = "Bundled workloads:\n";
     std::size_t longest = 0;
     for (const bundled_workload& one : bundled_workloads()) {

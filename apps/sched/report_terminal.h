@@ -9,21 +9,16 @@
 #include <string>
 
 #include "outcome.h"
+#include "report/terminal_style.h"
 
 namespace weft::sim {
-
-struct text_style {
-    bool colour = false;
-    bool unicode = false;
-    std::size_t width = 100;
-};
 
 inline constexpr std::size_t narrowest_page = 60;
 
 /// Ends with a newline.
-std::string report_for_terminal(const outcome& all, const text_style& style = {});
+std::string report_for_terminal(const outcome& all, const report::terminal_style& style = {});
 
 /// The bundled workloads, and what to type.
-std::string list_of_workloads(const text_style& style = {});
+std::string list_of_workloads(const report::terminal_style& style = {});
 
 }  // namespace weft::sim

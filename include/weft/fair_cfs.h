@@ -56,7 +56,6 @@ public:
         : settings_(&settings), min_vruntime_(settings.first_vruntime) {}
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
-    [[nodiscard]] std::uint64_t weight() const noexcept { return weight_; }
     [[nodiscard]] Node* current() const noexcept { return current_; }
     [[nodiscard]] std::uint64_t virtual_time() const noexcept { return min_vruntime_; }
 
@@ -225,9 +224,6 @@ public:
         }
         n.weight = weight;
     }
-
-    /// CFS keeps nobody who sleeps.
-    static constexpr bool keeps_sleepers = false;
 
 private:
     struct order {

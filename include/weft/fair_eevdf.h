@@ -60,7 +60,6 @@ public:
 
     /// Of those that are runnable or pay off a debt.
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
-    [[nodiscard]] std::uint64_t weight() const noexcept { return weight_; }
     [[nodiscard]] Node* current() const noexcept { return current_; }
 
     /// V: avg_vruntime(). Rounded down, so that V itself is eligible.
@@ -226,8 +225,6 @@ public:
 
     /// What one that sleeps took along counts in any queue.
     void detach(Node& /*n*/) noexcept {}
-
-    static constexpr bool keeps_sleepers = true;
 
     /// entity_eligible(): whether it has not had more than its share. It is queued or current.
     [[nodiscard]] bool eligible(const Node& n) const noexcept { return eligible(n.vruntime); }

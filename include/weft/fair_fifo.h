@@ -18,13 +18,11 @@ public:
     explicit arrival_order(std::uint64_t slice) noexcept : slice_(slice) {}
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
-    [[nodiscard]] std::uint64_t weight() const noexcept { return weight_; }
     [[nodiscard]] Node* current() const noexcept { return current_; }
     [[nodiscard]] std::uint64_t virtual_time() const noexcept { return 0; }
 
     void enqueue(Node& n, arrival /*how*/, std::uint64_t /*slice*/) noexcept {
         n.relative = false;
-        weight_ += n.weight.value;
         ++count_;
         insert(n);
     }
@@ -36,7 +34,6 @@ public:
             erase(n);
         }
         n.where = Node::place::outside;
-        weight_ -= n.weight.value;
         --count_;
     }
     void dequeue_at_once(Node& n) noexcept { dequeue(n, true); }
@@ -77,14 +74,8 @@ public:
     bool preempts(Node& /*n*/) noexcept { return false; }
     void yield() noexcept { is_over_ = true; }
     void yield_for_member() noexcept { is_over_ = true; }
-    void reweight(Node& n, fair_weight weight) noexcept {
-        if (n.where != Node::place::outside) {
-            weight_ += std::uint64_t{weight.value} - n.weight.value;
-        }
-        n.weight = weight;
-    }
+    void reweight(Node& n, fair_weight weight) noexcept { n.weight = weight; }
     void detach(Node& /*n*/) noexcept {}
-    static constexpr bool keeps_sleepers = false;
 
 private:
     // The links of a tree serve as those of a list: child[0] is before, child[1] behind.
@@ -105,7 +96,6 @@ private:
     Node* first_ = nullptr;
     Node* end_ = nullptr;
     Node* current_ = nullptr;
-    std::uint64_t weight_ = 0;
     std::uint64_t count_ = 0;
     std::uint64_t ran_ = 0;
     bool is_over_ = false;

@@ -132,14 +132,6 @@ public:
         }
     }
 
-    /// After a change of what `n`, which stands in this tree, contributes to summaries. Its place
-    /// in the order must not have changed.
-    void refresh(node& n) noexcept
-        requires(Order::summarised)
-    {
-        summarise_upwards(&n, nullptr);
-    }
-
 private:
     static node*& child(node& n, unsigned side) noexcept { return Order::links(n).child[side]; }
     static node* parent(node& n) noexcept {

@@ -28,7 +28,7 @@ constexpr base::nanoseconds_t longest_without_cpu_clock = 10'000'000;
 }  // namespace
 
 void worker::charge(fiber_block* fiber, std::uint64_t others) noexcept {
-    if (!is_fair_) {
+    if (!owner_.options().fair) {
         until_charge_ = ~0U;
         return;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // fair_policy: the order of a worker's run queue. Fair by virtual time, with a lane for those who
-// have not had more than their share, so that the common case is as cheap as a plain queue.
+// have not had more than their share, so that the common case costs little more than a plain queue.
 //
 //   lane    who has had at most `granularity` of virtual time more than is fair: in the order of
 //           arrival, linked through waiter::next_, touching nothing but the block
@@ -125,7 +125,7 @@ public:
         }
     }
 
-    /// `fiber` starts, or has slept without a queue: its virtual time is the queue's.
+    /// `fiber` starts: its virtual time begins with the queue's.
     void begin(fiber_block& fiber) const noexcept { fiber.vruntime_ = virtual_time(); }
 
     /// Of a fiber whose vruntime was in the time of a queue at `their_time`.

@@ -5,12 +5,13 @@
 //
 //   push, pop, ...   owner only (the kernel thread that holds the worker's role)
 //   steal_into       one other worker: takes up to half
-//   size, virtual_time   any thread, a hint
+//   size             any thread, a hint
 #pragma once
 
 #include <cstddef>
 
 #include "sched/fair_policy.h"
+#include "sched/fetch_ahead.h"
 #include "sched/owner_lock.h"
 
 namespace weft::sched {
@@ -31,13 +32,6 @@ public:
 
     /// Null when empty. May run beside steal_into() and size().
     waiter* pop() noexcept {
-        return pop([](const waiter&, const waiter*) {});
-    }
-
-    /// The same; calls `fetch(next, after_next)` for prefetching when there is one to come next.
-    /// `after_next` may be null.
-    template <class Fetch>
-    waiter* pop(Fetch fetch) noexcept {
         if (size_.load(base::relaxed) == 0) {
             return nullptr;  // only the owner adds, so it cannot miss anything
         }
@@ -46,7 +40,7 @@ public:
         if (w != nullptr) {
             size_.store(size_.load(base::relaxed) - 1, base::relaxed);
             if (waiter* const next = policy_.peek()) {
-                fetch(*next, policy_.peek_after(*next));
+                fetch_ahead(*next, policy_.peek_after(*next));
             }
         }
         lock_.unlock_owner();

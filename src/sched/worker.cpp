@@ -8,7 +8,6 @@
 
 #include "base/assert.h"
 #include "context/overflow.h"
-#include "sched/fetch_ahead.h"
 #include "sched/scheduler.h"
 #include "sched/thread_state.h"
 
@@ -29,7 +28,6 @@ worker::worker(scheduler& owner, unsigned index, bool asymmetric_locks)
       owner_(owner),
       index_(index),
       stress_migrate_(owner.options().stress_migrate),
-      is_fair_(owner.options().fair),
       wheel_(base::now_ns()),
       rng_(0x51ed270b + index),
       seen_ticks_(owner.options().workers) {}
@@ -67,10 +65,9 @@ void worker::run_waiter(waiter& w) noexcept {
         return;
     }
     auto& c = static_cast<coroutine_waiter&>(w);
-    c.home_ = this;
     const std::uint64_t others = queue_.weight();  // it may stand there again when it returns
     c.run_(c);
-    if (--until_charge_ == 0) [[unlikely]] {
+    if (charge_is_due()) [[unlikely]] {
         charge(nullptr, others);
     }
 }
@@ -97,7 +94,6 @@ bool worker::ready_to_run(fiber_block& block) noexcept {
         fail_start(block);
         return false;
     }
-    block.home_ = this;
     return true;
 }
 
@@ -162,10 +158,9 @@ fiber_block* worker::pick_for_switch() noexcept {
     if (!count_dispatch()) [[unlikely]] {
         return nullptr;
     }
-    waiter* const w = queue_.pop(fetch_ahead);
+    waiter* const w = queue_.pop();
     fiber_block* const f = as_fiber(w);
     if (f != nullptr && (f->started() || give_stack(*f))) [[likely]] {
-        f->home_ = this;
         return f;
     }
     handover_ = w;
@@ -212,7 +207,6 @@ void worker::yield_current() noexcept {
         if (waiter* const w = queue_.begin_exchange(me, can_switch_to)) [[likely]] {
             tick_.store(tick, base::relaxed);
             auto& next = static_cast<fiber_block&>(*w);
-            next.home_ = this;
             leave(me, after::nothing, &next);
             return;
         }
@@ -319,7 +313,7 @@ fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
     complete(block);
     fiber_block* next = nullptr;
     if (count_dispatch()) [[likely]] {
-        waiter* const w = queue_.pop(fetch_ahead);
+        waiter* const w = queue_.pop();
         next = as_fiber(w);
         if (next != nullptr && !next->started() && next->stack_.size == 0 &&
             stack.size == owner_.default_stacks().stack_size()) [[likely]] {
@@ -327,7 +321,6 @@ fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
             next->stack_ = stack;
             queue_.begin(*next);
             next->sanitizer_ = sanitizer;
-            next->home_ = this;
             current_ = next;
             return next;
         }
@@ -335,9 +328,6 @@ fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
             handover_ = w;
             next = nullptr;
         }
-    }
-    if (next != nullptr) {
-        next->home_ = this;
     }
     after_ = after::recycle;
     after_stack_ = stack;

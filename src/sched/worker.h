@@ -108,8 +108,9 @@ private:
     std::size_t enqueue(waiter& w, arrival how) noexcept;
 
     // Who has run for how long: charge.cpp.
+    bool charge_is_due() noexcept { return --until_charge_ == 0; }
     void account(fiber_block& fiber) noexcept {
-        if (--until_charge_ == 0) [[unlikely]] {
+        if (charge_is_due()) [[unlikely]] {
             charge(&fiber, queue_.weight());
         }
     }
@@ -162,7 +163,6 @@ private:
     scheduler& owner_;
     const unsigned index_;
     const bool stress_migrate_;
-    const bool is_fair_;
     std::uint64_t next_id_ = 0;  // ids are handed out in blocks; 0: ask for one
     timer_wheel wheel_;
     base::rng rng_;

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "sched/fetch_ahead.h"
 #include "sched/scheduler.h"
 #include "sched/thread_state.h"
 #include "sched/worker.h"
@@ -35,7 +34,7 @@ waiter* worker::find_work() noexcept {
     if (maintenance_is_due()) {
         maintain();
     }
-    waiter* const w = queue_.pop(fetch_ahead);
+    waiter* const w = queue_.pop();
     return w != nullptr ? w : search();
 }
 
@@ -85,9 +84,9 @@ waiter* worker::search() noexcept {
             }
         }
         take_injected();
-        waiter* w = queue_.pop(fetch_ahead);
+        waiter* w = queue_.pop();
         if (w == nullptr && owner_.worker_count() > 1 && (steal() || spin_for_work())) {
-            w = queue_.pop(fetch_ahead);
+            w = queue_.pop();
         }
         if (w != nullptr) {
             if (slept) {

@@ -141,7 +141,7 @@ class Run(InFolder):
         self.assertNotIn("{{", text.replace("{{}", ""))
         self.assertNotRegex(text, r"<(script|link|img|iframe)[^>]*(src|href)=")
         self.assertNotRegex(text, r"@import|url\(")
-        data = re.search(r'<script type="application/json" id="charts">(.*?)</script>', text)
+        data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text)
         charts = {chart["id"]: chart for chart in json.loads(data[1])}
         for name in ["memory", "throughput", "cpu", "latency-closed", "latency-open"]:
             self.assertIn(name, charts)

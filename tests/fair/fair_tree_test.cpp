@@ -131,22 +131,6 @@ TEST(fair_tree, is_a_multiset_of_stable_order) {
     }
 }
 
-TEST(fair_tree, knows_of_a_change_of_what_is_summarised) {
-    dice random(seed_of_run());
-    tree_and_set both;
-    std::deque<item> items(100);
-    for (item& each : items) {
-        each.key = static_cast<int>(random.below(50));
-        both.insert(each);
-    }
-    for (int i = 0; i < 1'000; ++i) {
-        item& n = random.any_of(items);
-        n.load = static_cast<int>(random.below(1'000));
-        both.tree.refresh(n);
-        ASSERT_NO_FATAL_FAILURE(expect_sound(both.tree, both.wanted));
-    }
-}
-
 // Random trees are large, and their ends are rarely seen: here is every small one.
 TEST(fair_tree, is_sound_after_every_order_of_six_insertions_and_removals) {
     constexpr std::size_t count = is_slow_build ? 5 : 6;

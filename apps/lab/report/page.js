@@ -4,7 +4,7 @@
 "use strict";
 
 (() => {
-    const data = JSON.parse(document.getElementById("charts").textContent);
+    const data = JSON.parse(document.getElementById("data").textContent);
     const drawn = [];
 
     const tone = (name) =>
