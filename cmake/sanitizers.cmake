@@ -5,7 +5,10 @@
 if(WEFT_SANITIZE STREQUAL "")
     set(WEFT_SANITIZE_FLAGS "")
 elseif(WEFT_SANITIZE STREQUAL "address")
-    set(WEFT_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+    # Without the check of virtual calls: it opens a pipe to find out whether an address can be read,
+    # and takes "no descriptor left" for "no such object", which a test of just that case runs into.
+    set(WEFT_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined
+                            -fno-sanitize=vptr)
 elseif(WEFT_SANITIZE STREQUAL "thread")
     set(WEFT_SANITIZE_FLAGS -fsanitize=thread)
 else()
