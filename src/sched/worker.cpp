@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "context/overflow.h"
 #include "sched/scheduler.h"
 #include "sched/thread_state.h"
 
@@ -32,24 +31,14 @@ worker::worker(scheduler& owner, unsigned index, bool asymmetric_locks)
       rng_(0x51ed270b + index),
       seen_ticks_(owner.options().workers) {}
 
-void worker::run() noexcept {
-    const context::signal_stack signals;
-    weft_current_worker = this;
-    exceptions_ = context::thread_exception_state();
-    context::sanitizer_adopt_thread(base_sanitizer_);
-    for (;;) {
-        waiter* w = handover_;
-        handover_ = nullptr;
-        if (w == nullptr) {
-            w = find_work();
-        }
-        if (w == nullptr) {
-            break;
-        }
-        run_waiter(*w);
-    }
-    weft_current_worker = nullptr;
-    owner_.get_poller().interrupt();  // the next worker shall end, too
+void worker::taken_by(kernel_thread& thread) noexcept {
+    thread_ = &thread;
+    exceptions_ = thread.exceptions_;
+}
+
+waiter* worker::next_on_base() noexcept {
+    waiter* const w = std::exchange(handover_, nullptr);
+    return w != nullptr ? w : find_work();
 }
 
 void worker::run_waiter(waiter& w) noexcept {
@@ -67,8 +56,9 @@ void worker::run_waiter(waiter& w) noexcept {
     auto& c = static_cast<coroutine_waiter&>(w);
     const std::uint64_t others = queue_.weight();  // it may stand there again when it returns
     c.run_(c);
-    if (charge_is_due()) [[unlikely]] {
-        charge(nullptr, others);
+    worker& here = *this_worker();
+    if (here.charge_is_due()) [[unlikely]] {
+        here.charge(nullptr, others);
     }
 }
 
@@ -82,10 +72,11 @@ void worker::run_waiter(waiter& w) noexcept {
 
 void worker::run_fiber(fiber_block& f) noexcept {
     current_ = &f;
-    context::before_switch(base_sanitizer_, f.sanitizer_, false);
-    context::switch_context(base_, f.context_, &f);
-    context::after_switch(base_sanitizer_);
-    arrive();
+    kernel_thread& thread = *thread_;
+    context::before_switch(thread.base_sanitizer_, f.sanitizer_, false);
+    context::switch_context(thread.base_, f.context_, &f);
+    context::after_switch(thread.base_sanitizer_);
+    this_worker()->arrive();
 }
 
 /// Whether `block` has a stack, or now got one. If not, it is dealt with.
@@ -180,9 +171,9 @@ fiber_block* worker::pick_for_switch() noexcept {
         after_fiber_ = &from;
     }
     current_ = next;
-    context::context& to = next != nullptr ? next->context_ : base_;
-    context::before_switch(from.sanitizer_, next != nullptr ? next->sanitizer_ : base_sanitizer_,
-                           false);
+    context::context& to = next != nullptr ? next->context_ : thread_->base_;
+    context::before_switch(from.sanitizer_,
+                           next != nullptr ? next->sanitizer_ : thread_->base_sanitizer_, false);
     context::switch_context(from.context_, to, next);
     worker& here = *this_worker();
     context::after_switch(from.sanitizer_);
@@ -333,8 +324,9 @@ fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
     after_stack_ = stack;
     after_sanitizer_ = sanitizer;
     current_ = next;
-    context::before_switch(sanitizer, next != nullptr ? next->sanitizer_ : base_sanitizer_, true);
-    context::switch_context(scratch_, next != nullptr ? next->context_ : base_, next);
+    context::before_switch(sanitizer, next != nullptr ? next->sanitizer_ : thread_->base_sanitizer_,
+                           true);
+    context::switch_context(scratch_, next != nullptr ? next->context_ : thread_->base_, next);
     __builtin_unreachable();
 }
 

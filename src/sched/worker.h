@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// worker: a run queue and the role of running what is in it. One kernel thread holds the role and
-// calls run().
+// worker: a run queue and the role of running what is in it. A kernel thread holds the role; see
+// kernel_thread.h.
 //
 // A fiber that gives up its stack picks the next one and switches straight to it. What must happen
 // only when a stack is left (publish that it is parked, recycle it) is noted in after_ and done by
 // whoever arrives. Who leaves takes the exceptions that are in flight on its stack along, so
-// whoever arrives finds none. Everything else happens on the worker's own stack, the *base*:
+// whoever arrives finds none. Everything else happens on the kernel thread's own stack, the *base*:
 // resuming coroutines, timers, polling, stealing, sleeping. A fiber goes there when the next
 // runnable is no fiber, when there is none, or when due_ says that timers and descriptors want
 // to be looked after.
@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "base/rng.h"
-#include "context/exception_state.h"
 #include "sched/fiber_slab.h"
+#include "sched/kernel_thread.h"
 #include "sched/run_queue.h"
 #include "sched/stack_cache.h"
 #include "sched/timer_wheel.h"
@@ -52,8 +52,12 @@ public:
     worker(const worker&) = delete;
     worker& operator=(const worker&) = delete;
 
-    /// Runs fibers and coroutines until the scheduler stops. The body of a kernel thread.
-    void run() noexcept;
+    // For the kernel thread that holds the role, on its base.
+    void taken_by(kernel_thread& thread) noexcept;
+    /// What runs next; waits for it. Null when the scheduler stops.
+    waiter* next_on_base() noexcept;
+    /// Returns when the base runs again, perhaps with the role of another worker.
+    void run_waiter(waiter& w) noexcept;
 
     /// Lets everything else that is runnable here run first.
     void yield_current() noexcept;
@@ -92,7 +96,6 @@ private:
 
     // Switching: worker.cpp. leave() may find the lock of the queue held by an exchange.
     static void fiber_main(void* value);
-    void run_waiter(waiter& w) noexcept;
     void run_fiber(fiber_block& f) noexcept;
     void leave(fiber_block& from, after action, fiber_block* next) noexcept;
     fiber_block* finish_and_continue(fiber_block& block) noexcept;
@@ -149,11 +152,11 @@ private:
     fiber_block* after_fiber_ = nullptr;
     context::stack after_stack_;  // for after::recycle
     after after_ = after::nothing;
-    base::atomic<std::uint64_t> tick_{0};  // dispatches so far
-    std::uint64_t due_ = 0;                // the tick of the next maintain()
-    unsigned until_charge_ = 1;            // switches until the clock is read
-    context::exception_state* exceptions_ = nullptr;
-    context::context base_;
+    base::atomic<std::uint64_t> tick_{0};             // dispatches so far
+    std::uint64_t due_ = 0;                           // the tick of the next maintain()
+    unsigned until_charge_ = 1;                       // switches until the clock is read
+    kernel_thread* thread_ = nullptr;                 // who holds the role
+    context::exception_state* exceptions_ = nullptr;  // that thread's
     context::context scratch_;  // where a finished fiber's registers go, never to be resumed
     stack_cache stacks_;
     fiber_cache blocks_;
@@ -181,7 +184,6 @@ private:
     unsigned sleeps_without_spin_ = 0;
     // 1 while it counts among the sleepers, also while it wakes others in poll().
     unsigned asleep_ = 0;
-    [[no_unique_address]] context::sanitizer_context base_sanitizer_;
     [[no_unique_address]] context::sanitizer_context after_sanitizer_;  // for after::recycle
 };
 
