@@ -2,8 +2,9 @@
 //
 // kernel_thread: a thread of the kernel that holds the role of a worker, and what stays with the
 // thread whichever worker that is: its own stack (the base), the exceptions of that stack, what
-// sanitizers know of it. After each switch the code on the base asks which worker it holds, because
-// a role may go to another kernel thread while a fiber or a coroutine runs: docs/adr/0003.
+// sanitizers know of it. After each switch the code on the base asks which worker it holds: today
+// it is always the same one, but preemption is to move roles between kernel threads
+// (docs/adr/0003).
 #pragma once
 
 #include "context/exception_state.h"
@@ -20,7 +21,8 @@ public:
     kernel_thread(const kernel_thread&) = delete;
     kernel_thread& operator=(const kernel_thread&) = delete;
 
-    /// The body of the thread: runs what is runnable on `role` until the scheduler stops.
+    /// The body of the thread, on whose stack this lies: runs what is runnable on `role` until the
+    /// scheduler stops.
     void run(worker& role) noexcept;
 
 private:

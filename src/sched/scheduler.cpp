@@ -35,8 +35,7 @@ void scheduler::start() {
     threads_.reserve(workers_.size());
     try {
         for (auto& w : workers_) {
-            kernel_threads_.push_back(std::make_unique<kernel_thread>());
-            threads_.emplace_back([&t = *kernel_threads_.back(), &w] { t.run(*w); });
+            threads_.emplace_back([&w] { kernel_thread().run(*w); });
         }
     } catch (...) {
         stop();
@@ -51,7 +50,6 @@ void scheduler::stop() noexcept {
         thread.join();
     }
     threads_.clear();
-    kernel_threads_.clear();
     // A thread that made the last fiber runnable may still be on its way out.
     while (guests_.load(base::acquire) != 0) {
         sched_yield();

@@ -120,8 +120,7 @@ private:
         WEFT_GUARDED_BY(other_stacks_lock_);
 
     std::vector<std::unique_ptr<worker>> workers_;
-    std::vector<std::unique_ptr<kernel_thread>> kernel_threads_;
-    std::vector<std::thread> threads_;  // that run them
+    std::vector<std::thread> threads_;
 
     alignas(64) base::spinlock injected_lock_;
     waiter_queue injected_ WEFT_GUARDED_BY(injected_lock_);

@@ -56,7 +56,7 @@ public:
     void taken_by(kernel_thread& thread) noexcept;
     /// What runs next; waits for it. Null when the scheduler stops.
     waiter* next_on_base() noexcept;
-    /// Returns when the base runs again, perhaps with the role of another worker.
+    /// Returns when the base runs again; ask this_worker() then.
     void run_waiter(waiter& w) noexcept;
 
     /// Lets everything else that is runnable here run first.
