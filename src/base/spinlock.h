@@ -4,12 +4,14 @@
 // out. Unlocking is a plain store. A waiter spins briefly, then gives its CPU away, because on a
 // machine with few CPUs the holder may have been descheduled by the kernel.
 // Not a std::mutex: that one costs a read-modify-write to unlock too, and may sleep.
+// Who holds one is not preempted (base/thread_block.h).
 #pragma once
 
 #include <sched.h>
 
 #include "base/atomic.h"
 #include "base/thread_annotations.h"
+#include "base/thread_block.h"
 
 namespace weft::base {
 
@@ -20,6 +22,7 @@ public:
     spinlock& operator=(const spinlock&) = delete;
 
     void lock() noexcept WEFT_ACQUIRE() {
+        disable_preemption();
         if (!locked_.exchange(true, acquire)) [[likely]] {
             return;
         }
@@ -27,10 +30,18 @@ public:
     }
 
     bool try_lock() noexcept WEFT_TRY_ACQUIRE(true) {
-        return !locked_.load(relaxed) && !locked_.exchange(true, acquire);
+        disable_preemption();
+        if (!locked_.load(relaxed) && !locked_.exchange(true, acquire)) {
+            return true;
+        }
+        enable_preemption();
+        return false;
     }
 
-    void unlock() noexcept WEFT_RELEASE() { locked_.store(false, release); }
+    void unlock() noexcept WEFT_RELEASE() {
+        locked_.store(false, release);
+        enable_preemption();
+    }
 
 private:
     [[gnu::noinline]] void lock_slow() noexcept {

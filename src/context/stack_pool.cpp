@@ -120,8 +120,10 @@ stack_pool::stack_pool(stack_pool_options options)
 stack_pool::~stack_pool() {
     for (const slab& s : slabs_) {
         valgrind_forget_stacks(s.valgrind_ids, slab_stacks_);
-        delete[] s.cold;
         ::munmap(s.base, slab_stacks_ * stack_size_);
+    }
+    for (std::byte** const chunk : cold_) {
+        base::free_pages(chunk, cold_chunk * sizeof(std::byte*));
     }
 }
 
@@ -210,7 +212,7 @@ std::size_t stack_pool::take_oldest_warm(std::span<std::byte*> out) noexcept {
 }
 
 std::byte*& stack_pool::cold_entry(std::size_t position) noexcept {
-    return slabs_[position / slab_stacks_].cold[position % slab_stacks_];
+    return cold_[position / cold_chunk][position % cold_chunk];
 }
 
 stack stack_pool::make_stack(std::byte* base) const noexcept {
@@ -268,29 +270,52 @@ bool stack_pool::grow() noexcept {
 
 /// All memory is allocated outside of lock_; inside, the table is copied at most.
 bool stack_pool::add_slab(std::byte* base) noexcept {
+    constexpr std::size_t fewest = 256;
     std::size_t capacity = 0;
+    std::size_t room = 0;
+    std::size_t stacks = slab_stacks_;  // with those of this slab
     {
         const base::spin_guard guard(lock_);
         if (slabs_.size() == slabs_.capacity()) {
-            capacity = std::max<std::size_t>(16, slabs_.size() * 2);
+            capacity = std::max(fewest, slabs_.size() * 2);
         }
+        stacks += slabs_.size() * slab_stacks_;
+        room = cold_.size() * cold_chunk;
+    }
+    if (room < stacks && !add_cold_chunk()) {
+        return false;
     }
     try {
-        std::vector<slab> larger;
+        page_vector<slab> larger;
         larger.reserve(capacity);
-        auto cold = std::make_unique_for_overwrite<std::byte*[]>(slab_stacks_);
         unsigned* const ids = valgrind_register_stacks(base, slab_stacks_, stack_size_);
         const base::spin_guard guard(lock_);
         if (capacity != 0) {
             larger.assign(slabs_.begin(), slabs_.end());
             slabs_.swap(larger);
         }
-        slabs_.push_back({base, cold.release(), ids});
+        slabs_.push_back({base, ids});
         fresh_used_ = 0;
         return true;
     } catch (const std::bad_alloc&) {
         return false;
     }
+}
+
+/// Rare, so its table is copied under lock_.
+bool stack_pool::add_cold_chunk() noexcept {
+    void* const chunk = base::allocate_pages(cold_chunk * sizeof(std::byte*));
+    if (chunk == nullptr) {
+        return false;
+    }
+    const base::spin_guard guard(lock_);
+    try {
+        cold_.push_back(static_cast<std::byte**>(chunk));
+    } catch (const std::bad_alloc&) {
+        base::free_pages(chunk, cold_chunk * sizeof(std::byte*));
+        return false;
+    }
+    return true;
 }
 
 /// Neighbours are handed back in one call, which costs a quarter per page. Whole ranges but for the

@@ -10,8 +10,8 @@
 //
 // What always holds: a free stack is on exactly one of three places: `warm_` (its pages may be
 // resident; a ring of bounded size, newest handed out first), `cold_` (its pages were handed back
-// to the kernel) or the part of the newest slab that was never handed out. Each slab brings the
-// memory that its stacks may need on `cold_`, so that giving back never allocates and never fails.
+// to the kernel) or the part of the newest slab that was never handed out. With each slab comes the
+// room that its stacks may need on `cold_`, so that giving back never allocates and never fails.
 //
 // Guards: the lowest pages of a range fault on every access. With MADV_GUARD_INSTALL (Linux 6.13)
 // they cost 0.6 us and no mapping. With mprotect each of them splits a mapping, and a process may
@@ -32,6 +32,7 @@
 #include <span>
 #include <vector>
 
+#include "base/page_allocator.h"
 #include "base/spinlock.h"
 #include "base/thread_annotations.h"
 #include "context/stack.h"
@@ -89,9 +90,16 @@ public:
     [[nodiscard]] stack_pool_stats stats() const noexcept WEFT_EXCLUDES(lock_);
 
 private:
+    /// Grows while preemption is off.
+    template <class T>
+    using page_vector = std::vector<T, base::page_allocator<T>>;
+
+    // Entries of the cold list that are allocated at a time: 1 MiB, of which what is never used is
+    // never touched.
+    static constexpr std::size_t cold_chunk = 131'072;
+
     struct slab {
         std::byte* base;
-        std::byte** cold;  // room on the cold list for each stack of the slab
         unsigned* valgrind_ids;
     };
 
@@ -104,6 +112,7 @@ private:
     void install_guards(std::span<const stack> fresh) noexcept WEFT_EXCLUDES(lock_);
     bool grow() noexcept WEFT_EXCLUDES(lock_, growing_);
     bool add_slab(std::byte* base) noexcept WEFT_REQUIRES(growing_) WEFT_EXCLUDES(lock_);
+    bool add_cold_chunk() noexcept WEFT_REQUIRES(growing_) WEFT_EXCLUDES(lock_);
     void hand_back(std::span<std::byte*> batch) noexcept WEFT_EXCLUDES(lock_);
 
     const std::size_t stack_size_;
@@ -116,12 +125,13 @@ private:
     /// One thread adds a slab at a time; held during system calls, taken before lock_.
     base::spinlock growing_;
     mutable base::spinlock lock_;
-    std::vector<slab> slabs_ WEFT_GUARDED_BY(lock_);
+    page_vector<slab> slabs_ WEFT_GUARDED_BY(lock_);
     std::size_t fresh_used_ WEFT_GUARDED_BY(lock_) = 0;  // of the newest slab
     std::size_t in_use_ WEFT_GUARDED_BY(lock_) = 0;
     std::unique_ptr<std::byte*[]> warm_ WEFT_GUARDED_BY(lock_);  // ring
     std::size_t warm_oldest_ WEFT_GUARDED_BY(lock_) = 0;
     std::size_t warm_count_ WEFT_GUARDED_BY(lock_) = 0;
+    page_vector<std::byte**> cold_ WEFT_GUARDED_BY(lock_);  // chunks of cold_chunk entries
     std::size_t cold_count_ WEFT_GUARDED_BY(lock_) = 0;
     std::size_t handed_back_ WEFT_GUARDED_BY(lock_) = 0;
     std::size_t guarded_ WEFT_GUARDED_BY(lock_) = 0;

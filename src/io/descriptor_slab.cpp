@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/descriptor_slab.h"
 
+#include <memory>
 #include <new>
 
 namespace weft::io {
@@ -50,8 +51,9 @@ void descriptor_slab::push_chain(poll_descriptor& first, poll_descriptor& last) 
                                           base::release, base::relaxed));
 }
 
-/// True if there are free records now, whoever made them.
+/// True if there are free records now, whoever made them. Nothing is allocated under the lock.
 bool descriptor_slab::grow() noexcept {
+    std::unique_ptr<poll_descriptor[]> fresh(new (std::nothrow) poll_descriptor[chunk_size]);
     const base::spin_guard guard(grow_lock_);
     if ((free_.load(base::acquire) & link_mask) != 0) {
         return true;
@@ -60,11 +62,10 @@ bool descriptor_slab::grow() noexcept {
     while (chunk < most_chunks && chunks_[chunk].load(base::relaxed) != nullptr) {
         ++chunk;
     }
-    auto* const records =
-        chunk < most_chunks ? new (std::nothrow) poll_descriptor[chunk_size] : nullptr;
-    if (records == nullptr) {
+    if (chunk == most_chunks || fresh == nullptr) {
         return false;
     }
+    poll_descriptor* const records = fresh.release();
     for (std::uint32_t i = 0; i < chunk_size; ++i) {
         records[i].index_ = chunk * chunk_size + i;
         records[i].next_free_.store(records[i].index_ + 2, base::relaxed);

@@ -8,7 +8,6 @@
 #include <ctime>
 
 #include "sched/current.h"
-#include "sched/worker.h"
 
 namespace weft::io {
 
@@ -64,7 +63,7 @@ void sleep_until(deadline until) noexcept {
 
 void let_others_run(poll_descriptor& d) noexcept {
     if (d.has_run_long()) [[unlikely]] {
-        sched::current_worker()->yield_current();
+        sched::yield();
     }
 }
 

@@ -7,13 +7,9 @@
 namespace weft::sched {
 
 class poller;
-class worker;
 class scheduler;
 
-/// The worker whose role this kernel thread holds; null on a plain thread.
-worker* current_worker() noexcept;
-
-/// The scheduler of that worker; null on a plain thread.
+/// The scheduler that this kernel thread works for; null on a plain thread.
 scheduler* current_scheduler() noexcept;
 
 /// The poller of that scheduler; null on a plain thread.
@@ -21,5 +17,11 @@ poller* current_poller() noexcept;
 
 /// Whether a fiber runs here (not a coroutine, not a plain thread).
 bool on_fiber() noexcept;
+
+/// Whether a coroutine runs here, or a worker's own code.
+bool on_coroutine() noexcept;
+
+/// Lets others run. On a fiber only.
+void yield() noexcept;
 
 }  // namespace weft::sched

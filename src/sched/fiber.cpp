@@ -53,6 +53,14 @@ void fiber_block::give_up() noexcept {
     drop_details();
 }
 
+/// Null when memory is out.
+static fiber_block* create_on(scheduler& owner) noexcept {
+    const brief_entry in;
+    worker* const here = in.role();
+    const bool local = here != nullptr && &here->owner() == &owner;
+    return local ? here->create_fiber() : owner.create_fiber();
+}
+
 void fiber_block::join() {
     waiter& self = this_waiter();
     WEFT_ASSERT(&self != this, "a fiber cannot join itself");
@@ -93,17 +101,17 @@ void fiber_block::detach() noexcept {
 namespace detail {
 
 new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
-    sched::worker* const here = sched::current_worker();
+    sched::scheduler* const here = sched::current_scheduler();
     WEFT_ASSERT(owner != nullptr || here != nullptr,
                 "weft::spawn outside a runtime; use weft::run or runtime::spawn");
-    sched::scheduler& on = owner != nullptr ? *owner : here->owner();
+    sched::scheduler& on = owner != nullptr ? *owner : *here;
     std::unique_ptr<sched::fiber_details> details;
     if (!options.name.empty()) {
         details = std::make_unique<sched::fiber_details>();
         details->name = options.name;
     }
-    const bool local = here != nullptr && &here->owner() == &on;
-    sched::fiber_block* const block = local ? here->create_fiber() : on.create_fiber();
+    on.prepare_stacks_for(options.stack_size);
+    sched::fiber_block* const block = sched::create_on(on);
     if (block == nullptr) {
         throw std::bad_alloc();
     }
@@ -118,7 +126,8 @@ new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
 void launch_fiber(sched::fiber_block& block, sched::scheduler* owner,
                   void (*start)(sched::start_action, void*)) noexcept {
     block.set_start(start);
-    sched::worker* const here = sched::current_worker();
+    const sched::entry in;
+    sched::worker* const here = sched::this_worker();
     if (here != nullptr && (owner == nullptr || owner == &here->owner())) {
         here->launch(block);
     } else {
@@ -149,12 +158,14 @@ struct id_access {
 };
 
 void yield() noexcept {
-    sched::worker* const here = sched::this_worker();
-    if (here != nullptr && here->current() != nullptr) [[likely]] {
-        here->yield_current();
-    } else {
-        ::sched_yield();
+    {
+        const sched::entry in;
+        if (sched::this_fiber_block() != nullptr) [[likely]] {
+            sched::this_worker()->yield_current();
+            return;
+        }
     }
+    ::sched_yield();
 }
 
 void sleep_until(deadline when) noexcept {
@@ -168,26 +179,24 @@ void sleep_until(deadline when) noexcept {
 }
 
 int nice() noexcept {
-    sched::worker* const here = sched::current_worker();
-    return here != nullptr && here->current() != nullptr ? here->current()->nice() : 0;
+    const sched::fiber_block* const me = sched::this_fiber_block();
+    return me != nullptr ? me->nice() : 0;
 }
 
 void set_nice(int nice) noexcept {
-    sched::worker* const here = sched::current_worker();
-    if (here != nullptr && here->current() != nullptr) {
-        here->current()->set_nice(std::clamp(nice, least_nice, greatest_nice));
+    if (sched::fiber_block* const me = sched::this_fiber_block()) {
+        me->set_nice(std::clamp(nice, least_nice, greatest_nice));
     }
 }
 
 fiber::id get_id() noexcept {
-    sched::worker* const here = sched::current_worker();
-    return here != nullptr && here->current() != nullptr ? id_access::make(here->current()->id())
-                                                         : fiber::id();
+    const sched::fiber_block* const me = sched::this_fiber_block();
+    return me != nullptr ? id_access::make(me->id()) : fiber::id();
 }
 
 std::string_view name() noexcept {
-    sched::worker* const here = sched::current_worker();
-    return here != nullptr && here->current() != nullptr ? here->current()->name() : "";
+    const sched::fiber_block* const me = sched::this_fiber_block();
+    return me != nullptr ? me->name() : "";
 }
 
 }  // namespace this_fiber

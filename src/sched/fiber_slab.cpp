@@ -5,28 +5,22 @@
 
 namespace weft::sched {
 
-namespace {
-
-constexpr std::size_t page = 4096;
-
-}  // namespace
-
 fiber_slab::~fiber_slab() {
     for (void* slab : slabs_) {
-        ::operator delete(slab, std::align_val_t{page});
+        base::free_pages(slab, slab_bytes);
     }
 }
 
+/// Preemption is off: see base/page_allocator.h.
 bool fiber_slab::grow() noexcept {
-    void* const memory =
-        ::operator new(slab_blocks * sizeof(fiber_block), std::align_val_t{page}, std::nothrow);
+    void* const memory = base::allocate_pages(slab_bytes);
     if (memory == nullptr) {
         return false;
     }
     try {
         slabs_.push_back(memory);
     } catch (const std::bad_alloc&) {
-        ::operator delete(memory, std::align_val_t{page});
+        base::free_pages(memory, slab_bytes);
         return false;
     }
     auto* const blocks = static_cast<fiber_block*>(memory);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/page_allocator.h"
 #include "base/spinlock.h"
 #include "sched/fiber_block.h"
 #include "sched/waiter_queue.h"
@@ -28,7 +29,8 @@ public:
 
 private:
     friend class fiber_cache;
-    static constexpr std::size_t slab_blocks = 512;  // 64 KiB
+    static constexpr std::size_t slab_blocks = 512;
+    static constexpr std::size_t slab_bytes = slab_blocks * sizeof(fiber_block);  // 64 KiB
 
     bool grow() noexcept WEFT_REQUIRES(lock_);
     fiber_block* take() noexcept WEFT_REQUIRES(lock_);
@@ -37,7 +39,7 @@ private:
     base::spinlock lock_;
     waiter_queue free_ WEFT_GUARDED_BY(lock_);
     std::size_t free_count_ WEFT_GUARDED_BY(lock_) = 0;
-    std::vector<void*> slabs_ WEFT_GUARDED_BY(lock_);
+    std::vector<void*, base::page_allocator<void*>> slabs_ WEFT_GUARDED_BY(lock_);
 };
 
 /// One worker's free blocks, last in first out. Only on its worker.

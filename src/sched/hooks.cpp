@@ -12,13 +12,8 @@ namespace weft::sched {
 
 namespace {
 
-const fiber_block* running_fiber() noexcept {
-    const worker* const w = this_worker();
-    return w != nullptr ? w->current() : nullptr;
-}
-
 unsigned long describe(char* buffer, unsigned long size) noexcept {
-    const fiber_block* const fiber = running_fiber();
+    const fiber_block* const fiber = this_fiber_block();
     if (fiber == nullptr) {
         return 0;
     }
@@ -28,13 +23,13 @@ unsigned long describe(char* buffer, unsigned long size) noexcept {
 }
 
 bool current_stack(context::stack_bounds& bounds) noexcept {
-    const fiber_block* const fiber = running_fiber();
+    const fiber_block* const fiber = this_fiber_block();
     if (fiber == nullptr) {
         return false;
     }
     const context::stack& stack = fiber->current_stack();
     // Every pool guards its stacks by the same number of pages.
-    const std::size_t guard = this_worker()->owner().default_stacks().guard_size();
+    const std::size_t guard = this_kernel_thread()->owner().default_stacks().guard_size();
     bounds = {.base = stack.base, .guard = guard, .size = stack.size};
     return true;
 }

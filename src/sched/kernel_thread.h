@@ -13,11 +13,12 @@
 
 namespace weft::sched {
 
+class scheduler;
 class worker;
 
 class kernel_thread {
 public:
-    kernel_thread() = default;
+    explicit kernel_thread(scheduler& owner) noexcept : owner_(owner) {}
     kernel_thread(const kernel_thread&) = delete;
     kernel_thread& operator=(const kernel_thread&) = delete;
 
@@ -25,9 +26,12 @@ public:
     /// scheduler stops.
     void run(worker& role) noexcept;
 
+    [[nodiscard]] scheduler& owner() const noexcept { return owner_; }
+
 private:
     friend class worker;
 
+    scheduler& owner_;
     context::context base_;
     context::exception_state* exceptions_ = nullptr;
     [[no_unique_address]] context::sanitizer_context base_sanitizer_;

@@ -28,6 +28,9 @@ scheduler::scheduler(const scheduler_options& options, poller& poller)
 scheduler::~scheduler() {
     WEFT_ASSERT(threads_.empty(), "a scheduler must be stopped before it ends");
     workers_.clear();
+    for (auto& pool : other_stacks_) {
+        delete pool.load(base::relaxed);
+    }
     WEFT_ASSERT(blocks_.all_free(), "a weft::fiber handle outlives its runtime");
 }
 
@@ -35,7 +38,7 @@ void scheduler::start() {
     threads_.reserve(workers_.size());
     try {
         for (auto& w : workers_) {
-            threads_.emplace_back([&w] { kernel_thread().run(*w); });
+            threads_.emplace_back([this, &w] { kernel_thread(*this).run(*w); });
         }
     } catch (...) {
         stop();
@@ -133,7 +136,8 @@ void scheduler::launch(fiber_block& block) noexcept {
 }
 
 void scheduler::free_block(fiber_block& block) noexcept {
-    worker* const w = this_worker();
+    const brief_entry in;
+    worker* const w = in.role();
     if (w != nullptr && &w->owner() == this) {
         w->free_block(block);
     } else {
@@ -141,30 +145,39 @@ void scheduler::free_block(fiber_block& block) noexcept {
     }
 }
 
-context::stack_pool* scheduler::stacks_for(std::size_t size) noexcept {
+/// 0: the default pool; beyond largest_stack_shift: none.
+unsigned scheduler::shift_for(std::size_t size) const noexcept {
     if (size <= default_stacks_.stack_size()) {
+        return 0;
+    }
+    return std::max<unsigned>(smallest_stack_shift, static_cast<unsigned>(std::bit_width(size - 1)));
+}
+
+void scheduler::prepare_stacks_for(std::size_t size) {
+    const unsigned shift = shift_for(size);
+    if (shift == 0 || shift > largest_stack_shift ||
+        other_stacks_[shift].load(base::acquire) != nullptr) {
+        return;
+    }
+    auto pool = std::make_unique<context::stack_pool>(
+        context::stack_pool_options{.stack_size = std::size_t{1} << shift});
+    context::stack_pool* none = nullptr;
+    if (other_stacks_[shift].compare_exchange_strong(none, pool.get(), base::acq_rel)) {
+        pool.release();
+    }
+}
+
+context::stack_pool* scheduler::stacks_for(std::size_t size) noexcept {
+    const unsigned shift = shift_for(size);
+    if (shift == 0) {
         return &default_stacks_;
     }
-    const auto shift =
-        std::max<unsigned>(smallest_stack_shift, static_cast<unsigned>(std::bit_width(size - 1)));
-    if (shift > largest_stack_shift) {
-        return nullptr;
-    }
-    const base::spin_guard guard(other_stacks_lock_);
-    auto& pool = other_stacks_[shift];
-    if (pool == nullptr) {
-        try {
-            pool = std::make_unique<context::stack_pool>(
-                context::stack_pool_options{.stack_size = std::size_t{1} << shift});
-        } catch (const std::bad_alloc&) {
-            return nullptr;
-        }
-    }
-    return pool.get();
+    return shift <= largest_stack_shift ? other_stacks_[shift].load(base::acquire) : nullptr;
 }
 
 void scheduler::root_created() noexcept {
-    worker* const w = this_worker();
+    const brief_entry in;
+    worker* const w = in.role();
     if (w != nullptr && &w->owner() == this) {
         worker_counters::add(w->counters().created);
     } else {
@@ -173,7 +186,8 @@ void scheduler::root_created() noexcept {
 }
 
 void scheduler::root_finished() noexcept {
-    worker* const w = this_worker();
+    const brief_entry in;
+    worker* const w = in.role();
     if (w != nullptr && &w->owner() == this) {
         w->counters().count_end();
     } else {
@@ -207,7 +221,7 @@ void scheduler::check_quiescent() noexcept {
 }
 
 void scheduler::wait_quiescent() noexcept {
-    WEFT_ASSERT(this_worker() == nullptr, "a runtime cannot be waited for on a worker");
+    WEFT_ASSERT(this_kernel_thread() == nullptr, "a runtime cannot be waited for on a worker");
     quiescent_waiters_.fetch_add(1, base::seq_cst);
     for (;;) {
         const std::uint32_t epoch = quiescent_epoch_.load(base::acquire);

@@ -68,8 +68,11 @@ public:
     /// Frees a finished block.
     void free_block(fiber_block& block) noexcept;
 
-    /// The pool for stacks of at least `size` bytes; made when first asked for. Null if `size` is
-    /// beyond what a pool can hold, or memory is out.
+    /// Makes the pool for stacks of at least `size` bytes, unless it is there or `size` is beyond
+    /// what a pool can hold. With preemption enabled. Throws std::bad_alloc.
+    void prepare_stacks_for(std::size_t size);
+
+    /// That pool, null if there is none.
     context::stack_pool* stacks_for(std::size_t size) noexcept;
 
     /// Count what keeps the scheduler from being quiescent: the roots that are no fibers.
@@ -111,13 +114,14 @@ private:
     static constexpr unsigned smallest_stack_shift = 14;  // 16 KiB
     static constexpr unsigned largest_stack_shift = 30;   // 1 GiB
 
+    [[nodiscard]] unsigned shift_for(std::size_t size) const noexcept;
+
     const scheduler_options options_;
     poller& poller_;
     fiber_slab blocks_;
     context::stack_pool default_stacks_;
-    base::spinlock other_stacks_lock_;
-    std::array<std::unique_ptr<context::stack_pool>, largest_stack_shift + 1> other_stacks_
-        WEFT_GUARDED_BY(other_stacks_lock_);
+    /// By the logarithm of their size; made when first asked for, kept until the end.
+    std::array<base::atomic<context::stack_pool*>, largest_stack_shift + 1> other_stacks_{};
 
     std::vector<std::unique_ptr<worker>> workers_;
     std::vector<std::thread> threads_;

@@ -1,39 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one thread-local of the scheduler and the only way to read it. Compilers keep the *address*
-// of a thread-local in a register across a call, although the fiber may go on on another kernel
-// thread after it; so the address is formed and read in one volatile assembler statement each time.
-// Inline assembly and not a noinline function, because a yield costs less than two such calls.
+// What runs on this kernel thread, and how code gets into the scheduler: base/thread_block.h with
+// the types of this layer.
 #pragma once
+
+#include "base/thread_block.h"
 
 namespace weft::sched {
 
+class fiber_block;
+class kernel_thread;
 class worker;
 
-extern "C" {
-// Initial-exec: one load from the thread's static block, no call into the dynamic loader.
-extern thread_local constinit worker* weft_current_worker
-    __attribute__((tls_model("initial-exec")));
+/// The worker whose role this thread holds. Where preemption is enabled that may change any time.
+[[gnu::always_inline]] inline worker* this_worker() noexcept {
+    return static_cast<worker*>(
+        base::load_from_thread_block<offsetof(base::thread_block, worker)>());
 }
 
-[[gnu::always_inline]] inline worker* this_worker() noexcept {
-    worker* result;
-#if defined(__x86_64__)
-    asm volatile(
-        "movq weft_current_worker@gottpoff(%%rip), %0\n\t"
-        "movq %%fs:(%0), %0"
-        : "=r"(result));
-#elif defined(__aarch64__)
-    asm volatile(
-        "adrp %0, :gottprel:weft_current_worker\n\t"
-        "ldr  %0, [%0, :gottprel_lo12:weft_current_worker]\n\t"
-        "mrs  x16, tpidr_el0\n\t"
-        "ldr  %0, [x16, %0]"
-        : "=&r"(result)
-        :
-        : "x16");
-#endif
-    return result;
+/// Null on a plain thread and where a coroutine runs. Changes with a switch of stacks only.
+[[gnu::always_inline]] inline fiber_block* this_fiber_block() noexcept {
+    return static_cast<fiber_block*>(
+        base::load_from_thread_block<offsetof(base::thread_block, fiber)>());
 }
+
+/// Right before a switch of stacks. `fiber` is null where the base goes on.
+[[gnu::always_inline]] inline void set_this_fiber_block(fiber_block* fiber) noexcept {
+    base::store_to_thread_block<offsetof(base::thread_block, fiber)>(fiber);
+}
+
+/// Null on a plain thread. Changes with a switch of stacks only.
+[[gnu::always_inline]] inline kernel_thread* this_kernel_thread() noexcept {
+    return static_cast<kernel_thread*>(
+        base::load_from_thread_block<offsetof(base::thread_block, thread)>());
+}
+
+/// A call into the scheduler: while it lives nothing preempts the caller, and its thread keeps the
+/// role of its worker. A thread that has lost its role waits for one first, so not under a lock.
+class entry {
+public:
+    [[gnu::always_inline]] entry() noexcept {
+        base::disable_preemption();
+        if (base::role_is_lost()) [[unlikely]] {
+            wait_for_role();
+        }
+    }
+    [[gnu::always_inline]] ~entry() { base::enable_preemption(); }
+    entry(const entry&) = delete;
+    entry& operator=(const entry&) = delete;
+
+private:
+    static void wait_for_role() noexcept;  // kernel_thread.cpp
+};
+
+/// The same for what must not wait. A thread that has lost its role has none here either: the
+/// caller does what a plain thread would.
+class brief_entry {
+public:
+    brief_entry() noexcept {
+        if (base::role_is_lost()) [[unlikely]] {
+            settle_role();
+        }
+    }
+
+    [[nodiscard]] worker* role() const noexcept { return this_worker(); }
+
+private:
+    static void settle_role() noexcept;  // kernel_thread.cpp
+
+    base::preemption_disabled disabled_;
+};
 
 }  // namespace weft::sched

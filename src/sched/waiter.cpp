@@ -8,10 +8,6 @@
 
 namespace weft::sched {
 
-extern "C" {
-thread_local constinit worker* weft_current_worker = nullptr;
-}
-
 namespace {
 
 class thread_waiter : public waiter {
@@ -21,37 +17,42 @@ public:
 
 }  // namespace
 
-worker* current_worker() noexcept {
-    return this_worker();
-}
-
 scheduler* current_scheduler() noexcept {
-    worker* const w = this_worker();
-    return w != nullptr ? &w->owner() : nullptr;
+    kernel_thread* const here = this_kernel_thread();
+    return here != nullptr ? &here->owner() : nullptr;
 }
 
 poller* current_poller() noexcept {
-    worker* const w = this_worker();
-    return w != nullptr ? &w->owner().get_poller() : nullptr;
+    kernel_thread* const here = this_kernel_thread();
+    return here != nullptr ? &here->owner().get_poller() : nullptr;
 }
 
 bool on_fiber() noexcept {
-    worker* const w = this_worker();
-    return w != nullptr && w->current() != nullptr;
+    return this_fiber_block() != nullptr;
+}
+
+bool on_coroutine() noexcept {
+    return this_kernel_thread() != nullptr && !on_fiber();
+}
+
+void yield() noexcept {
+    const entry in;
+    this_worker()->yield_current();
 }
 
 waiter& this_waiter() noexcept {
-    if (worker* const w = this_worker()) {
-        WEFT_ASSERT(w->current() != nullptr,
-                    "a coroutine called a function that blocks; use its co_await form");
-        return *w->current();
+    if (fiber_block* const fiber = this_fiber_block()) {
+        return *fiber;
     }
+    WEFT_ASSERT(this_kernel_thread() == nullptr,
+                "a coroutine called a function that blocks; use its co_await form");
     thread_local thread_waiter waiter;
     return waiter;
 }
 
 wake_reason waiter::park(base::nanoseconds_t deadline) noexcept {
     if (kind_ == waiter_kind::fiber) {
+        const entry in;
         return this_worker()->park_current(deadline);
     }
     WEFT_ASSERT(kind_ == waiter_kind::thread, "park() is not for coroutines");
@@ -73,7 +74,8 @@ void waiter::make_runnable(waiter_kind kind) noexcept {
         base::futex_wake(state_);  // only the address is used, and waking a stranger is harmless
         return;
     }
-    worker* const here = this_worker();
+    const brief_entry in;
+    worker* const here = in.role();
     scheduler& owner = home_->owner();
     if (here != nullptr && &here->owner() == &owner) {
         here->push_local(*this);
@@ -83,6 +85,7 @@ void waiter::make_runnable(waiter_kind kind) noexcept {
 }
 
 bool coroutine_waiter::suspend(base::nanoseconds_t deadline) noexcept {
+    const entry in;
     worker* const here = this_worker();
     WEFT_ASSERT(here != nullptr, "a coroutine that waits must run on a runtime");
     home_ = here;
@@ -99,7 +102,8 @@ wake_reason coroutine_waiter::resumed() noexcept {
 
 void coroutine_waiter::schedule(scheduler& owner) noexcept {
     home_ = &owner.worker_at(0);
-    worker* const here = this_worker();
+    const brief_entry in;
+    worker* const here = in.role();
     if (here != nullptr && &here->owner() == &owner) {
         home_ = here;
         here->push_local(*this);

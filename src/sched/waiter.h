@@ -30,6 +30,7 @@
 #include "base/assert.h"
 #include "base/atomic.h"
 #include "base/clock.h"
+#include "base/thread_block.h"
 
 namespace weft::sched {
 
@@ -84,6 +85,8 @@ public:
     /// know that the waiter lives: it holds the lock of the list in which the waiter stands, or of
     /// the wheel in which its timer stands. After it returned true the waiter may be gone.
     bool wake(wake_reason reason = wake_reason::signalled) noexcept {
+        // Nobody else can make it runnable once it is notified.
+        const base::preemption_disabled until_it_is_runnable;
         // A plain thread may end as soon as it sees the note: nothing of it is read after that.
         const waiter_kind kind = kind_;
         std::uint32_t seen = state_.load(base::relaxed);

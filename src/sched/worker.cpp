@@ -8,7 +8,6 @@
 
 #include "base/assert.h"
 #include "sched/scheduler.h"
-#include "sched/thread_state.h"
 
 namespace weft::sched {
 
@@ -55,7 +54,10 @@ void worker::run_waiter(waiter& w) noexcept {
     }
     auto& c = static_cast<coroutine_waiter&>(w);
     const std::uint64_t others = queue_.weight();  // it may stand there again when it returns
-    c.run_(c);
+    {
+        const base::preemption_enabled user_code;
+        c.run_(c);
+    }
     worker& here = *this_worker();
     if (here.charge_is_due()) [[unlikely]] {
         here.charge(nullptr, others);
@@ -71,7 +73,7 @@ void worker::run_waiter(waiter& w) noexcept {
 }
 
 void worker::run_fiber(fiber_block& f) noexcept {
-    current_ = &f;
+    set_this_fiber_block(&f);
     kernel_thread& thread = *thread_;
     context::before_switch(thread.base_sanitizer_, f.sanitizer_, false);
     context::switch_context(thread.base_, f.context_, &f);
@@ -115,10 +117,13 @@ void worker::take_stack(context::stack stack) noexcept {
     }
 }
 
-/// Memory is out: whoever joins gets std::bad_alloc.
+/// Memory is out: whoever joins gets std::bad_alloc. On the base.
 void worker::fail_start(fiber_block& block) noexcept {
     worker_counters::add(counters_.start_failures);
-    block.start_fn_(start_action::destroy, block.start_storage());
+    {
+        const base::preemption_enabled user_code;
+        block.start_fn_(start_action::destroy, block.start_storage());
+    }
     block.links_ = {};
     block.flags_ |= fiber_block::start_failed;
     complete(block);
@@ -144,7 +149,8 @@ void worker::finish_leaving() noexcept {
     }
 }
 
-/// What the current fiber can switch to at once: a fiber, with a stack. Null: go to the base.
+/// What the current fiber can switch to at once: a fiber, with a stack. Null: go to the base. One
+/// for which there is no stack is dealt with there.
 fiber_block* worker::pick_for_switch() noexcept {
     if (!count_dispatch()) [[unlikely]] {
         return nullptr;
@@ -170,25 +176,25 @@ fiber_block* worker::pick_for_switch() noexcept {
         after_ = action;
         after_fiber_ = &from;
     }
-    current_ = next;
+    set_this_fiber_block(next);
     context::context& to = next != nullptr ? next->context_ : thread_->base_;
     context::before_switch(from.sanitizer_,
                            next != nullptr ? next->sanitizer_ : thread_->base_sanitizer_, false);
     context::switch_context(from.context_, to, next);
-    worker& here = *this_worker();
     context::after_switch(from.sanitizer_);
-    here.arrive();
+    this_worker()->arrive();
 }
 
 /// leave() with exceptions in flight on the stack that is left: they go and come with it.
-void worker::leave_in_flight(fiber_block& from, after action, fiber_block* next) noexcept {
+void worker::leave_in_flight(fiber_block& from, after action,
+                             fiber_block* next) noexcept {
     const context::exception_state saved = std::exchange(*exceptions_, {});
     leave(from, action, next);
     *this_worker()->exceptions_ = saved;
 }
 
 void worker::yield_current() noexcept {
-    fiber_block& me = *current_;
+    fiber_block& me = *this_fiber_block();
     account(me);
     const std::uint64_t tick = tick_.load(base::relaxed) + 1;
     if (tick < due_) [[likely]] {
@@ -220,7 +226,7 @@ void worker::yield_slowly(fiber_block& me) noexcept {
 }
 
 wake_reason worker::park_current(base::nanoseconds_t deadline) noexcept {
-    fiber_block& me = *current_;
+    fiber_block& me = *this_fiber_block();
     account(me);
     if (deadline != base::time_never) {
         wheel_.arm(me, deadline);
@@ -276,12 +282,15 @@ void worker::launch(fiber_block& block) noexcept {
 void worker::complete(fiber_block& block) noexcept {
     const auto was = block.join_.exchange(fiber_block::join_finished, base::acq_rel);
     if (was == fiber_block::join_detached) {
-        block.give_up();
-        free_block(block);
+        {
+            const base::preemption_enabled memory_is_freed;
+            block.give_up();
+        }
+        this_worker()->free_block(block);
     } else if (was != fiber_block::join_none) {
         reinterpret_cast<waiter*>(was)->wake();
     }
-    counters_.count_end();
+    this_worker()->counters_.count_end();
 }
 
 /// The bottom of every fiber's stack. A stack serves one fiber after another here, without a switch
@@ -291,17 +300,25 @@ void worker::fiber_main(void* value) {
     context::after_switch(me->sanitizer_);
     this_worker()->arrive();
     for (;;) {
-        me->run_callable();
-        me = this_worker()->finish_and_continue(*me);
+        {
+            const base::preemption_enabled user_code;
+            me->run_callable();
+        }
+        me = finish(*me);
     }
 }
 
 /// Ends `block`; returns the next fiber to run on the same stack or, if that has its own, leaves.
-fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
+fiber_block* worker::finish(fiber_block& block) noexcept {
     const context::stack stack = block.stack_;
-    context::sanitizer_context sanitizer = block.sanitizer_;
-    account(block);
+    const context::sanitizer_context sanitizer = block.sanitizer_;
+    this_worker()->account(block);
     complete(block);
+    return this_worker()->continue_with_next(stack, sanitizer);
+}
+
+fiber_block* worker::continue_with_next(context::stack stack,
+                                        context::sanitizer_context sanitizer) noexcept {
     fiber_block* next = nullptr;
     if (count_dispatch()) [[likely]] {
         waiter* const w = queue_.pop();
@@ -312,7 +329,7 @@ fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
             next->stack_ = stack;
             queue_.begin(*next);
             next->sanitizer_ = sanitizer;
-            current_ = next;
+            set_this_fiber_block(next);
             return next;
         }
         if (next == nullptr || (!next->started() && !give_stack(*next))) {
@@ -323,7 +340,7 @@ fiber_block* worker::finish_and_continue(fiber_block& block) noexcept {
     after_ = after::recycle;
     after_stack_ = stack;
     after_sanitizer_ = sanitizer;
-    current_ = next;
+    set_this_fiber_block(next);
     context::before_switch(sanitizer, next != nullptr ? next->sanitizer_ : thread_->base_sanitizer_,
                            true);
     context::switch_context(scratch_, next != nullptr ? next->context_ : thread_->base_, next);

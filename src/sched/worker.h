@@ -11,8 +11,9 @@
 // runnable is no fiber, when there is none, or when due_ says that timers and descriptors want
 // to be looked after.
 //
-// Thread safety: only code that runs on this worker, unless a method says more. yield_current() and
-// park_current() suspend: after them the caller may be on another worker.
+// Thread safety: only code that runs on this worker with preemption off (thread_state.h), unless a
+// method says more. yield_current() and park_current() suspend: after them the caller may be on
+// another worker.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@
 #include "sched/kernel_thread.h"
 #include "sched/run_queue.h"
 #include "sched/stack_cache.h"
+#include "sched/thread_state.h"
 #include "sched/timer_wheel.h"
 
 namespace weft::sched {
@@ -75,7 +77,6 @@ public:
 
     void free_block(fiber_block& block) noexcept { blocks_.deallocate(block); }
 
-    [[nodiscard]] fiber_block* current() const noexcept { return current_; }
     [[nodiscard]] scheduler& owner() const noexcept { return owner_; }
     [[nodiscard]] timer_wheel& wheel() noexcept { return wheel_; }  ///< any thread
     [[nodiscard]] run_queue& queue() noexcept { return queue_; }    ///< see run_queue
@@ -98,13 +99,15 @@ private:
     static void fiber_main(void* value);
     void run_fiber(fiber_block& f) noexcept;
     void leave(fiber_block& from, after action, fiber_block* next) noexcept;
-    fiber_block* finish_and_continue(fiber_block& block) noexcept;
+    static fiber_block* finish(fiber_block& block) noexcept;
+    fiber_block* continue_with_next(context::stack stack,
+                                    context::sanitizer_context sanitizer) noexcept;
     fiber_block* pick_for_switch() noexcept;
     void arrive() noexcept;
     void finish_leaving() noexcept;
     void leave_in_flight(fiber_block& from, after action, fiber_block* next) noexcept;
     void yield_slowly(fiber_block& me) noexcept;
-    void complete(fiber_block& block) noexcept;
+    static void complete(fiber_block& block) noexcept;
     bool ready_to_run(fiber_block& block) noexcept;
     bool give_stack(fiber_block& block) noexcept;
     void take_stack(context::stack stack) noexcept;
@@ -147,7 +150,6 @@ private:
     static constexpr std::uint64_t most_budget = 64;
 
     // What a switch touches.
-    fiber_block* current_ = nullptr;  // null: the base runs
     waiter* handover_ = nullptr;      // what a fiber picked for the base to run
     fiber_block* after_fiber_ = nullptr;
     context::stack after_stack_;  // for after::recycle

@@ -64,7 +64,7 @@ bool compare_exchange(std::uint32_t& word, std::uint32_t& seen, std::uint32_t ne
 namespace sync {
 
 const void* current_owner() noexcept {
-    if (sched::current_worker() != nullptr && !sched::on_fiber()) {
+    if (sched::on_coroutine()) {
         return &coroutine_owner;
     }
     return &sched::this_waiter();
@@ -132,6 +132,8 @@ bool mutex_core::spin(mutex& m) noexcept {
 }
 
 void mutex_core::release_and_wake(mutex& m) noexcept {
+    // Until the next one is runnable: nobody else can lock the mutex, or wake it.
+    const base::preemption_disabled until_done;
     lock_attempt* next = nullptr;
     std::uint32_t cleared = mutex::locked | mutex::owner_known;
     {

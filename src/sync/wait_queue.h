@@ -29,6 +29,7 @@
 #include <weft/wait_queue.h>
 
 #include "base/atomic.h"
+#include "base/thread_block.h"
 #include "sched/waiter.h"
 
 namespace weft::sync {
@@ -50,11 +51,15 @@ struct wait_node {
 class queue_guard {
 public:
     explicit queue_guard(wait_queue& queue) noexcept : queue_(queue) {
+        base::disable_preemption();
         while (__atomic_exchange_n(&queue_.lock, 1u, __ATOMIC_ACQUIRE) != 0) {
             wait_until_free();
         }
     }
-    ~queue_guard() { __atomic_store_n(&queue_.lock, 0u, __ATOMIC_RELEASE); }
+    ~queue_guard() {
+        __atomic_store_n(&queue_.lock, 0u, __ATOMIC_RELEASE);
+        base::enable_preemption();
+    }
     queue_guard(const queue_guard&) = delete;
     queue_guard& operator=(const queue_guard&) = delete;
 
@@ -122,7 +127,8 @@ inline wait_node* pop_front(wait_queue& queue) noexcept {
     return node;
 }
 
-/// Nodes that were popped under a lock and are woken after it.
+/// Nodes that were popped under a lock and are woken after it. Preemption is off meanwhile: nobody
+/// else can wake them.
 class wake_list {
 public:
     wake_list() = default;
@@ -154,6 +160,7 @@ public:
     }
 
 private:
+    base::preemption_disabled until_all_are_woken_;
     wait_node* first_ = nullptr;
     wait_node* last_ = nullptr;
 };
