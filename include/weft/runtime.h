@@ -8,6 +8,7 @@
 //     }
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -36,6 +37,18 @@ struct runtime_options {
     /// Fibers run in the order in which they became runnable, instead of in that which gives each
     /// its share of the CPU.
     bool fifo = false;
+    /// Whether a fiber or coroutine that computes, or blocks in the kernel, lets others run after
+    /// a while. It stays on its kernel thread then, and another kernel thread takes its place. It
+    /// may happen between any two instructions, so what fibers share wants a lock also where there
+    /// is one worker. Uses SIGURG. Nothing where the system has no membarrier(2).
+    bool preempt = true;
+    /// CPU time that a fiber may use while others wait, from 0.1 ms to 100 ms. What it really gets
+    /// ends with a tick of the kernel, 4 ms on most machines; slices below half of that are timed
+    /// by a thread of weft's, at a higher price.
+    std::chrono::nanoseconds slice = std::chrono::milliseconds(3);
+    /// Those that run fibers, are spare, or hold a fiber that was preempted or blocks. Where no more
+    /// are to be had a fiber is not preempted.
+    std::size_t most_kernel_threads = 256;
 };
 
 /// Thread-safe unless a method says otherwise.

@@ -15,10 +15,13 @@ struct worker_stats {
     std::uint64_t stolen = 0;      ///< fibers and coroutines taken from other workers
     std::uint64_t slept = 0;       ///< times that it waited in the kernel for work
     std::uint64_t queued = 0;      ///< runnable now
+    std::uint64_t preempted = 0;   ///< fibers and coroutines that had computed for their slice
+    std::uint64_t blocked = 0;     ///< times that one blocked in the kernel and others went on
 };
 
 struct runtime_stats {
     std::vector<worker_stats> workers;
+    std::uint64_t kernel_threads = 0;  ///< that run fibers, or are suspended or spare
     std::uint64_t live = 0;            ///< fibers and coroutines started and not ended
     std::uint64_t start_failures = 0;  ///< fibers that ended at once because no stack was to be had
     std::uint64_t stacks_in_use = 0;   ///< handed out or in a worker's cache

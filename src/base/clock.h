@@ -24,11 +24,16 @@ inline nanoseconds_t now_ns() noexcept {
         .count();
 }
 
+/// CPU time that a kernel thread has used, by what pthread_getcpuclockid() says; 0 if there is none.
+inline nanoseconds_t cpu_ns_of(clockid_t thread) noexcept {
+    timespec used{};
+    ::clock_gettime(thread, &used);
+    return used.tv_sec * nanoseconds_t{1'000'000'000} + used.tv_nsec;
+}
+
 /// CPU time that the calling kernel thread has used. About 470 ns: a system call.
 inline nanoseconds_t thread_cpu_ns() noexcept {
-    timespec used{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return used.tv_sec * nanoseconds_t{1'000'000'000} + used.tv_nsec;
+    return cpu_ns_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
 }  // namespace weft::base

@@ -148,14 +148,4 @@ public:
     preemption_disabled& operator=(const preemption_disabled&) = delete;
 };
 
-/// Enables it for a scope in which user code runs, in the midst of weft's own. Everything in it may
-/// move to another kernel thread.
-class preemption_enabled {
-public:
-    preemption_enabled() noexcept { enable_preemption(); }
-    ~preemption_enabled() { disable_preemption(); }
-    preemption_enabled(const preemption_enabled&) = delete;
-    preemption_enabled& operator=(const preemption_enabled&) = delete;
-};
-
 }  // namespace weft::base

@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/atomic.h"
+#include "context/signal_action.h"
 
 namespace weft::context {
 
@@ -94,19 +95,6 @@ void report_fault(int signal, const siginfo_t& info) noexcept {
 
 const struct sigaction& previous_of(int signal) noexcept {
     return signal == SIGBUS ? previous_bus : previous_segv;
-}
-
-bool is_function(const struct sigaction& action) noexcept {
-    return (action.sa_flags & SA_SIGINFO) != 0 ||
-           (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
-}
-
-void call(const struct sigaction& action, int signal, siginfo_t* info, void* machine) noexcept {
-    if ((action.sa_flags & SA_SIGINFO) != 0) {
-        action.sa_sigaction(signal, info, machine);
-    } else {
-        action.sa_handler(signal);
-    }
 }
 
 /// A stack grows into its guard from above; what a large frame or an access beside the stack

@@ -25,6 +25,8 @@ namespace {
 
 constexpr unsigned most_workers = 1024;
 constexpr std::size_t smallest_stack = std::size_t{16} * 1024;
+constexpr std::chrono::nanoseconds shortest_slice = std::chrono::microseconds(100);
+constexpr std::chrono::nanoseconds longest_slice = std::chrono::milliseconds(100);
 constexpr std::size_t largest_stack = std::size_t{1} << 30;
 
 unsigned usable_cpus() noexcept {
@@ -64,10 +66,16 @@ sched::scheduler_options scheduler_options_of(const runtime_options& options) {
     if (options.stack_size > largest_stack) {
         throw std::invalid_argument("runtime_options::stack_size is beyond 1 GiB");
     }
+    if (options.slice < shortest_slice || options.slice > longest_slice) {
+        throw std::invalid_argument("runtime_options::slice must be from 0.1 ms to 100 ms");
+    }
     return {
         .workers = worker_count(options.workers),
         .stack_size = std::bit_ceil(std::max(options.stack_size, smallest_stack)),
         .fair = !options.fifo,
+        .preempt = options.preempt,
+        .slice = options.slice.count(),
+        .most_threads = options.most_kernel_threads,
         .stress_migrate = stress("migrate"),
     };
 }
@@ -114,9 +122,12 @@ runtime_stats runtime::stats() const {
             .stolen = c.stolen.load(base::relaxed),
             .slept = c.slept.load(base::relaxed),
             .queued = w.queue().size(),
+            .preempted = c.preempted.load(base::relaxed),
+            .blocked = c.taken_away.load(base::relaxed),
         });
         out.start_failures += c.start_failures.load(base::relaxed);
     }
+    out.kernel_threads = s.threads().count();
     out.live = s.live();
     const context::stack_pool_stats stacks = s.default_stacks().stats();
     out.stacks_in_use = stacks.in_use;

@@ -27,13 +27,14 @@ constexpr base::nanoseconds_t longest_without_cpu_clock = 10'000'000;
 
 }  // namespace
 
-void worker::charge(fiber_block* fiber, std::uint64_t others) noexcept {
-    if (!owner_.options().fair) {
-        until_charge_ = ~0U;
-        return;
-    }
+/// Returns for how long it ran, in ns.
+std::uint64_t worker::charge(fiber_block* fiber, std::uint64_t others) noexcept {
     const base::nanoseconds_t now = base::now_ns();
     auto ran = static_cast<std::uint64_t>(std::max<base::nanoseconds_t>(now - charged_at_, 0));
+    if (!owner_.options().fair) {
+        until_charge_ = ~0U;
+        return ran;
+    }
     charged_at_ = now;
     if (ran > short_run * charge_period_) {
         exact_for_ = exact_charges;
@@ -43,16 +44,29 @@ void worker::charge(fiber_block* fiber, std::uint64_t others) noexcept {
     charge_period_ = exact_for_ != 0 ? 1 : 6 + static_cast<unsigned>(tick() / 8 % 4);
     until_charge_ = charge_period_;
     if (ran > maybe_interrupted || now - cpu_read_at_ > longest_without_cpu_clock) {
-        const base::nanoseconds_t cpu = base::thread_cpu_ns();
-        const base::nanoseconds_t ours = cpu - cpu_seen_ - charged_since_;
-        cpu_seen_ = cpu;
-        cpu_read_at_ = now;
-        charged_since_ = std::max<base::nanoseconds_t>(-ours, 0);  // too much: less next time
-        ran = std::min(ran, static_cast<std::uint64_t>(std::max<base::nanoseconds_t>(ours, 0)));
+        ran = charge_cpu(ran, base::thread_cpu_ns(), now);
     } else {
         charged_since_ += static_cast<base::nanoseconds_t>(ran);
     }
     queue_.charge(fiber, ran, others);
+    return ran;
+}
+
+/// What of `ran` was CPU time, of which the holder of the role has had `cpu` by now.
+std::uint64_t worker::charge_cpu(std::uint64_t ran, base::nanoseconds_t cpu,
+                                 base::nanoseconds_t now) noexcept {
+    const base::nanoseconds_t ours = cpu - cpu_seen_ - charged_since_;
+    cpu_seen_ = cpu;
+    cpu_read_at_ = now;
+    charged_since_ = std::max<base::nanoseconds_t>(-ours, 0);  // too much: less next time
+    return std::min(ran, static_cast<std::uint64_t>(std::max<base::nanoseconds_t>(ours, 0)));
+}
+
+/// Another kernel thread has the role, whose CPU time is `cpu`.
+void worker::start_charging(base::nanoseconds_t cpu) noexcept {
+    cpu_seen_ = cpu;
+    cpu_read_at_ = charged_at_ = base::now_ns();
+    charged_since_ = 0;
 }
 
 }  // namespace weft::sched

@@ -35,15 +35,17 @@
 
 #include "base/atomic.h"
 #include "sched/fiber_block.h"
+#include "sched/kernel_thread.h"
 #include "sched/waiter_queue.h"
 
 namespace weft::sched {
 
-/// The place of a fiber in the tree. At the top of its stack.
+/// The place in the tree of a fiber, or of the kernel thread on which it was preempted. At the top
+/// of its stack.
 struct ahead_node {
     fair_links<ahead_node> links;
     std::uint64_t vruntime = 0;
-    fiber_block* fiber = nullptr;
+    waiter* who = nullptr;
 
     /// What is kept free for it there; a multiple of what stacks are aligned to.
     static constexpr std::size_t room = 64;
@@ -66,10 +68,10 @@ public:
     /// `how`: woken, or moved: it was runnable before, here or elsewhere.
     void enqueue(waiter& w, arrival how = arrival::moved) noexcept {
         add_weight(weight_of(w).value);
-        if (fiber_block* const fiber = started_fiber(w)) {
+        if (fiber_block* const fiber = fiber_of(w)) {
             place(*fiber, how == arrival::woken ? sleeper_credit : most_behind);
             if (is_ahead(*fiber)) {
-                insert(*fiber);
+                insert(*fiber, w);
                 return;
             }
         }
@@ -82,7 +84,7 @@ public:
         if (!ahead_.empty() && first_of_tree_goes_first()) [[unlikely]] {
             ahead_node& node = *ahead_.first();
             ahead_.erase(node);
-            w = node.fiber;
+            w = node.who;
         } else {
             w = lane_.pop_front();
         }
@@ -113,6 +115,25 @@ public:
                !before_in_time(w.vruntime_ + granularity, ahead_.first()->vruntime);
     }
 
+    /// Whether who runs, `fiber` or a coroutine (null), has had more than who would come next, if
+    /// anybody, and no less than is fair.
+    [[nodiscard]] bool should_preempt(const fiber_block* fiber) noexcept {
+        if (lane_.empty() && ahead_.empty()) {
+            return false;
+        }
+        if (fiber == nullptr) {
+            return true;
+        }
+        const std::uint64_t v = fiber->vruntime_;
+        if (lane_.empty()) {
+            return before_in_time(ahead_.first()->vruntime, v);
+        }
+        const fiber_block* const first = fiber_of(*lane_.front());
+        const std::uint64_t theirs =
+            first != nullptr ? first->vruntime_ : virtual_time() - sleeper_credit;
+        return !before_in_time(v, virtual_time()) || !before_in_time(v, theirs);
+    }
+
     [[nodiscard]] std::uint64_t weight() const noexcept { return weight_.load(base::relaxed); }
 
     /// `fiber`, or a coroutine (null), has run for `ns` while the others that were runnable weighed
@@ -130,7 +151,7 @@ public:
 
     /// Of a fiber whose vruntime was in the time of a queue at `their_time`.
     void move(waiter& w, std::uint64_t their_time) const noexcept {
-        if (fiber_block* const fiber = started_fiber(w)) {
+        if (fiber_block* const fiber = fiber_of(w)) {
             fiber->vruntime_ += virtual_time() - their_time;
         }
     }
@@ -145,12 +166,14 @@ private:
         static constexpr bool summarised = false;
     };
 
-    static fiber_block* started_fiber(waiter& w) noexcept {
-        if (w.kind() != waiter_kind::fiber) {
-            return nullptr;
+    /// Whose virtual time counts. Null: it has none.
+    static fiber_block* fiber_of(waiter& w) noexcept {
+        if (w.kind() == waiter_kind::fiber) [[likely]] {
+            auto& fiber = static_cast<fiber_block&>(w);
+            return fiber.started() ? &fiber : nullptr;
         }
-        auto& fiber = static_cast<fiber_block&>(w);
-        return fiber.started() ? &fiber : nullptr;
+        return w.kind() == waiter_kind::kernel_thread ? static_cast<kernel_thread&>(w).suspended_
+                                                      : nullptr;
     }
 
     void add_weight(std::uint64_t difference) noexcept {
@@ -171,10 +194,10 @@ private:
         fiber.vruntime_ = virtual_time() + static_cast<std::uint64_t>(bounded);
     }
 
-    void insert(fiber_block& fiber) noexcept {
+    void insert(fiber_block& fiber, waiter& w) noexcept {
         auto* const node = ::new (fiber.stack_.top() - ahead_node::room) ahead_node;
         node->vruntime = fiber.vruntime_;
-        node->fiber = &fiber;
+        node->who = &w;
         ahead_.insert(*node);
     }
 
@@ -184,7 +207,7 @@ private:
             return true;
         }
         const std::uint64_t v = ahead_.first()->vruntime;
-        const fiber_block* const fiber = started_fiber(*first);
+        const fiber_block* const fiber = fiber_of(*first);
         if (fiber == nullptr) {
             return !before_in_time(virtual_time() - sleeper_credit, v);
         }

@@ -78,6 +78,9 @@ public:
     void set_nice(int nice) noexcept { nice_ = static_cast<std::int8_t>(nice); }
     [[nodiscard]] int nice() const noexcept { return nice_; }
 
+    /// The worker that it runs on, by that worker.
+    void set_home(worker& home) noexcept { home_ = &home; }
+
     /// Where its registers lie while it does not run; null before it has started.
     [[nodiscard]] void* stack_pointer() const noexcept { return context_.stack_pointer; }
 

@@ -1,32 +1,196 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/kernel_thread.h"
 
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/futex.h"
 #include "context/overflow.h"
+#include "sched/cpu_tick.h"
+#include "sched/owner_lock.h"
 #include "sched/scheduler.h"
 #include "sched/thread_state.h"
 
 namespace weft::sched {
 
-void kernel_thread::run(worker& role) noexcept {
+kernel_thread::kernel_thread(scheduler& owner) noexcept
+    : waiter(waiter_kind::kernel_thread),
+      owner_(owner),
+      id_(static_cast<int>(::syscall(SYS_gettid))),
+      self_(::pthread_self()),
+      block_(base::this_thread_block()) {
+    ::pthread_getcpuclockid(self_, &clock_);
+}
+
+void kernel_thread::run(worker* role) noexcept {
     const context::signal_stack signals;
     exceptions_ = context::thread_exception_state();
     context::sanitizer_adopt_thread(base_sanitizer_);
-    role.taken_by(*this);
-    base::thread_block& here = base::this_thread_block();  // good for the base of this thread
     base::disable_preemption();
-    here.thread = this;
-    here.worker = &role;
-    while (waiter* const next = this_worker()->next_on_base()) {
-        this_worker()->run_waiter(*next);
+    block_.thread = this;
+    const cpu_tick tick(owner_.options().preempt ? &kernel_thread::on_tick : nullptr);
+    if (role != nullptr) {
+        hold(*role);
     }
-    worker& last = *this_worker();
-    here.worker = nullptr;
-    here.thread = nullptr;
+    while (block_.worker != nullptr || become_spare(nullptr)) {
+        waiter* const next = this_worker()->next_on_base();
+        if (next == nullptr) {
+            owner_.get_poller().interrupt();  // the next worker shall end, too
+            break;
+        }
+        if (next->kind() != waiter_kind::kernel_thread) {
+            this_worker()->run_waiter(*next);
+        } else if (!become_spare(static_cast<kernel_thread*>(next))) {
+            break;
+        }
+    }
+    block_.worker = nullptr;
+    block_.thread = nullptr;
     base::enable_preemption();
-    last.owner().get_poller().interrupt();  // the next worker shall end, too
 }
 
-void entry::wait_for_role() noexcept {}
-void brief_entry::settle_role() noexcept {}
+void kernel_thread::give(worker& role) noexcept {
+    given_ = &role;
+    order_.store(take_role, base::release);
+    base::futex_wake(order_);
+}
+
+void kernel_thread::end() noexcept {
+    order_.store(stop, base::release);
+    base::futex_wake(order_);
+}
+
+void kernel_thread::hold(worker& role) noexcept {
+    block_.worker = &role;
+    block_.role_lost.store(false, base::seq_cst);
+    role.taken_by(*this);
+    if (suspended_ != nullptr) {
+        suspended_->set_home(role);
+        suspended_ = nullptr;
+    }
+}
+
+/// False: it shall end.
+bool kernel_thread::wait_for_role() noexcept {
+    std::uint32_t ordered = wait;
+    while ((ordered = order_.load(base::acquire)) == wait) {
+        base::futex_wait(order_, wait);
+    }
+    if (ordered == stop) {
+        return false;
+    }
+    hold(*given_);
+    return true;
+}
+
+/// On the base. `heir`, unless null, gets the role. Returns with another role; false: it shall end.
+bool kernel_thread::become_spare(kernel_thread* heir) noexcept {
+    worker* const role = this_worker();
+    block_.worker = nullptr;
+    order_.store(wait, base::relaxed);
+    // Before the role goes, since the heir may want a spare at once.
+    const bool listed = owner_.threads().put_spare(*this);
+    if (heir != nullptr) {
+        heir->give(*role);
+    }
+    return listed && wait_for_role();
+}
+
+/// Before it goes to a run queue.
+void kernel_thread::suspend_here() noexcept {
+    suspended_ = this_fiber_block();
+    nice_ = static_cast<std::int8_t>(suspended_ != nullptr ? suspended_->nice() : 0);
+    order_.store(wait, base::relaxed);
+}
+
+/// With preemption off, by what runs here: waits until it is its turn again, while `to` runs `next`.
+void kernel_thread::hand_on(worker& role, waiter& next, kernel_thread& to) noexcept {
+    suspend_here();
+    home_ = &role;
+    block_.worker = nullptr;
+    role.prepare_handover(&next != &to ? &next : nullptr);
+    // From here on a thief may take it and give it a role, which it will find when it waits.
+    role.push_local(*this, arrival::moved);
+    to.give(role);
+    wait_for_role();
+}
+
+/// The handler of the tick.
+void kernel_thread::on_tick() noexcept {
+    kernel_thread* const here = this_kernel_thread();
+    if (here == nullptr || base::this_thread_block().preempt_count.load(base::relaxed) != 0) {
+        return;
+    }
+    const entry in;
+    worker& role = *this_worker();
+    const worker::successor successor = role.tick_on();
+    if (successor.on != nullptr) {
+        here->hand_on(role, *successor.next, *successor.on);
+    }
+}
+
+// The monitor's half of a handshake as in owner_lock.h: it says that the role is lost, runs
+// membarrier, and looks whether preemption is off. The thread's half is an entry: it turns preemption
+// off, then looks whether its role is lost. So at least one of them sees the other.
+bool kernel_thread::take_away(worker& role) noexcept {
+    const base::spin_guard guard(taking_);
+    block_.role_lost.store(true, base::seq_cst);
+    membarrier_all();
+    if (block_.preempt_count.load(base::seq_cst) != 0 || block_.worker != &role) {
+        block_.role_lost.store(false, base::seq_cst);
+        return false;
+    }
+    block_.worker = nullptr;
+    home_ = &role;
+    role.taken_away(static_cast<fiber_block*>(block_.fiber), cpu_time());
+    return true;
+}
+
+void kernel_thread::settle() noexcept {
+    const base::spin_guard decided(taking_);
+}
+
+void kernel_thread::regain() noexcept {
+    settle();
+    if (base::role_is_lost()) {
+        suspend_here();
+        owner_.inject(*this);
+        wait_for_role();
+    }
+}
+
+base::nanoseconds_t kernel_thread::cpu_time() const noexcept {
+    return base::cpu_ns_of(clock_);
+}
+
+bool kernel_thread::blocks() const noexcept {
+    char path[64];
+    std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", id_);
+    const base::unique_fd file(::open(path, O_RDONLY | O_CLOEXEC));
+    char text[128];
+    const ssize_t size = file.valid() ? ::read(file.get(), text, sizeof text) : -1;
+    const std::string_view line(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+    // "pid (name) state ...", where the name may hold anything.
+    const std::size_t state = line.rfind(") ");
+    return state != line.npos && state + 2 < line.size() &&
+           (line[state + 2] == 'S' || line[state + 2] == 'D');
+}
+
+void kernel_thread::tick() noexcept {
+    send_tick(self_);
+}
+
+void wait_for_role() noexcept {
+    this_kernel_thread()->regain();
+}
+
+void settle_role() noexcept {
+    this_kernel_thread()->settle();
+}
 
 }  // namespace weft::sched

@@ -1,39 +1,96 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// kernel_thread: a thread of the kernel that holds the role of a worker, and what stays with the
-// thread whichever worker that is: its own stack (the base), the exceptions of that stack, what
-// sanitizers know of it. After each switch the code on the base asks which worker it holds: today
-// it is always the same one, but preemption is to move roles between kernel threads
-// (docs/adr/0003).
+// kernel_thread: a thread of the kernel that works for a scheduler, and what stays with the thread
+// whichever worker's role it holds: its own stack (the base), the exceptions of that stack, what
+// sanitizers know of it, the fiber that it runs.
+//
+// How a fiber is preempted (docs/adr/0003): it stays on its kernel thread, and the role goes. In the
+// handler of the tick the kernel thread puts *itself* into the worker's queue, as a waiter of its
+// own kind, hands the role on and sleeps on a futex until somebody gives it a role again: whoever
+// finds it in a queue gives it his own and becomes a spare.
+//
+// At any time a kernel thread is one of:
+//   holder     it has a role; it runs
+//   suspended  in a run queue or on the way to one, asleep in the handler of the tick or in an
+//              entry; whoever takes it out of the queue calls give()
+//   lost       its role was taken away while it blocked in the kernel; back in user code it runs
+//              on until it calls into weft or ticks, and is suspended then
+//   spare      in the list of kernel_threads, asleep on its base; whoever takes it out calls give()
+// After each switch of stacks, and after user code has run, the code on the base asks which role
+// it holds.
 #pragma once
 
+#include <pthread.h>
+
+#include "base/atomic.h"
+#include "base/spinlock.h"
+#include "base/thread_block.h"
 #include "context/exception_state.h"
 #include "context/sanitizer.h"
 #include "context/switch.h"
+#include "sched/waiter.h"
 
 namespace weft::sched {
 
+class fiber_block;
 class scheduler;
 class worker;
 
-class kernel_thread {
+class kernel_thread : public waiter {
 public:
-    explicit kernel_thread(scheduler& owner) noexcept : owner_(owner) {}
-    kernel_thread(const kernel_thread&) = delete;
-    kernel_thread& operator=(const kernel_thread&) = delete;
+    /// On the thread.
+    explicit kernel_thread(scheduler& owner) noexcept;
 
     /// The body of the thread, on whose stack this lies: runs what is runnable on `role` until the
-    /// scheduler stops.
-    void run(worker& role) noexcept;
+    /// scheduler stops. Null: it begins as a spare.
+    void run(worker* role) noexcept;
+
+    /// The caller has `role` and lets go of it: nothing of it may be touched after this call. For
+    /// one that is suspended and was taken out of its queue, or a spare that was taken out of the
+    /// list. Any thread; async-signal-safe.
+    void give(worker& role) noexcept;
+
+    /// Instead of give(): a spare ends. Any thread.
+    void end() noexcept;
+
+    // For the monitor.
+    /// Takes `role` from it, if it holds it and runs user code; the caller has the role then.
+    bool take_away(worker& role) noexcept;
+    /// Whether it sleeps in the kernel.
+    [[nodiscard]] bool blocks() const noexcept;
+    [[nodiscard]] base::nanoseconds_t cpu_time() const noexcept;
+    void tick() noexcept;
+
+    // For itself, in an entry: see thread_state.h.
+    void settle() noexcept;
+    void regain() noexcept;
 
     [[nodiscard]] scheduler& owner() const noexcept { return owner_; }
 
 private:
     friend class worker;
+    friend class fair_policy;
+
+    enum order : std::uint32_t { wait, take_role, stop };  // of order_
+
+    static void on_tick() noexcept;
+    void hold(worker& role) noexcept;
+    void suspend_here() noexcept;
+    bool wait_for_role() noexcept;
+    void hand_on(worker& role, waiter& next, kernel_thread& to) noexcept;
+    bool become_spare(kernel_thread* heir) noexcept;
 
     scheduler& owner_;
+    const int id_;  // of the kernel
+    const pthread_t self_;
+    clockid_t clock_{};
+    base::thread_block& block_;
+    base::spinlock taking_;  // while it is decided whether the role is taken away
     context::context base_;
     context::exception_state* exceptions_ = nullptr;
+    fiber_block* suspended_ = nullptr;  // in a queue: what runs here, unless it is a coroutine
+    base::atomic<std::uint32_t> order_{wait};     // futex word
+    worker* given_ = nullptr;                     // with take_role
     [[no_unique_address]] context::sanitizer_context base_sanitizer_;
 };
 

@@ -89,6 +89,15 @@ public:
         return yes;
     }
 
+    /// Whether `fiber`, or a coroutine (null), which runs and has had its slice, should let another
+    /// one run.
+    bool should_preempt(const fiber_block* fiber) noexcept {
+        lock_.lock_owner();
+        const bool yes = policy_.should_preempt(fiber);
+        lock_.unlock_owner();
+        return yes;
+    }
+
     /// The sum of the weights of all that stand here. Owner only; a hint, as thieves may change it.
     [[nodiscard]] std::uint64_t weight() const noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS {
         return policy_.weight();

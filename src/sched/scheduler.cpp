@@ -13,12 +13,25 @@
 
 namespace weft::sched {
 
+namespace {
+
+/// Without membarrier nobody's role can be taken away, and a fiber that is preempted while it holds
+/// the allocator's lock would stop the others for good.
+scheduler_options with_what_the_system_has(scheduler_options options) noexcept {
+#if !defined(__SANITIZE_THREAD__)
+    options.preempt = options.preempt && register_membarrier();
+#endif
+    return options;
+}
+
+}  // namespace
+
 scheduler::scheduler(const scheduler_options& options, poller& poller)
-    : options_(options),
+    : options_(with_what_the_system_has(options)),
       poller_(poller),
       default_stacks_(context::stack_pool_options{.stack_size = options.stack_size}) {
     install_hooks();
-    const bool asymmetric = register_membarrier();
+    const bool asymmetric = register_membarrier();  // idempotent
     workers_.reserve(options.workers);
     for (unsigned i = 0; i < options.workers; ++i) {
         workers_.push_back(std::make_unique<worker>(*this, i, asymmetric));
@@ -26,7 +39,7 @@ scheduler::scheduler(const scheduler_options& options, poller& poller)
 }
 
 scheduler::~scheduler() {
-    WEFT_ASSERT(threads_.empty(), "a scheduler must be stopped before it ends");
+    WEFT_ASSERT(threads_.count() == 0, "a scheduler must be stopped before it ends");
     workers_.clear();
     for (auto& pool : other_stacks_) {
         delete pool.load(base::relaxed);
@@ -35,10 +48,12 @@ scheduler::~scheduler() {
 }
 
 void scheduler::start() {
-    threads_.reserve(workers_.size());
     try {
         for (auto& w : workers_) {
-            threads_.emplace_back([this, &w] { kernel_thread(*this).run(*w); });
+            threads_.start_one(w.get());
+        }
+        if (options_.preempt) {
+            monitor_.start();
         }
     } catch (...) {
         stop();
@@ -47,12 +62,10 @@ void scheduler::start() {
 }
 
 void scheduler::stop() noexcept {
+    monitor_.stop();
     stopping_.store(true, base::seq_cst);
     poller_.interrupt();  // each worker that ends passes it on
-    for (auto& thread : threads_) {
-        thread.join();
-    }
-    threads_.clear();
+    threads_.join();
     // A thread that made the last fiber runnable may still be on its way out.
     while (guests_.load(base::acquire) != 0) {
         sched_yield();

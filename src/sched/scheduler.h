@@ -24,10 +24,11 @@
 
 #include <cstdint>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "base/futex.h"
+#include "sched/kernel_threads.h"
+#include "sched/monitor.h"
 #include "sched/poller.h"
 #include "sched/worker.h"
 
@@ -37,6 +38,9 @@ struct scheduler_options {
     unsigned workers = 1;
     std::size_t stack_size = 64 * 1024;
     bool fair = true;             ///< else fifo
+    bool preempt = true;          ///< false also where the system has no membarrier
+    base::nanoseconds_t slice = 3'000'000;  ///< what a fiber may compute while others wait
+    std::size_t most_threads = 256;         ///< kernel threads, with those of the workers
     bool stress_migrate = false;  ///< every runnable waiter goes to the next worker
 };
 
@@ -79,6 +83,8 @@ public:
     void root_created() noexcept;
     void root_finished() noexcept;
 
+    [[nodiscard]] kernel_threads& threads() noexcept { return threads_; }
+    [[nodiscard]] monitor& get_monitor() noexcept { return monitor_; }
     [[nodiscard]] poller& get_poller() const noexcept { return poller_; }
     [[nodiscard]] const scheduler_options& options() const noexcept { return options_; }
     [[nodiscard]] std::size_t worker_count() const noexcept { return workers_.size(); }
@@ -124,7 +130,8 @@ private:
     std::array<base::atomic<context::stack_pool*>, largest_stack_shift + 1> other_stacks_{};
 
     std::vector<std::unique_ptr<worker>> workers_;
-    std::vector<std::thread> threads_;
+    kernel_threads threads_{*this};
+    monitor monitor_{*this};
 
     alignas(64) base::spinlock injected_lock_;
     waiter_queue injected_ WEFT_GUARDED_BY(injected_lock_);

@@ -35,6 +35,10 @@ class worker;
         base::load_from_thread_block<offsetof(base::thread_block, thread)>());
 }
 
+// Right after disable_preemption(), where role_is_lost(). kernel_thread.cpp
+void wait_for_role() noexcept;  // there is one when it returns, perhaps another one
+void settle_role() noexcept;    // there is one or there is none: that changes no more
+
 /// A call into the scheduler: while it lives nothing preempts the caller, and its thread keeps the
 /// role of its worker. A thread that has lost its role waits for one first, so not under a lock.
 class entry {
@@ -49,11 +53,23 @@ public:
     entry(const entry&) = delete;
     entry& operator=(const entry&) = delete;
 
-private:
-    static void wait_for_role() noexcept;  // kernel_thread.cpp
 };
 
-/// The same for what must not wait. A thread that has lost its role has none here either: the
+/// The reverse: user code that runs in the midst of the scheduler's own.
+class user_code {
+public:
+    user_code() noexcept { base::enable_preemption(); }
+    ~user_code() {
+        base::disable_preemption();
+        if (base::role_is_lost()) [[unlikely]] {
+            wait_for_role();
+        }
+    }
+    user_code(const user_code&) = delete;
+    user_code& operator=(const user_code&) = delete;
+};
+
+/// An entry for what must not wait. A thread that has lost its role has none here either: the
 /// caller does what a plain thread would.
 class brief_entry {
 public:
@@ -66,8 +82,6 @@ public:
     [[nodiscard]] worker* role() const noexcept { return this_worker(); }
 
 private:
-    static void settle_role() noexcept;  // kernel_thread.cpp
-
     base::preemption_disabled disabled_;
 };
 

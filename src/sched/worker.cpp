@@ -31,8 +31,10 @@ worker::worker(scheduler& owner, unsigned index, bool asymmetric_locks)
       seen_ticks_(owner.options().workers) {}
 
 void worker::taken_by(kernel_thread& thread) noexcept {
-    thread_ = &thread;
+    thread_.store(&thread, base::release);
     exceptions_ = thread.exceptions_;
+    start_charging(base::thread_cpu_ns());
+    count_dispatch();
 }
 
 waiter* worker::next_on_base() noexcept {
@@ -54,13 +56,13 @@ void worker::run_waiter(waiter& w) noexcept {
     }
     auto& c = static_cast<coroutine_waiter&>(w);
     const std::uint64_t others = queue_.weight();  // it may stand there again when it returns
-    {
-        const base::preemption_enabled user_code;
-        c.run_(c);
-    }
-    worker& here = *this_worker();
-    if (here.charge_is_due()) [[unlikely]] {
-        here.charge(nullptr, others);
+    base::enable_preemption();
+    c.run_(c);
+    const brief_entry in;
+    base::disable_preemption();
+    worker* const here = in.role();
+    if (here != nullptr && here->charge_is_due()) [[unlikely]] {
+        here->charge(nullptr, others);
     }
 }
 
@@ -74,7 +76,7 @@ void worker::run_waiter(waiter& w) noexcept {
 
 void worker::run_fiber(fiber_block& f) noexcept {
     set_this_fiber_block(&f);
-    kernel_thread& thread = *thread_;
+    kernel_thread& thread = holder();
     context::before_switch(thread.base_sanitizer_, f.sanitizer_, false);
     context::switch_context(thread.base_, f.context_, &f);
     context::after_switch(thread.base_sanitizer_);
@@ -121,7 +123,7 @@ void worker::take_stack(context::stack stack) noexcept {
 void worker::fail_start(fiber_block& block) noexcept {
     worker_counters::add(counters_.start_failures);
     {
-        const base::preemption_enabled user_code;
+        const user_code destructor;
         block.start_fn_(start_action::destroy, block.start_storage());
     }
     block.links_ = {};
@@ -177,9 +179,9 @@ fiber_block* worker::pick_for_switch() noexcept {
         after_fiber_ = &from;
     }
     set_this_fiber_block(next);
-    context::context& to = next != nullptr ? next->context_ : thread_->base_;
+    context::context& to = next != nullptr ? next->context_ : holder().base_;
     context::before_switch(from.sanitizer_,
-                           next != nullptr ? next->sanitizer_ : thread_->base_sanitizer_, false);
+                           next != nullptr ? next->sanitizer_ : holder().base_sanitizer_, false);
     context::switch_context(from.context_, to, next);
     context::after_switch(from.sanitizer_);
     this_worker()->arrive();
@@ -243,7 +245,7 @@ void worker::push_local(waiter& w, arrival how) noexcept {
         return;
     }
     const std::size_t queued = enqueue(w, how);
-    if (owner_.sleepers() > asleep_) [[unlikely]] {
+    if (owner_.sleepers() > asleep_.load(base::relaxed)) [[unlikely]] {
         wake_another_if_needed(queued);
     }
 }
@@ -273,7 +275,7 @@ fiber_block* worker::create_fiber() noexcept {
 void worker::launch(fiber_block& block) noexcept {
     worker_counters::add(counters_.created);
     push_local(block);
-    if (owner_.sleepers() > asleep_) [[unlikely]] {
+    if (owner_.sleepers() > asleep_.load(base::relaxed)) [[unlikely]] {
         owner_.hurry_tick();  // its spawner may go on computing
     }
 }
@@ -283,7 +285,7 @@ void worker::complete(fiber_block& block) noexcept {
     const auto was = block.join_.exchange(fiber_block::join_finished, base::acq_rel);
     if (was == fiber_block::join_detached) {
         {
-            const base::preemption_enabled memory_is_freed;
+            const user_code frees_memory;
             block.give_up();
         }
         this_worker()->free_block(block);
@@ -301,7 +303,7 @@ void worker::fiber_main(void* value) {
     this_worker()->arrive();
     for (;;) {
         {
-            const base::preemption_enabled user_code;
+            const user_code code;
             me->run_callable();
         }
         me = finish(*me);
@@ -341,9 +343,9 @@ fiber_block* worker::continue_with_next(context::stack stack,
     after_stack_ = stack;
     after_sanitizer_ = sanitizer;
     set_this_fiber_block(next);
-    context::before_switch(sanitizer, next != nullptr ? next->sanitizer_ : thread_->base_sanitizer_,
+    context::before_switch(sanitizer, next != nullptr ? next->sanitizer_ : holder().base_sanitizer_,
                            true);
-    context::switch_context(scratch_, next != nullptr ? next->context_ : thread_->base_, next);
+    context::switch_context(scratch_, next != nullptr ? next->context_ : holder().base_, next);
     __builtin_unreachable();
 }
 

@@ -37,6 +37,8 @@ struct worker_counters {
     base::atomic<std::uint64_t> finished{0};        ///< fibers and coroutines ended here
     base::atomic<std::uint64_t> stolen{0};          ///< taken from other workers
     base::atomic<std::uint64_t> slept{0};           ///< times that it waited in the poller
+    base::atomic<std::uint64_t> preempted{0};       ///< fibers and coroutines that had their slice
+    base::atomic<std::uint64_t> taken_away{0};      ///< times that its kernel thread blocked
     base::atomic<std::uint64_t> start_failures{0};  ///< fibers that got no stack
 
     /// One writer each, so no read-modify-write is needed.
@@ -58,8 +60,25 @@ public:
     void taken_by(kernel_thread& thread) noexcept;
     /// What runs next; waits for it. Null when the scheduler stops.
     waiter* next_on_base() noexcept;
-    /// Returns when the base runs again; ask this_worker() then.
+    /// Returns when the base runs again; ask this_worker() then, which may be null.
     void run_waiter(waiter& w) noexcept;
+
+    // For the handler of the tick and the monitor: preemption.cpp.
+    struct successor {
+        waiter* next = nullptr;       // what runs next; null: nothing is preempted
+        kernel_thread* on = nullptr;  // a spare, or `next` itself
+    };
+    /// What must be done while something computes; says who is next if its slice is over.
+    successor tick_on() noexcept;
+    /// Before the role is given away: what the new holder runs first, unless it is null.
+    void prepare_handover(waiter* next) noexcept;
+    /// The holder, whose CPU time is `cpu`, has lost the role to the caller; `fiber` runs on it.
+    void taken_away(fiber_block* fiber, base::nanoseconds_t cpu) noexcept;
+    /// Who holds the role or held it last; null before anybody did. Any thread, a hint.
+    [[nodiscard]] kernel_thread* last_holder() const noexcept {
+        return thread_.load(base::acquire);
+    }
+    [[nodiscard]] bool asleep() const noexcept { return asleep_.load(base::relaxed) != 0; }
 
     /// Lets everything else that is runnable here run first.
     void yield_current() noexcept;
@@ -113,6 +132,8 @@ private:
     void take_stack(context::stack stack) noexcept;
     std::size_t enqueue(waiter& w, arrival how) noexcept;
 
+    [[nodiscard]] kernel_thread& holder() const noexcept { return *thread_.load(base::relaxed); }
+
     // Who has run for how long: charge.cpp.
     bool charge_is_due() noexcept { return --until_charge_ == 0; }
     void account(fiber_block& fiber) noexcept {
@@ -120,7 +141,11 @@ private:
             charge(&fiber, queue_.weight());
         }
     }
-    void charge(fiber_block* fiber, std::uint64_t others) noexcept;
+    successor next_after_slice() noexcept;
+    std::uint64_t charge(fiber_block* fiber, std::uint64_t others) noexcept;
+    std::uint64_t charge_cpu(std::uint64_t ran, base::nanoseconds_t cpu,
+                             base::nanoseconds_t now) noexcept;
+    void start_charging(base::nanoseconds_t cpu) noexcept;
     void fail_start(fiber_block& block) noexcept;
 
     /// False when maintain() is due.
@@ -139,6 +164,7 @@ private:
     void maintain() noexcept;
     void poll_now(base::nanoseconds_t now) noexcept;
     bool take_injected() noexcept;
+    void expire_timers(base::nanoseconds_t now) noexcept;
     bool steal() noexcept;
     bool steal_from(worker& victim) noexcept;
     void help_timers(base::nanoseconds_t now) noexcept;
@@ -157,7 +183,7 @@ private:
     base::atomic<std::uint64_t> tick_{0};             // dispatches so far
     std::uint64_t due_ = 0;                           // the tick of the next maintain()
     unsigned until_charge_ = 1;                       // switches until the clock is read
-    kernel_thread* thread_ = nullptr;                 // who holds the role
+    base::atomic<kernel_thread*> thread_{nullptr};    // who holds the role
     context::exception_state* exceptions_ = nullptr;  // that thread's
     context::context scratch_;  // where a finished fiber's registers go, never to be resumed
     stack_cache stacks_;
@@ -178,6 +204,8 @@ private:
     base::nanoseconds_t cpu_seen_ = 0;    // this kernel thread's CPU time when it was last read
     base::nanoseconds_t cpu_read_at_ = 0;
     base::nanoseconds_t charged_since_ = 0;
+    std::uint64_t ran_tick_ = 0;  // the dispatch that ran_ belongs to
+    std::uint64_t ran_ = 0;       // ns, by the ticks that came since
     base::nanoseconds_t maintained_at_ = 0;
     base::nanoseconds_t polled_at_ = 0;
     std::uint64_t poll_after_ = 0;        // the tick from which on a poll is worth its price
@@ -185,7 +213,7 @@ private:
     base::nanoseconds_t spin_for_ = 0;    // adapts to how often spinning found something
     unsigned sleeps_without_spin_ = 0;
     // 1 while it counts among the sleepers, also while it wakes others in poll().
-    unsigned asleep_ = 0;
+    base::atomic<unsigned> asleep_{0};
     [[no_unique_address]] context::sanitizer_context after_sanitizer_;  // for after::recycle
 };
 

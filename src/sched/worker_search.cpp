@@ -54,13 +54,17 @@ void worker::maintain() noexcept {
     }
     maintained_at_ = now;
     charged_at_ = now;
-    if (wheel_.next_deadline() <= now) {
-        wheel_.expire(now);
-    }
+    expire_timers(now);
     if (now - polled_at_ >= longest_without_poll || tick() >= poll_after_) {
         poll_now(now);
     }
     take_injected();
+}
+
+void worker::expire_timers(nanoseconds_t now) noexcept {
+    if (wheel_.next_deadline() <= now) {
+        wheel_.expire(now);
+    }
 }
 
 void worker::poll_now(nanoseconds_t now) noexcept {
@@ -78,10 +82,7 @@ waiter* worker::search() noexcept {
     charged_at_ = 0;
     for (bool slept = false;; slept = true) {
         if (wheel_.next_deadline() != base::time_never) {
-            const nanoseconds_t now = base::now_ns();
-            if (wheel_.next_deadline() <= now) {
-                wheel_.expire(now);
-            }
+            expire_timers(base::now_ns());
         }
         take_injected();
         waiter* w = queue_.pop();
@@ -222,13 +223,14 @@ void worker::sleep() noexcept {
         return;
     }
     worker_counters::add(counters_.slept);
-    asleep_ = 1;
+    asleep_.store(1, base::relaxed);
     const poll_result result = owner_.get_poller().poll(wheel_.next_deadline());
-    asleep_ = 0;
+    asleep_.store(0, base::relaxed);
     if (result.ticked) {
         owner_.tick_passed();  // as a sleeper: where all sleep the tick must lapse
     }
     owner_.wake_up();
+    owner_.get_monitor().watch();
     const nanoseconds_t now = base::now_ns();
     maintained_at_ = now;
     charged_at_ = now;

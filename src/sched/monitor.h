@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// monitor: a thread of its own that does for the kernel threads of a scheduler what they cannot do:
+//   - it starts spare ones (the handler of a signal cannot), up to a cap;
+//   - it takes the role from one that blocks in the kernel, for a spare. It looks around every 10
+//     ms: a kernel thread that has run nothing else and used no CPU since the last look, and sleeps
+//     in the kernel by /proc, is blocked. So one that the kernel has merely given no CPU is not;
+//   - where slices are shorter than the kernel's tick it ticks itself, those that use CPU time.
+// While all workers sleep for a while it sleeps, too, without a deadline, until one wakes.
+//
+// Thread safety: want_spare() and watch() from any thread, the former from a signal handler, too;
+// start() and stop() from one.
+#pragma once
+
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "base/atomic.h"
+#include "base/clock.h"
+
+namespace weft::sched {
+
+class kernel_thread;
+class scheduler;
+class worker;
+
+class monitor {
+public:
+    explicit monitor(scheduler& owner);
+    monitor(const monitor&) = delete;
+    monitor& operator=(const monitor&) = delete;
+
+    /// Throws std::system_error.
+    void start();
+    void stop() noexcept;
+
+    /// Somebody found none.
+    void want_spare() noexcept;
+
+    /// A worker has woken up.
+    void watch() noexcept {
+        if (resting_.load(base::seq_cst)) [[unlikely]] {
+            stir();
+        }
+    }
+
+private:
+    /// Of a worker, when last looked at.
+    struct sight {
+        const kernel_thread* holder = nullptr;
+        std::uint64_t tick = 0;
+        base::nanoseconds_t cpu = 0;
+    };
+
+    void run() noexcept;
+    void rest_until(base::nanoseconds_t deadline) noexcept;
+    [[nodiscard]] bool all_sleep() const noexcept;
+    void look_at(worker& role, sight& last) noexcept;
+    void keep_spares() noexcept;
+    void say_at_cap() noexcept;
+    void stir() noexcept;
+
+    scheduler& owner_;
+    const base::nanoseconds_t interval_;
+    const bool ticks_;  // it is to tick the threads itself
+    std::vector<sight> sights_;
+    bool hurry_ = false;        // look again soon
+    bool said_at_cap_ = false;
+    base::atomic<bool> wanted_{false};   // a spare
+    base::atomic<bool> resting_{false};  // without a deadline
+    base::atomic<bool> stopping_{false};
+    base::atomic<std::uint32_t> stirred_{0};  // futex word
+    std::thread thread_;
+};
+
+}  // namespace weft::sched

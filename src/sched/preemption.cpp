@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a worker does when its kernel thread ticks or is blocked. See kernel_thread.h for how the
+// role goes from one to the other.
+#include "sched/scheduler.h"
+#include "sched/worker.h"
+
+namespace weft::sched {
+
+namespace {
+
+// Of a slice: a tick that comes a little early ends it, too, rather than the next one.
+constexpr std::uint64_t enough_percent = 90;
+
+}  // namespace
+
+worker::successor worker::tick_on() noexcept {
+    fiber_block* const fiber = this_fiber_block();
+    if (ran_tick_ != tick()) {
+        ran_tick_ = tick();
+        ran_ = 0;
+    }
+    ran_ += charge(fiber, queue_.weight());
+    charged_at_ = base::now_ns();
+    expire_timers(charged_at_);
+    poll_now(charged_at_);
+    take_injected();
+    const auto slice = static_cast<std::uint64_t>(owner_.options().slice);
+    if (ran_ * 100 < slice * enough_percent || !queue_.should_preempt(fiber)) {
+        return {};
+    }
+    const successor result = next_after_slice();
+    if (result.on != nullptr) {
+        worker_counters::add(counters_.preempted);
+    }
+    return result;
+}
+
+worker::successor worker::next_after_slice() noexcept {
+    kernel_thread* const spare = owner_.threads().take_spare();
+    successor result{.next = queue_.pop()};
+    waiter* const next = result.next;
+    if (next != nullptr && next->kind() == waiter_kind::kernel_thread) {
+        result.on = static_cast<kernel_thread*>(next);
+    } else if (next != nullptr && spare != nullptr) {
+        result.on = spare;
+    } else if (next != nullptr) {
+        push_local(*next, arrival::moved);
+        owner_.get_monitor().want_spare();
+        result = {};
+    }
+    if (spare != nullptr && result.on != spare) {
+        owner_.threads().return_spare(*spare);
+    }
+    return result;
+}
+
+void worker::prepare_handover(waiter* next) noexcept {
+    handover_ = next;
+}
+
+void worker::taken_away(fiber_block* fiber, base::nanoseconds_t cpu) noexcept {
+    worker_counters::add(counters_.taken_away);
+    if (owner_.options().fair) {
+        const std::uint64_t ran = charge_cpu(~std::uint64_t{0}, cpu, base::now_ns());
+        queue_.charge(fiber, ran, queue_.weight());
+    }
+}
+
+}  // namespace weft::sched
