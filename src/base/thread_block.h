@@ -25,9 +25,9 @@
 namespace weft::base {
 
 struct thread_block {
-    void* worker = nullptr;  ///< a sched::worker, whose role this thread holds; null: none
-    void* fiber = nullptr;   ///< a sched::fiber_block, which runs here; null: none
-    void* thread = nullptr;  ///< a sched::kernel_thread; null: a plain thread
+    atomic<void*> worker{nullptr};  ///< a sched::worker, whose role this thread holds; null: none
+    void* fiber = nullptr;          ///< a sched::fiber_block, which runs here; null: none
+    void* thread = nullptr;         ///< a sched::kernel_thread; null: a plain thread
     atomic<unsigned> preempt_count{0};
     /// Its role was taken away while it blocked in the kernel, or is about to be; see
     /// sched/kernel_thread.h.

@@ -37,7 +37,7 @@ void kernel_thread::run(worker* role) noexcept {
     if (role != nullptr) {
         hold(*role);
     }
-    while (block_.worker != nullptr || become_spare(nullptr)) {
+    while (this_worker() != nullptr || become_spare(nullptr)) {
         waiter* const next = this_worker()->next_on_base();
         if (next == nullptr) {
             owner_.get_poller().interrupt();  // the next worker shall end, too
@@ -49,7 +49,7 @@ void kernel_thread::run(worker* role) noexcept {
             break;
         }
     }
-    block_.worker = nullptr;
+    block_.worker.store(nullptr, base::relaxed);
     block_.thread = nullptr;
     base::enable_preemption();
 }
@@ -66,7 +66,7 @@ void kernel_thread::end() noexcept {
 }
 
 void kernel_thread::hold(worker& role) noexcept {
-    block_.worker = &role;
+    block_.worker.store(&role, base::relaxed);
     block_.role_lost.store(false, base::seq_cst);
     role.taken_by(*this);
     if (suspended_ != nullptr) {
@@ -91,7 +91,7 @@ bool kernel_thread::wait_for_role() noexcept {
 /// On the base. `heir`, unless null, gets the role. Returns with another role; false: it shall end.
 bool kernel_thread::become_spare(kernel_thread* heir) noexcept {
     worker* const role = this_worker();
-    block_.worker = nullptr;
+    block_.worker.store(nullptr, base::relaxed);
     order_.store(wait, base::relaxed);
     // Before the role goes, since the heir may want a spare at once.
     const bool listed = owner_.threads().put_spare(*this);
@@ -112,7 +112,7 @@ void kernel_thread::suspend_here() noexcept {
 void kernel_thread::hand_on(worker& role, waiter& next, kernel_thread& to) noexcept {
     suspend_here();
     home_ = &role;
-    block_.worker = nullptr;
+    block_.worker.store(nullptr, base::relaxed);
     role.prepare_handover(&next != &to ? &next : nullptr);
     // From here on a thief may take it and give it a role, which it will find when it waits.
     role.push_local(*this, arrival::moved);
@@ -139,13 +139,16 @@ void kernel_thread::on_tick() noexcept {
 // off, then looks whether its role is lost. So at least one of them sees the other.
 bool kernel_thread::take_away(worker& role) noexcept {
     const base::spin_guard guard(taking_);
+    if (block_.worker.load(base::relaxed) != &role) {
+        return false;  // lost already, perhaps; nobody else takes it while the lock is held
+    }
     block_.role_lost.store(true, base::seq_cst);
     membarrier_all();
-    if (block_.preempt_count.load(base::seq_cst) != 0 || block_.worker != &role) {
+    if (block_.preempt_count.load(base::seq_cst) != 0 || block_.worker.load(base::relaxed) != &role) {
         block_.role_lost.store(false, base::seq_cst);
         return false;
     }
-    block_.worker = nullptr;
+    block_.worker.store(nullptr, base::relaxed);
     home_ = &role;
     role.taken_away(static_cast<fiber_block*>(block_.fiber), cpu_time());
     return true;

@@ -3,11 +3,15 @@
 // kernel_threads: all threads of a scheduler, and those that are spare: without a role, ready to
 // take one over.
 //
-// Thread safety: any thread. Only start_one() allocates and may block; the handler of the tick may
-// call the rest.
+// They are started by a thread of its own, the *maker*: to start a thread takes the allocator's lock,
+// which a suspended kernel thread may hold, and then everybody but the maker must be able to go on.
+//
+// Thread safety: any thread, but start_one(), start_maker() and join() from one. The handler of the
+// tick may call want_spare(), take_spare() and return_spare().
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <thread>
 #include <vector>
 
@@ -26,9 +30,12 @@ public:
     kernel_threads(const kernel_threads&) = delete;
     kernel_threads& operator=(const kernel_threads&) = delete;
 
-    /// One that runs `role`, or a spare. Throws std::system_error, std::bad_alloc. Not beside
-    /// itself or join().
+    /// One that runs `role`. Throws std::system_error, std::bad_alloc. Before start_maker().
     void start_one(worker* role);
+
+    /// From now on spares are made when want_spare() is called. Throws std::system_error.
+    void start_maker();
+    void want_spare() noexcept;
 
     /// Null if there is none.
     kernel_thread* take_spare() noexcept;
@@ -47,8 +54,16 @@ public:
     [[nodiscard]] std::size_t count() const noexcept { return count_.load(base::relaxed); }
 
 private:
+    void make_spares() noexcept;
+    void say_at_cap() const noexcept;
+
     scheduler& owner_;
     std::vector<std::thread> threads_;
+    std::thread maker_;
+    base::atomic<std::uint32_t> wanted_{nothing};  // futex word
+    static constexpr std::uint32_t nothing = 0;
+    static constexpr std::uint32_t a_spare = 1;
+    static constexpr std::uint32_t the_end = 2;
     base::atomic<std::size_t> count_{0};
     base::spinlock lock_;
     waiter_queue spares_ WEFT_GUARDED_BY(lock_);  // the last one first: its stack is warm

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/monitor.h"
 
-#include <cstdio>
-#include <exception>
-
 #include "base/futex.h"
 #include "sched/scheduler.h"
 
@@ -45,12 +42,6 @@ void monitor::stir() noexcept {
     base::futex_wake(stirred_);
 }
 
-void monitor::want_spare() noexcept {
-    if (!wanted_.exchange(true, base::seq_cst)) {
-        stir();
-    }
-}
-
 bool monitor::all_sleep() const noexcept {
     return owner_.sleepers() == owner_.worker_count();
 }
@@ -74,7 +65,7 @@ void monitor::run() noexcept {
 
 void monitor::rest_until(nanoseconds_t deadline) noexcept {
     const std::uint32_t seen = stirred_.load(base::seq_cst);
-    if (stopping_.load(base::seq_cst) || wanted_.load(base::seq_cst)) {
+    if (stopping_.load(base::seq_cst)) {
         return;
     }
     if (deadline != base::time_never) {
@@ -91,66 +82,44 @@ void monitor::rest_until(nanoseconds_t deadline) noexcept {
 }
 
 void monitor::keep_spares() noexcept {
-    const bool wanted = wanted_.exchange(false, base::seq_cst);
-    if (owner_.threads().spares() != 0 || (all_sleep() && !wanted)) {
-        return;
-    }
-    if (owner_.threads().count() >= owner_.options().most_threads) {
-        say_at_cap();
-        return;
-    }
-    try {
-        owner_.threads().start_one(nullptr);
-    } catch (const std::exception&) {
-        say_at_cap();
-    }
-}
-
-void monitor::say_at_cap() noexcept {
-    if (!said_at_cap_) {
-        said_at_cap_ = true;
-        std::fprintf(stderr,
-                     "weft: %zu kernel threads are taken by fibers that were preempted or block in "
-                     "the kernel, and no more are to be had; until some of them go on, others wait "
-                     "(runtime_options::most_kernel_threads)\n",
-                     owner_.threads().count());
+    if (owner_.threads().spares() == 0 && !all_sleep()) {
+        owner_.threads().want_spare();
     }
 }
 
 void monitor::look_at(worker& role, sight& last) noexcept {
+    if (!last.taken) {
+        last.taken = is_blocked(role, last) && last.holder->take_away(role);
+    }
+    if (last.taken) {
+        // A spare runs what is next. Without one: whoever was suspended can run by itself.
+        kernel_thread* heir = owner_.threads().take_spare();
+        heir = heir != nullptr ? heir : role.take_suspended();
+        if (heir == nullptr) {
+            owner_.threads().want_spare();
+            hurry_ = true;
+            return;
+        }
+        last = {};
+        heir->give(role);
+    }
+}
+
+/// Whether its holder has blocked since the last look.
+bool monitor::is_blocked(const worker& role, sight& last) const noexcept {
     kernel_thread* const holder = role.last_holder();
     if (holder == nullptr || role.asleep()) {
-        last.holder = nullptr;
-        return;
+        last = {};
+        return false;
     }
     const sight now{.holder = holder, .tick = role.tick(), .cpu = holder->cpu_time()};
     const bool same = now.holder == last.holder && now.tick == last.tick;
     const nanoseconds_t used = now.cpu - last.cpu;
     last = now;
-    if (!same) {
-        return;
+    if (same && used >= no_cpu && ticks_) {
+        holder->tick();
     }
-    if (used >= no_cpu) {
-        if (ticks_) {
-            holder->tick();
-        }
-        return;
-    }
-    if (!holder->blocks()) {
-        return;
-    }
-    kernel_thread* const spare = owner_.threads().take_spare();
-    if (spare == nullptr) {
-        wanted_.store(true, base::seq_cst);
-        hurry_ = true;
-        return;
-    }
-    if (holder->take_away(role)) {
-        spare->give(role);
-        last.holder = nullptr;
-    } else {
-        owner_.threads().return_spare(*spare);
-    }
+    return same && used < no_cpu && holder->blocks();
 }
 
 }  // namespace weft::sched

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // monitor: a thread of its own that does for the kernel threads of a scheduler what they cannot do:
-//   - it starts spare ones (the handler of a signal cannot), up to a cap;
+//   - it sees to it that there is a spare one;
 //   - it takes the role from one that blocks in the kernel, for a spare. It looks around every 10
 //     ms: a kernel thread that has run nothing else and used no CPU since the last look, and sleeps
 //     in the kernel by /proc, is blocked. So one that the kernel has merely given no CPU is not;
 //   - where slices are shorter than the kernel's tick it ticks itself, those that use CPU time.
 // While all workers sleep for a while it sleeps, too, without a deadline, until one wakes.
 //
-// Thread safety: want_spare() and watch() from any thread, the former from a signal handler, too;
-// start() and stop() from one.
+// It never allocates, and takes no lock but spinlocks: whoever holds another one may be waiting for
+// a role that only it can set free.
+//
+// Thread safety: watch() from any thread; start() and stop() from one.
 #pragma once
 
 #include <cstdint>
@@ -35,9 +37,6 @@ public:
     void start();
     void stop() noexcept;
 
-    /// Somebody found none.
-    void want_spare() noexcept;
-
     /// A worker has woken up.
     void watch() noexcept {
         if (resting_.load(base::seq_cst)) [[unlikely]] {
@@ -48,26 +47,25 @@ public:
 private:
     /// Of a worker, when last looked at.
     struct sight {
-        const kernel_thread* holder = nullptr;
+        kernel_thread* holder = nullptr;
         std::uint64_t tick = 0;
         base::nanoseconds_t cpu = 0;
+        bool taken = false;  // the monitor has the role, and found nobody to give it to
     };
 
     void run() noexcept;
     void rest_until(base::nanoseconds_t deadline) noexcept;
     [[nodiscard]] bool all_sleep() const noexcept;
     void look_at(worker& role, sight& last) noexcept;
+    bool is_blocked(const worker& role, sight& last) const noexcept;
     void keep_spares() noexcept;
-    void say_at_cap() noexcept;
     void stir() noexcept;
 
     scheduler& owner_;
     const base::nanoseconds_t interval_;
     const bool ticks_;  // it is to tick the threads itself
     std::vector<sight> sights_;
-    bool hurry_ = false;        // look again soon
-    bool said_at_cap_ = false;
-    base::atomic<bool> wanted_{false};   // a spare
+    bool hurry_ = false;  // look again soon
     base::atomic<bool> resting_{false};  // without a deadline
     base::atomic<bool> stopping_{false};
     base::atomic<std::uint32_t> stirred_{0};  // futex word

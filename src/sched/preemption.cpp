@@ -46,13 +46,25 @@ worker::successor worker::next_after_slice() noexcept {
         result.on = spare;
     } else if (next != nullptr) {
         push_local(*next, arrival::moved);
-        owner_.get_monitor().want_spare();
+        owner_.threads().want_spare();
         result = {};
     }
     if (spare != nullptr && result.on != spare) {
         owner_.threads().return_spare(*spare);
     }
     return result;
+}
+
+kernel_thread* worker::take_suspended() noexcept {
+    take_injected();
+    for (std::size_t n = queue_.size(); n != 0; --n) {
+        waiter* const w = queue_.pop();
+        if (w == nullptr || w->kind() == waiter_kind::kernel_thread) {
+            return static_cast<kernel_thread*>(w);
+        }
+        push_local(*w, arrival::moved);
+    }
+    return nullptr;
 }
 
 void worker::prepare_handover(waiter* next) noexcept {

@@ -53,6 +53,7 @@ void scheduler::start() {
             threads_.start_one(w.get());
         }
         if (options_.preempt) {
+            threads_.start_maker();
             monitor_.start();
         }
     } catch (...) {

@@ -74,6 +74,8 @@ public:
     void prepare_handover(waiter* next) noexcept;
     /// The holder, whose CPU time is `cpu`, has lost the role to the caller; `fiber` runs on it.
     void taken_away(fiber_block* fiber, base::nanoseconds_t cpu) noexcept;
+    /// One that is suspended and runnable here, whatever stands before it. By whoever has the role.
+    kernel_thread* take_suspended() noexcept;
     /// Who holds the role or held it last; null before anybody did. Any thread, a hint.
     [[nodiscard]] kernel_thread* last_holder() const noexcept {
         return thread_.load(base::acquire);
