@@ -57,14 +57,16 @@ worker::successor worker::next_after_slice() noexcept {
 
 kernel_thread* worker::take_suspended() noexcept {
     take_injected();
-    for (std::size_t n = queue_.size(); n != 0; --n) {
-        waiter* const w = queue_.pop();
-        if (w == nullptr || w->kind() == waiter_kind::kernel_thread) {
-            return static_cast<kernel_thread*>(w);
-        }
+    waiter_queue passed_over;
+    waiter* found = queue_.pop();
+    while (found != nullptr && found->kind() != waiter_kind::kernel_thread) {
+        passed_over.push_back(*found);
+        found = queue_.pop();
+    }
+    while (waiter* const w = passed_over.pop_front()) {
         push_local(*w, arrival::moved);
     }
-    return nullptr;
+    return static_cast<kernel_thread*>(found);
 }
 
 void worker::prepare_handover(waiter* next) noexcept {
