@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fibers and coroutines that compute without end, or block in the kernel, beside others on the
+// same worker. Each test would hang, or be off by far, without preemption.
+#include <gtest/gtest.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <weft/async.h>
+#include <weft/fiber.h>
+#include <weft/runtime.h>
+#include <weft/semaphore.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace weft {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+using std::chrono::steady_clock;
+
+class preemption : public ::testing::Test {
+protected:
+    void SetUp() override {
+        const long commands = ::syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0);
+        if (commands < 0 || (commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0) {
+            GTEST_SKIP() << "no membarrier: nothing is preempted here";
+        }
+    }
+
+    static constexpr runtime_options one_worker{.workers = 1};
+};
+
+/// Computes until `stop`, in calls of nothing.
+void compute_until(const std::atomic<bool>& stop) {
+#if defined(__SANITIZE_THREAD__)
+    // It delivers signals only where its own functions are called.
+    while (!stop.load(std::memory_order_relaxed)) {
+        std::free(std::malloc(16));
+    }
+#else
+    while (!stop.load(std::memory_order_relaxed)) {
+    }
+#endif
+}
+
+nanoseconds cpu_time() {
+    timespec used{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return std::chrono::seconds(used.tv_sec) + nanoseconds(used.tv_nsec);
+}
+
+std::uint64_t preempted(const runtime& rt) {
+    std::uint64_t sum = 0;
+    for (const worker_stats& each : rt.stats().workers) {
+        sum += each.preempted;
+    }
+    return sum;
+}
+
+std::uint64_t blocked(const runtime& rt) {
+    std::uint64_t sum = 0;
+    for (const worker_stats& each : rt.stats().workers) {
+        sum += each.blocked;
+    }
+    return sum;
+}
+
+TEST_F(preemption, a_fiber_that_computes_does_not_stop_another) {
+    for (const bool fifo : {false, true}) {
+        runtime rt({.workers = 1, .fifo = fifo});
+        rt.run([] {
+            std::atomic<bool> stop{false};
+            fiber hog([&] { compute_until(stop); });
+            this_fiber::yield();
+            stop = true;
+        });
+        EXPECT_GE(preempted(rt), 1U) << (fifo ? "fifo" : "fair");
+    }
+}
+
+TEST_F(preemption, a_sleeper_wakes_beside_one_that_computes) {
+    runtime rt(one_worker);
+    rt.run([] {
+        std::atomic<bool> stop{false};
+        fiber hog([&] { compute_until(stop); });
+        for (int i = 0; i < 10; ++i) {
+            this_fiber::sleep_for(1ms);
+        }
+        stop = true;
+    });
+    EXPECT_GE(preempted(rt), 1U);
+}
+
+TEST_F(preemption, a_coroutine_that_computes_does_not_stop_others) {
+    runtime rt(one_worker);
+    std::atomic<bool> stop{false};
+    std::atomic<bool> started{false};
+    auto hog = rt.spawn([](std::atomic<bool>& go, const std::atomic<bool>& end) -> task<int> {
+        go = true;
+        compute_until(end);
+        co_await async::yield();
+        co_return 7;
+    }(started, stop));
+    rt.run([&] {
+        while (!started) {
+            this_fiber::yield();
+        }
+        auto other = spawn([]() -> task<int> { co_return 3; }());
+        EXPECT_EQ(other.join(), 3);
+        stop = true;
+    });
+    EXPECT_EQ(hog.join(), 7);
+    EXPECT_GE(preempted(rt), 1U);
+}
+
+TEST_F(preemption, shares_follow_nice_without_a_yield) {
+#if defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "ThreadSanitizer holds signals back for as long as it likes";
+#endif
+    constexpr std::array nices{0, 5, -5};
+    constexpr std::array wanted{22.9, 7.5, 69.6};
+    std::array<nanoseconds, 3> used{};
+    runtime rt(one_worker);
+    rt.run([&] {
+        std::atomic<bool> stop{false};
+        std::atomic<std::int64_t> total{0};
+        std::vector<fiber> fibers;
+        for (std::size_t i = 0; i < nices.size(); ++i) {
+            fibers.emplace_back(fiber_options{.nice = nices[i]}, [&, i] {
+                // It has a kernel thread to itself from the first time that it is preempted on.
+                nanoseconds before = cpu_time();
+                while (!stop) {
+                    const nanoseconds now = cpu_time();
+                    const nanoseconds ran = now - before;
+                    before = now;
+                    if (ran > 0ns && ran < 100ms) {
+                        used[i] += ran;
+                        total += ran.count();
+                    }
+                    stop = stop || total > nanoseconds(1500ms).count();
+                }
+            });
+        }
+    });
+    const nanoseconds total = used[0] + used[1] + used[2];
+    for (std::size_t i = 0; i < nices.size(); ++i) {
+        const double percent = 100.0 * static_cast<double>(used[i].count()) /
+                               static_cast<double>(total.count());
+        EXPECT_NEAR(percent, wanted[i], 3.0) << "nice " << nices[i];
+    }
+}
+
+TEST_F(preemption, one_that_blocks_in_the_kernel_does_not_stop_others) {
+    runtime rt(one_worker);
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    rt.run([&] {
+        fiber reader([&] {
+            char byte = 0;
+            EXPECT_EQ(::read(ends[0], &byte, 1), 1);
+            this_fiber::yield();  // it needs a worker again
+            EXPECT_EQ(byte, 'x');
+        });
+        this_fiber::yield();  // returns when the worker has been taken from the reader
+        EXPECT_EQ(::write(ends[1], "x", 1), 1);
+    });
+    EXPECT_GE(blocked(rt), 1U);
+    ::close(ends[0]);
+    ::close(ends[1]);
+}
+
+TEST_F(preemption, a_std_mutex_may_be_held_across_a_wait) {
+    runtime rt(one_worker);
+    rt.run([] {
+        std::mutex mutex;
+        counting_semaphore<> locked(0);
+        fiber holder([&] {
+            const std::lock_guard guard(mutex);
+            locked.release();
+            this_fiber::sleep_for(1ms);
+        });
+        locked.acquire();
+        const std::lock_guard guard(mutex);  // blocks the kernel thread until the holder runs
+    });
+    EXPECT_GE(blocked(rt), 1U);
+}
+
+TEST_F(preemption, static_initialisation_may_wait) {
+    runtime rt(one_worker);
+    rt.run([] {
+        const auto get = [] {
+            static const int value = [] {
+                this_fiber::sleep_for(1ms);
+                return 42;
+            }();
+            return value;
+        };
+        fiber other([&] { EXPECT_EQ(get(), 42); });
+        EXPECT_EQ(get(), 42);
+    });
+}
+
+TEST_F(preemption, does_not_interrupt_system_calls) {
+    runtime rt({.workers = 2});
+    rt.run([] {
+        std::atomic<bool> stop{false};
+        std::vector<fiber> hogs;
+        for (int i = 0; i < 3; ++i) {
+            hogs.emplace_back([&] { compute_until(stop); });
+        }
+        std::vector<fiber> sleepers;
+        for (int i = 0; i < 4; ++i) {
+            sleepers.emplace_back([] {
+                for (int k = 0; k < 20; ++k) {
+                    const timespec duration{.tv_sec = 0, .tv_nsec = 3'000'000};
+                    EXPECT_EQ(::nanosleep(&duration, nullptr), 0) << std::strerror(errno);
+                }
+            });
+        }
+        sleepers.clear();
+        stop = true;
+    });
+}
+
+TEST_F(preemption, off_means_off) {
+    runtime rt({.workers = 1, .preempt = false});
+    rt.run([] {
+        bool other_ran = false;
+        fiber other([&] { other_ran = true; });
+        const nanoseconds start = cpu_time();
+        while (cpu_time() - start < 30ms) {
+        }
+        EXPECT_FALSE(other_ran);
+    });
+    EXPECT_EQ(preempted(rt), 0U);
+    EXPECT_EQ(rt.stats().kernel_threads, 1U);
+}
+
+TEST_F(preemption, stays_within_the_cap_of_kernel_threads) {
+    runtime rt({.workers = 1, .slice = 500us, .most_kernel_threads = 3});
+    rt.run([] {
+        std::vector<fiber> hogs;
+        for (int i = 0; i < 8; ++i) {
+            hogs.emplace_back([] {
+                const nanoseconds start = cpu_time();
+                while (cpu_time() - start < 20ms) {
+                }
+            });
+        }
+    });
+    EXPECT_LE(rt.stats().kernel_threads, 3U);
+}
+
+TEST_F(preemption, a_slice_out_of_bounds_is_refused) {
+    EXPECT_THROW(runtime({.slice = 99us}), std::invalid_argument);
+    EXPECT_THROW(runtime({.slice = 101ms}), std::invalid_argument);
+}
+
+TEST_F(preemption, a_child_of_fork_goes_on) {
+    runtime rt({.workers = 2});
+    std::atomic<bool> stop{false};
+    std::vector<fiber> hogs;
+    for (int i = 0; i < 4; ++i) {
+        hogs.push_back(rt.spawn([&] {
+            while (!stop) {
+                std::free(std::malloc(100));
+            }
+        }));
+    }
+    for (int i = 0; i < 10; ++i) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            std::free(std::malloc(100));
+            ::_exit(17);
+        }
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_EQ(WEXITSTATUS(status), 17);
+    }
+    stop = true;
+}
+
+// What goes wrong where a fiber that is preempted goes on on another kernel thread, or where
+// nobody takes the role from one that waits for a suspended one: the allocator, exceptions in
+// flight, std::mutex, call_once, each at its work when the slice ends.
+class torture {
+public:
+    void run_until(const std::atomic<bool>& stop, unsigned number) {
+        unsigned random = number * 7919 + 1;
+        long added = 0;
+        while (!stop) {
+            random = random * 1664525 + 1013904223;
+            switch (random >> 16 & 3) {
+                case 0:
+                    allocate(random, number);
+                    break;
+                case 1:
+                    throw_and_catch(number);
+                    break;
+                case 2:
+                    added += count();
+                    break;
+                default:
+                    once();
+            }
+        }
+        expected_ += added;
+    }
+
+    void expect_right() const {
+        EXPECT_EQ(counter_, expected_);
+        EXPECT_EQ(wrong_, 0);
+    }
+
+private:
+    void allocate(unsigned random, unsigned number) {
+        std::vector<std::unique_ptr<unsigned char[]>> pieces;
+        for (unsigned k = 0; k < 100; ++k) {
+            pieces.push_back(std::make_unique<unsigned char[]>(16 + (random >> k % 16) % 3000));
+            pieces.back()[0] = static_cast<unsigned char>(number);
+        }
+        for (const auto& piece : pieces) {
+            wrong_ += piece[0] == static_cast<unsigned char>(number) ? 0 : 1;
+        }
+    }
+
+    void throw_and_catch(unsigned number) {
+        const std::string text = "thrown by " + std::to_string(number);
+        for (int k = 0; k < 10; ++k) {
+            try {
+                try {
+                    throw std::runtime_error(text);
+                } catch (const std::exception& e) {
+                    wrong_ += e.what() == text ? 0 : 1;
+                    throw;
+                }
+            } catch (const std::runtime_error& e) {
+                wrong_ += e.what() == text ? 0 : 1;
+            }
+        }
+    }
+
+    long count() {
+        for (int k = 0; k < 100; ++k) {
+            const std::lock_guard guard(mutex_);
+            ++counter_;
+        }
+        return 100;
+    }
+
+    void once() {
+        std::once_flag flag;
+        int called = 0;
+        std::call_once(flag, [&] { called += std::to_string(called).size() == 1 ? 1 : 2; });
+        wrong_ += called == 1 ? 0 : 1;
+    }
+
+    std::mutex mutex_;
+    long counter_ = 0;
+    std::atomic<long> expected_{0};
+    std::atomic<long> wrong_{0};
+};
+
+class preemption_torture : public preemption, public ::testing::WithParamInterface<unsigned> {};
+INSTANTIATE_TEST_SUITE_P(workers, preemption_torture, ::testing::Values(1U, 2U));
+
+TEST_P(preemption_torture, nothing_is_lost_and_nobody_waits_for_ever) {
+    const char* const seconds = std::getenv("WEFT_TORTURE_SECONDS");
+    const auto duration = seconds != nullptr ? std::chrono::seconds(std::atoi(seconds)) : 1s;
+    torture work;
+    runtime rt({.workers = GetParam(), .slice = 500us});
+    rt.run([&] {
+        std::atomic<bool> stop{false};
+        std::vector<fiber> fibers;
+        for (unsigned i = 0; i < 64; ++i) {
+            fibers.emplace_back([&, i] { work.run_until(stop, i); });
+        }
+        this_fiber::sleep_for(duration);
+        stop = true;
+    });
+    work.expect_right();
+}
+
+}  // namespace
+}  // namespace weft
