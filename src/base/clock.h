@@ -24,7 +24,8 @@ inline nanoseconds_t now_ns() noexcept {
         .count();
 }
 
-/// CPU time that a kernel thread has used, by what pthread_getcpuclockid() says; 0 if there is none.
+/// CPU time that a kernel thread has used, by what pthread_getcpuclockid() says; 0 if there is
+/// none.
 inline nanoseconds_t cpu_ns_of(clockid_t thread) noexcept {
     timespec used{};
     ::clock_gettime(thread, &used);

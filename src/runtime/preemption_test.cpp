@@ -160,8 +160,8 @@ TEST_F(preemption, shares_follow_nice_without_a_yield) {
     });
     const nanoseconds total = used[0] + used[1] + used[2];
     for (std::size_t i = 0; i < nices.size(); ++i) {
-        const double percent = 100.0 * static_cast<double>(used[i].count()) /
-                               static_cast<double>(total.count());
+        const double percent =
+            100.0 * static_cast<double>(used[i].count()) / static_cast<double>(total.count());
         EXPECT_NEAR(percent, wanted[i], 3.0) << "nice " << nices[i];
     }
 }

@@ -27,7 +27,8 @@ constinit char ours = 0;
 
 void handle(int signal, siginfo_t* info, void* machine) noexcept {
     const int saved_errno = errno;
-    if ((info->si_code == SI_TIMER || info->si_code == SI_QUEUE) && info->si_value.sival_ptr == &ours) {
+    if ((info->si_code == SI_TIMER || info->si_code == SI_QUEUE) &&
+        info->si_value.sival_ptr == &ours) {
         current.load(base::acquire)();
     } else if (context::is_function(previous)) {
         context::call(previous, signal, info, machine);

@@ -35,8 +35,8 @@ private:
     bool made_ = false;
 };
 
-/// The same signal for another thread, from any thread. It must use CPU time now: a system call that
-/// sleeps would end with EINTR.
+/// The same signal for another thread, from any thread. It must use CPU time now: a system call
+/// that sleeps would end with EINTR.
 void send_tick(pthread_t thread) noexcept;
 
 }  // namespace weft::sched

@@ -115,22 +115,26 @@ public:
                !before_in_time(w.vruntime_ + granularity, ahead_.first()->vruntime);
     }
 
-    /// Whether who runs, `fiber` or a coroutine (null), has had more than who would come next, if
-    /// anybody, and no less than is fair.
-    [[nodiscard]] bool should_preempt(const fiber_block* fiber) noexcept {
+    /// Whether who runs, `fiber` or a coroutine (null), makes room. At the end of its slice: if it
+    /// has had more than who would come next, and no less than is fair. Before: if it has had more
+    /// by what matters, as where a sleeper has woken; CFS's rule for preemption by a wake-up.
+    [[nodiscard]] bool should_preempt(const fiber_block* fiber, bool slice_is_over) noexcept {
         if (lane_.empty() && ahead_.empty()) {
             return false;
         }
         if (fiber == nullptr) {
-            return true;
+            return slice_is_over;
         }
         const std::uint64_t v = fiber->vruntime_;
         if (lane_.empty()) {
-            return before_in_time(ahead_.first()->vruntime, v);
+            return slice_is_over && before_in_time(ahead_.first()->vruntime, v);
         }
         const fiber_block* const first = fiber_of(*lane_.front());
         const std::uint64_t theirs =
             first != nullptr ? first->vruntime_ : virtual_time() - sleeper_credit;
+        if (!slice_is_over) {
+            return before_in_time(theirs + granularity, v);
+        }
         return !before_in_time(v, virtual_time()) || !before_in_time(v, theirs);
     }
 

@@ -220,5 +220,39 @@ TEST_F(fair_policy_test, loses_nobody) {
     EXPECT_EQ(policy_.virtual_time() - before, 1'000 * ms);
 }
 
+TEST_F(fair_policy_test, nobody_makes_room_for_nobody) {
+    const fiber_block& runs = started();
+    EXPECT_FALSE(policy_.should_preempt(&runs, true));
+    EXPECT_FALSE(policy_.should_preempt(nullptr, true));
+}
+
+TEST_F(fair_policy_test, who_has_had_a_slice_makes_room_for_who_has_had_less) {
+    fiber_block& runs = started();
+    policy_.enqueue(started());
+    policy_.charge(&runs, ms / 2, policy_.weight());
+    EXPECT_TRUE(policy_.should_preempt(&runs, true));
+    EXPECT_TRUE(policy_.should_preempt(nullptr, true));
+    EXPECT_FALSE(policy_.should_preempt(nullptr, false));
+}
+
+TEST_F(fair_policy_test, who_has_had_less_than_is_fair_goes_on_after_its_slice) {
+    fiber_block& other = started();
+    fiber_block& runs = started(-10);
+    policy_.charge(&other, 2 * ms, 0);
+    policy_.enqueue(other);
+    policy_.charge(&runs, ms, policy_.weight());
+    EXPECT_LT(vruntime(runs), policy_.virtual_time());
+    EXPECT_FALSE(policy_.should_preempt(&runs, true));
+}
+
+TEST_F(fair_policy_test, within_its_slice_room_is_made_only_for_who_has_had_less_by_what_matters) {
+    fiber_block& runs = started();
+    policy_.enqueue(started());
+    policy_.charge(&runs, fair_policy::granularity, policy_.weight());
+    EXPECT_FALSE(policy_.should_preempt(&runs, false));
+    policy_.charge(&runs, us, policy_.weight());
+    EXPECT_TRUE(policy_.should_preempt(&runs, false));
+}
+
 }  // namespace
 }  // namespace weft::sched

@@ -108,7 +108,8 @@ void kernel_thread::suspend_here() noexcept {
     order_.store(wait, base::relaxed);
 }
 
-/// With preemption off, by what runs here: waits until it is its turn again, while `to` runs `next`.
+/// With preemption off, by what runs here: waits until it is its turn again, while `to` runs
+/// `next`.
 void kernel_thread::hand_on(worker& role, waiter& next, kernel_thread& to) noexcept {
     suspend_here();
     home_ = &role;
@@ -135,8 +136,8 @@ void kernel_thread::on_tick() noexcept {
 }
 
 // The monitor's half of a handshake as in owner_lock.h: it says that the role is lost, runs
-// membarrier, and looks whether preemption is off. The thread's half is an entry: it turns preemption
-// off, then looks whether its role is lost. So at least one of them sees the other.
+// membarrier, and looks whether preemption is off. The thread's half is an entry: it turns
+// preemption off, then looks whether its role is lost. So at least one of them sees the other.
 bool kernel_thread::take_away(worker& role) noexcept {
     const base::spin_guard guard(taking_);
     if (block_.worker.load(base::relaxed) != &role) {
@@ -144,7 +145,8 @@ bool kernel_thread::take_away(worker& role) noexcept {
     }
     block_.role_lost.store(true, base::seq_cst);
     membarrier_all();
-    if (block_.preempt_count.load(base::seq_cst) != 0 || block_.worker.load(base::relaxed) != &role) {
+    if (block_.preempt_count.load(base::seq_cst) != 0 ||
+        block_.worker.load(base::relaxed) != &role) {
         block_.role_lost.store(false, base::seq_cst);
         return false;
     }

@@ -4,10 +4,10 @@
 // whichever worker's role it holds: its own stack (the base), the exceptions of that stack, what
 // sanitizers know of it, the fiber that it runs.
 //
-// How a fiber is preempted (docs/adr/0003): it stays on its kernel thread, and the role goes. In the
-// handler of the tick the kernel thread puts *itself* into the worker's queue, as a waiter of its
-// own kind, hands the role on and sleeps on a futex until somebody gives it a role again: whoever
-// finds it in a queue gives it his own and becomes a spare.
+// How a fiber is preempted (docs/adr/0003): it stays on its kernel thread, and the role goes. In
+// the handler of the tick the kernel thread puts *itself* into the worker's queue, as a waiter of
+// its own kind, hands the role on and sleeps on a futex until somebody gives it a role again:
+// whoever finds it in a queue gives it his own and becomes a spare.
 //
 // At any time a kernel thread is one of:
 //   holder     it has a role; it runs
@@ -89,8 +89,8 @@ private:
     context::context base_;
     context::exception_state* exceptions_ = nullptr;
     fiber_block* suspended_ = nullptr;  // in a queue: what runs here, unless it is a coroutine
-    base::atomic<std::uint32_t> order_{wait};     // futex word
-    worker* given_ = nullptr;                     // with take_role
+    base::atomic<std::uint32_t> order_{wait};  // futex word
+    worker* given_ = nullptr;                  // with take_role
     [[no_unique_address]] context::sanitizer_context base_sanitizer_;
 };
 

@@ -3,8 +3,9 @@
 // kernel_threads: all threads of a scheduler, and those that are spare: without a role, ready to
 // take one over.
 //
-// They are started by a thread of its own, the *maker*: to start a thread takes the allocator's lock,
-// which a suspended kernel thread may hold, and then everybody but the maker must be able to go on.
+// They are started by a thread of its own, the *maker*: to start a thread takes the allocator's
+// lock, which a suspended kernel thread may hold, and then everybody but the maker must be able to
+// go on.
 //
 // Thread safety: any thread, but start_one(), start_maker() and join() from one. The handler of the
 // tick may call want_spare(), take_spare() and return_spare().

@@ -65,7 +65,7 @@ private:
     const base::nanoseconds_t interval_;
     const bool ticks_;  // it is to tick the threads itself
     std::vector<sight> sights_;
-    bool hurry_ = false;  // look again soon
+    bool hurry_ = false;                 // look again soon
     base::atomic<bool> resting_{false};  // without a deadline
     base::atomic<bool> stopping_{false};
     base::atomic<std::uint32_t> stirred_{0};  // futex word

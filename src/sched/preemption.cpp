@@ -26,7 +26,7 @@ worker::successor worker::tick_on() noexcept {
     poll_now(charged_at_);
     take_injected();
     const auto slice = static_cast<std::uint64_t>(owner_.options().slice);
-    if (ran_ * 100 < slice * enough_percent || !queue_.should_preempt(fiber)) {
+    if (!queue_.should_preempt(fiber, ran_ * 100 >= slice * enough_percent)) {
         return {};
     }
     const successor result = next_after_slice();

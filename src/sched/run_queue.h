@@ -89,11 +89,10 @@ public:
         return yes;
     }
 
-    /// Whether `fiber`, or a coroutine (null), which runs and has had its slice, should let another
-    /// one run.
-    bool should_preempt(const fiber_block* fiber) noexcept {
+    /// Whether `fiber`, or a coroutine (null), which runs, should let another one run.
+    bool should_preempt(const fiber_block* fiber, bool slice_is_over) noexcept {
         lock_.lock_owner();
-        const bool yes = policy_.should_preempt(fiber);
+        const bool yes = policy_.should_preempt(fiber, slice_is_over);
         lock_.unlock_owner();
         return yes;
     }

@@ -164,7 +164,8 @@ unsigned scheduler::shift_for(std::size_t size) const noexcept {
     if (size <= default_stacks_.stack_size()) {
         return 0;
     }
-    return std::max<unsigned>(smallest_stack_shift, static_cast<unsigned>(std::bit_width(size - 1)));
+    return std::max<unsigned>(smallest_stack_shift,
+                              static_cast<unsigned>(std::bit_width(size - 1)));
 }
 
 void scheduler::prepare_stacks_for(std::size_t size) {

@@ -37,11 +37,11 @@ namespace weft::sched {
 struct scheduler_options {
     unsigned workers = 1;
     std::size_t stack_size = 64 * 1024;
-    bool fair = true;             ///< else fifo
-    bool preempt = true;          ///< false also where the system has no membarrier
+    bool fair = true;                       ///< else fifo
+    bool preempt = true;                    ///< false also where the system has no membarrier
     base::nanoseconds_t slice = 3'000'000;  ///< what a fiber may compute while others wait
     std::size_t most_threads = 256;         ///< kernel threads, with those of the workers
-    bool stress_migrate = false;  ///< every runnable waiter goes to the next worker
+    bool stress_migrate = false;            ///< every runnable waiter goes to the next worker
 };
 
 class scheduler {

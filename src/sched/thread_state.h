@@ -52,7 +52,6 @@ public:
     [[gnu::always_inline]] ~entry() { base::enable_preemption(); }
     entry(const entry&) = delete;
     entry& operator=(const entry&) = delete;
-
 };
 
 /// The reverse: user code that runs in the midst of the scheduler's own.

@@ -40,9 +40,9 @@ class timer_wheel;
 class waiter;
 
 enum class waiter_kind : std::uint8_t {
-    fiber,      ///< resumed by switching to its stack
-    coroutine,  ///< resumed by calling coroutine_waiter::run on the worker's own stack
-    thread,     ///< a kernel thread that is no worker: sleeps on a futex
+    fiber,          ///< resumed by switching to its stack
+    coroutine,      ///< resumed by calling coroutine_waiter::run on the worker's own stack
+    thread,         ///< a kernel thread that is no worker: sleeps on a futex
     kernel_thread,  ///< one of a scheduler, with what was preempted on it; see kernel_thread.h
 };
 

@@ -188,8 +188,7 @@ fiber_block* worker::pick_for_switch() noexcept {
 }
 
 /// leave() with exceptions in flight on the stack that is left: they go and come with it.
-void worker::leave_in_flight(fiber_block& from, after action,
-                             fiber_block* next) noexcept {
+void worker::leave_in_flight(fiber_block& from, after action, fiber_block* next) noexcept {
     const context::exception_state saved = std::exchange(*exceptions_, {});
     leave(from, action, next);
     *this_worker()->exceptions_ = saved;

@@ -178,7 +178,7 @@ private:
     static constexpr std::uint64_t most_budget = 64;
 
     // What a switch touches.
-    waiter* handover_ = nullptr;      // what a fiber picked for the base to run
+    waiter* handover_ = nullptr;  // what a fiber picked for the base to run
     fiber_block* after_fiber_ = nullptr;
     context::stack after_stack_;  // for after::recycle
     after after_ = after::nothing;
