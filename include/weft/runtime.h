@@ -46,8 +46,9 @@ struct runtime_options {
     /// ends with a tick of the kernel, 4 ms on most machines; slices below half of that are timed
     /// by a thread of weft's, at a higher price.
     std::chrono::nanoseconds slice = std::chrono::milliseconds(3);
-    /// Those that run fibers, are spare, or hold a fiber that was preempted or blocks. Where no
-    /// more are to be had a fiber is not preempted, except in favour of another that was.
+    /// Beside one for each worker: those that are spare, or hold a fiber that was preempted or
+    /// blocks. Where no more are to be had a fiber is not preempted, except in favour of another
+    /// that was.
     std::size_t most_kernel_threads = 256;
 };
 

@@ -15,7 +15,7 @@ struct worker_stats {
     std::uint64_t stolen = 0;      ///< fibers and coroutines taken from other workers
     std::uint64_t slept = 0;       ///< times that it waited in the kernel for work
     std::uint64_t queued = 0;      ///< runnable now
-    std::uint64_t preempted = 0;   ///< fibers and coroutines that had computed for their slice
+    std::uint64_t preempted = 0;   ///< times that one which computed was made to let others run
     std::uint64_t blocked = 0;     ///< times that one blocked in the kernel and others went on
 };
 

@@ -104,7 +104,7 @@ TEST(fair, who_computes_longer_gets_fewer_turns) {
         longer.join();
         shorter.join();
         EXPECT_NEAR(static_cast<double>(of_long.count()) / static_cast<double>(of_short.count()), 1,
-                    0.5)
+                    0.3)
             << "under fifo it is 100";
     });
 }

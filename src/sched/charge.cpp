@@ -31,11 +31,11 @@ constexpr base::nanoseconds_t longest_without_cpu_clock = 10'000'000;
 std::uint64_t worker::charge(fiber_block* fiber, std::uint64_t others) noexcept {
     const base::nanoseconds_t now = base::now_ns();
     auto ran = static_cast<std::uint64_t>(std::max<base::nanoseconds_t>(now - charged_at_, 0));
+    charged_at_ = now;
     if (!owner_.options().fair) {
         until_charge_ = ~0U;
         return ran;
     }
-    charged_at_ = now;
     if (ran > short_run * charge_period_) {
         exact_for_ = exact_charges;
     } else if (exact_for_ != 0) {

@@ -33,7 +33,7 @@ void kernel_thread::run(worker* role) noexcept {
     context::sanitizer_adopt_thread(base_sanitizer_);
     base::disable_preemption();
     block_.thread = this;
-    const cpu_tick tick(owner_.options().preempt ? &kernel_thread::on_tick : nullptr);
+    const cpu_tick tick(owner_.preempts() ? &kernel_thread::on_tick : nullptr);
     if (role != nullptr) {
         hold(*role);
     }
@@ -124,7 +124,7 @@ void kernel_thread::hand_on(worker& role, waiter& next, kernel_thread& to) noexc
 /// The handler of the tick.
 void kernel_thread::on_tick() noexcept {
     kernel_thread* const here = this_kernel_thread();
-    if (here == nullptr || base::this_thread_block().preempt_count.load(base::relaxed) != 0) {
+    if (here == nullptr || here->block_.preempt_count.load(base::relaxed) != 0) {
         return;
     }
     const entry in;

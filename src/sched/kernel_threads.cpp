@@ -38,7 +38,7 @@ void kernel_threads::make_spares() noexcept {
             return;
         }
         bool made = false;
-        if (threads_.size() < owner_.options().most_threads) {
+        if (threads_.size() < owner_.worker_count() + owner_.options().most_threads) {
             try {
                 start_one(nullptr);
                 made = true;
@@ -78,12 +78,6 @@ bool kernel_threads::put_spare(kernel_thread& thread) noexcept {
     spares_.push_front(thread);
     spare_count_.store(spare_count_.load(base::relaxed) + 1, base::relaxed);
     return true;
-}
-
-void kernel_threads::return_spare(kernel_thread& thread) noexcept {
-    if (!put_spare(thread)) {
-        thread.end();
-    }
 }
 
 void kernel_threads::join() noexcept {

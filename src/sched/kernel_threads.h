@@ -8,7 +8,7 @@
 // go on.
 //
 // Thread safety: any thread, but start_one(), start_maker() and join() from one. The handler of the
-// tick may call want_spare(), take_spare() and return_spare().
+// tick may call want_spare() and take_spare().
 #pragma once
 
 #include <cstddef>
@@ -44,9 +44,6 @@ public:
     /// False if it shall end instead.
     bool put_spare(kernel_thread& thread) noexcept;
 
-    /// After take_spare(), by who does not need it after all.
-    void return_spare(kernel_thread& thread) noexcept;
-
     /// All end that are spare or become so, and the others end for reasons of their own.
     void join() noexcept;
 
@@ -55,6 +52,8 @@ public:
     [[nodiscard]] std::size_t count() const noexcept { return count_.load(base::relaxed); }
 
 private:
+    enum wish : std::uint32_t { nothing, a_spare, the_end };  // of wanted_
+
     void make_spares() noexcept;
     void say_at_cap() const noexcept;
 
@@ -62,9 +61,6 @@ private:
     std::vector<std::thread> threads_;
     std::thread maker_;
     base::atomic<std::uint32_t> wanted_{nothing};  // futex word
-    static constexpr std::uint32_t nothing = 0;
-    static constexpr std::uint32_t a_spare = 1;
-    static constexpr std::uint32_t the_end = 2;
     base::atomic<std::size_t> count_{0};
     base::spinlock lock_;
     waiter_queue spares_ WEFT_GUARDED_BY(lock_);  // the last one first: its stack is warm

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/monitor.h"
 
+#include <algorithm>
+
 #include "base/futex.h"
 #include "sched/scheduler.h"
 
@@ -13,16 +15,16 @@ using base::nanoseconds_t;
 constexpr nanoseconds_t usual_interval = 10'000'000;
 constexpr nanoseconds_t shortest_interval = 1'000'000;
 constexpr nanoseconds_t kernel_tick = 4'000'000;  // CONFIG_HZ is 250 on most machines
-// Who has used less since the last look did not run: to block, and to be looked at, takes some.
-constexpr nanoseconds_t no_cpu = 100'000;
-constexpr unsigned quiet_looks = 10;  // before it rests
+constexpr nanoseconds_t usual_no_cpu = 100'000;   // to block takes some
+constexpr unsigned quiet_looks = 10;              // before it rests
 
 }  // namespace
 
 monitor::monitor(scheduler& owner)
     : owner_(owner),
-      interval_(owner.options().slice < kernel_tick ? owner.options().slice : usual_interval),
       ticks_(owner.options().slice < kernel_tick / 2),
+      interval_(ticks_ ? owner.options().slice : usual_interval),
+      no_cpu_(std::min(usual_no_cpu, interval_ / 4)),
       sights_(owner.options().workers) {}
 
 void monitor::start() {
@@ -88,38 +90,41 @@ void monitor::keep_spares() noexcept {
 }
 
 void monitor::look_at(worker& role, sight& last) noexcept {
-    if (!last.taken) {
-        last.taken = is_blocked(role, last) && last.holder->take_away(role);
-    }
     if (last.taken) {
-        // A spare runs what is next. Without one: whoever was suspended can run by itself.
-        kernel_thread* heir = owner_.threads().take_spare();
-        heir = heir != nullptr ? heir : role.take_suspended();
-        if (heir == nullptr) {
-            owner_.threads().want_spare();
-            hurry_ = true;
-            return;
-        }
-        last = {};
-        heir->give(role);
+        give_away(role, last);
+        return;
     }
-}
-
-/// Whether its holder has blocked since the last look.
-bool monitor::is_blocked(const worker& role, sight& last) const noexcept {
     kernel_thread* const holder = role.last_holder();
     if (holder == nullptr || role.asleep()) {
         last = {};
-        return false;
+        return;
     }
     const sight now{.holder = holder, .tick = role.tick(), .cpu = holder->cpu_time()};
     const bool same = now.holder == last.holder && now.tick == last.tick;
-    const nanoseconds_t used = now.cpu - last.cpu;
+    const bool ran = now.cpu - last.cpu >= no_cpu_;
     last = now;
-    if (same && used >= no_cpu && ticks_) {
-        holder->tick();
+    if (!same || (ran && !ticks_)) {
+        return;
     }
-    return same && used < no_cpu && holder->blocks();
+    const bool sleeps = holder->blocks();
+    if (ran && !sleeps) {
+        holder->tick();
+    } else if (!ran && sleeps && holder->take_away(role)) {
+        give_away(role, last);
+    }
+}
+
+/// To a spare, which runs what is next. Without one: whoever was suspended can run by itself.
+void monitor::give_away(worker& role, sight& last) noexcept {
+    kernel_thread* heir = owner_.threads().take_spare();
+    heir = heir != nullptr ? heir : role.take_suspended();
+    last = {.taken = heir == nullptr};
+    if (heir != nullptr) {
+        heir->give(role);
+    } else {
+        owner_.threads().want_spare();
+        hurry_ = true;
+    }
 }
 
 }  // namespace weft::sched

@@ -5,7 +5,9 @@
 //   - it takes the role from one that blocks in the kernel, for a spare. It looks around every 10
 //     ms: a kernel thread that has run nothing else and used no CPU since the last look, and sleeps
 //     in the kernel by /proc, is blocked. So one that the kernel has merely given no CPU is not;
-//   - where slices are shorter than the kernel's tick it ticks itself, those that use CPU time.
+//   - where slices are shorter than half of the kernel's tick it looks once a slice, and ticks
+//   those
+//     that run: a signal to one that sleeps would end a system call with EINTR.
 // While all workers sleep for a while it sleeps, too, without a deadline, until one wakes.
 //
 // It never allocates, and takes no lock but spinlocks: whoever holds another one may be waiting for
@@ -57,13 +59,14 @@ private:
     void rest_until(base::nanoseconds_t deadline) noexcept;
     [[nodiscard]] bool all_sleep() const noexcept;
     void look_at(worker& role, sight& last) noexcept;
-    bool is_blocked(const worker& role, sight& last) const noexcept;
+    void give_away(worker& role, sight& last) noexcept;
     void keep_spares() noexcept;
     void stir() noexcept;
 
     scheduler& owner_;
-    const base::nanoseconds_t interval_;
     const bool ticks_;  // it is to tick the threads itself
+    const base::nanoseconds_t interval_;
+    const base::nanoseconds_t no_cpu_;  // who has used less since the last look did not run
     std::vector<sight> sights_;
     bool hurry_ = false;                 // look again soon
     base::atomic<bool> resting_{false};  // without a deadline

@@ -24,6 +24,14 @@ namespace weft::sched {
 /// kernel has none.
 bool register_membarrier() noexcept;
 
+/// Whether handshakes rely on membarrier; ThreadSanitizer does not understand it, so there both
+/// sides run a fence.
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool needs_membarrier = false;
+#else
+inline constexpr bool needs_membarrier = true;
+#endif
+
 /// Runs a full memory fence on every CPU that runs a thread of this process.
 void membarrier_all() noexcept;
 

@@ -21,7 +21,6 @@ worker::successor worker::tick_on() noexcept {
         ran_ = 0;
     }
     ran_ += charge(fiber, queue_.weight());
-    charged_at_ = base::now_ns();
     expire_timers(charged_at_);
     poll_now(charged_at_);
     take_injected();
@@ -29,30 +28,24 @@ worker::successor worker::tick_on() noexcept {
     if (!queue_.should_preempt(fiber, ran_ * 100 >= slice * enough_percent)) {
         return {};
     }
-    const successor result = next_after_slice();
-    if (result.on != nullptr) {
-        worker_counters::add(counters_.preempted);
-    }
-    return result;
+    return next_after_slice();
 }
 
 worker::successor worker::next_after_slice() noexcept {
-    kernel_thread* const spare = owner_.threads().take_spare();
-    successor result{.next = queue_.pop()};
-    waiter* const next = result.next;
-    if (next != nullptr && next->kind() == waiter_kind::kernel_thread) {
-        result.on = static_cast<kernel_thread*>(next);
-    } else if (next != nullptr && spare != nullptr) {
-        result.on = spare;
-    } else if (next != nullptr) {
+    waiter* const next = queue_.pop();
+    if (next == nullptr) {
+        return {};  // a thief was faster
+    }
+    kernel_thread* const on = next->kind() == waiter_kind::kernel_thread
+                                  ? static_cast<kernel_thread*>(next)
+                                  : owner_.threads().take_spare();
+    if (on == nullptr) {
         push_local(*next, arrival::moved);
         owner_.threads().want_spare();
-        result = {};
+        return {};
     }
-    if (spare != nullptr && result.on != spare) {
-        owner_.threads().return_spare(*spare);
-    }
-    return result;
+    worker_counters::add(counters_.preempted);
+    return {next, on};
 }
 
 kernel_thread* worker::take_suspended() noexcept {

@@ -13,28 +13,18 @@
 
 namespace weft::sched {
 
-namespace {
-
-/// Without membarrier nobody's role can be taken away, and a fiber that is preempted while it holds
-/// the allocator's lock would stop the others for good.
-scheduler_options with_what_the_system_has(scheduler_options options) noexcept {
-#if !defined(__SANITIZE_THREAD__)
-    options.preempt = options.preempt && register_membarrier();
-#endif
-    return options;
-}
-
-}  // namespace
-
 scheduler::scheduler(const scheduler_options& options, poller& poller)
-    : options_(with_what_the_system_has(options)),
+    : scheduler(options, poller, register_membarrier()) {}
+
+scheduler::scheduler(const scheduler_options& options, poller& poller, bool has_membarrier)
+    : options_(options),
+      preempts_(options.preempt && (has_membarrier || !needs_membarrier)),
       poller_(poller),
       default_stacks_(context::stack_pool_options{.stack_size = options.stack_size}) {
     install_hooks();
-    const bool asymmetric = register_membarrier();  // idempotent
     workers_.reserve(options.workers);
     for (unsigned i = 0; i < options.workers; ++i) {
-        workers_.push_back(std::make_unique<worker>(*this, i, asymmetric));
+        workers_.push_back(std::make_unique<worker>(*this, i, has_membarrier));
     }
 }
 
@@ -52,7 +42,7 @@ void scheduler::start() {
         for (auto& w : workers_) {
             threads_.start_one(w.get());
         }
-        if (options_.preempt) {
+        if (preempts_) {
             threads_.start_maker();
             monitor_.start();
         }

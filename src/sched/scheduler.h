@@ -38,9 +38,9 @@ struct scheduler_options {
     unsigned workers = 1;
     std::size_t stack_size = 64 * 1024;
     bool fair = true;                       ///< else fifo
-    bool preempt = true;                    ///< false also where the system has no membarrier
+    bool preempt = true;                    ///< see preempts()
     base::nanoseconds_t slice = 3'000'000;  ///< what a fiber may compute while others wait
-    std::size_t most_threads = 256;         ///< kernel threads, with those of the workers
+    std::size_t most_threads = 256;         ///< kernel threads beside one for each worker
     bool stress_migrate = false;            ///< every runnable waiter goes to the next worker
 };
 
@@ -86,6 +86,7 @@ public:
     [[nodiscard]] kernel_threads& threads() noexcept { return threads_; }
     [[nodiscard]] monitor& get_monitor() noexcept { return monitor_; }
     [[nodiscard]] poller& get_poller() const noexcept { return poller_; }
+    [[nodiscard]] bool preempts() const noexcept { return preempts_; }
     [[nodiscard]] const scheduler_options& options() const noexcept { return options_; }
     [[nodiscard]] std::size_t worker_count() const noexcept { return workers_.size(); }
     [[nodiscard]] worker& worker_at(std::size_t i) noexcept { return *workers_[i]; }
@@ -120,9 +121,14 @@ private:
     static constexpr unsigned smallest_stack_shift = 14;  // 16 KiB
     static constexpr unsigned largest_stack_shift = 30;   // 1 GiB
 
+    scheduler(const scheduler_options& options, poller& poller, bool has_membarrier);
+
     [[nodiscard]] unsigned shift_for(std::size_t size) const noexcept;
 
     const scheduler_options options_;
+    /// Not without membarrier: nobody's role can be taken away then, and a fiber that is preempted
+    /// while it holds the allocator's lock would stop the others for good.
+    const bool preempts_;
     poller& poller_;
     fiber_slab blocks_;
     context::stack_pool default_stacks_;

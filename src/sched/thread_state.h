@@ -68,20 +68,23 @@ public:
     user_code& operator=(const user_code&) = delete;
 };
 
+/// With preemption off: the role of this thread, null if it has none or has lost it.
+inline worker* settled_role() noexcept {
+    if (base::role_is_lost()) [[unlikely]] {
+        settle_role();
+    }
+    return this_worker();
+}
+
 /// An entry for what must not wait. A thread that has lost its role has none here either: the
 /// caller does what a plain thread would.
 class brief_entry {
 public:
-    brief_entry() noexcept {
-        if (base::role_is_lost()) [[unlikely]] {
-            settle_role();
-        }
-    }
-
-    [[nodiscard]] worker* role() const noexcept { return this_worker(); }
+    [[nodiscard]] worker* role() const noexcept { return role_; }
 
 private:
     base::preemption_disabled disabled_;
+    worker* const role_ = settled_role();
 };
 
 }  // namespace weft::sched

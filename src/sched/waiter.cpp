@@ -74,8 +74,7 @@ void waiter::make_runnable(waiter_kind kind) noexcept {
         base::futex_wake(state_);  // only the address is used, and waking a stranger is harmless
         return;
     }
-    const brief_entry in;
-    worker* const here = in.role();
+    worker* const here = settled_role();
     scheduler& owner = home_->owner();
     if (here != nullptr && &here->owner() == &owner) {
         here->push_local(*this);

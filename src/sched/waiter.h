@@ -159,7 +159,7 @@ private:
     friend class fiber_block;
     friend class fiber_cache;
 
-    /// Hands a parked waiter to its kernel thread or to a run queue (sched/worker.cpp).
+    /// Hands a parked waiter to its kernel thread or to a run queue. With preemption off.
     void make_runnable(waiter_kind kind) noexcept;
 
     struct links {

@@ -58,9 +58,8 @@ void worker::run_waiter(waiter& w) noexcept {
     const std::uint64_t others = queue_.weight();  // it may stand there again when it returns
     base::enable_preemption();
     c.run_(c);
-    const brief_entry in;
     base::disable_preemption();
-    worker* const here = in.role();
+    worker* const here = settled_role();
     if (here != nullptr && here->charge_is_due()) [[unlikely]] {
         here->charge(nullptr, others);
     }

@@ -37,7 +37,7 @@ struct worker_counters {
     base::atomic<std::uint64_t> finished{0};        ///< fibers and coroutines ended here
     base::atomic<std::uint64_t> stolen{0};          ///< taken from other workers
     base::atomic<std::uint64_t> slept{0};           ///< times that it waited in the poller
-    base::atomic<std::uint64_t> preempted{0};       ///< fibers and coroutines that had their slice
+    base::atomic<std::uint64_t> preempted{0};       ///< times that one which computed made room
     base::atomic<std::uint64_t> taken_away{0};      ///< times that its kernel thread blocked
     base::atomic<std::uint64_t> start_failures{0};  ///< fibers that got no stack
 
@@ -134,6 +134,7 @@ private:
     void take_stack(context::stack stack) noexcept;
     std::size_t enqueue(waiter& w, arrival how) noexcept;
 
+    successor next_after_slice() noexcept;
     [[nodiscard]] kernel_thread& holder() const noexcept { return *thread_.load(base::relaxed); }
 
     // Who has run for how long: charge.cpp.
@@ -143,7 +144,6 @@ private:
             charge(&fiber, queue_.weight());
         }
     }
-    successor next_after_slice() noexcept;
     std::uint64_t charge(fiber_block* fiber, std::uint64_t others) noexcept;
     std::uint64_t charge_cpu(std::uint64_t ran, base::nanoseconds_t cpu,
                              base::nanoseconds_t now) noexcept;
