@@ -429,8 +429,13 @@ class preemption_torture : public ::testing::TestWithParam<unsigned> {};
 INSTANTIATE_TEST_SUITE_P(workers, preemption_torture, ::testing::Values(1U, 2U));
 
 TEST_P(preemption_torture, nothing_is_lost_and_nobody_waits_for_ever) {
+#if defined(__SANITIZE_THREAD__)
+    constexpr long usual_rounds = 5'000;  // twenty times slower
+#else
+    constexpr long usual_rounds = 100'000;
+#endif
     const char* const text = std::getenv("WEFT_TORTURE_ROUNDS");
-    torture work(text != nullptr ? std::atol(text) : 100'000);
+    torture work(text != nullptr ? std::atol(text) : usual_rounds);
     runtime rt({.workers = GetParam(), .slice = 500us});
     rt.run([&] {
         std::vector<fiber> fibers;
