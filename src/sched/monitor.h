@@ -2,7 +2,7 @@
 //
 // monitor: a thread of its own that does for the kernel threads of a scheduler what they cannot do:
 //   - it sees to it that there is a spare one;
-//   - it takes the role from one that blocks in the kernel, for a spare. It looks around every 10
+//   - it takes the role from one that blocks in the kernel, for a spare. It looks around every 8
 //     ms: a kernel thread that has run nothing else and used no CPU since the last look, and sleeps
 //     in the kernel by /proc, is blocked. So one that the kernel has merely given no CPU is not;
 //   - where slices are shorter than half of the kernel's tick it looks once a slice, and ticks
