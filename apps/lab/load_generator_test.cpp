@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "load_generator.h"
 #include "echo_fixture.h"
+#include "load_phases.h"
 
 #include <gtest/gtest.h>
 
@@ -132,6 +133,52 @@ TEST(load_generator, open_loop_counts_a_stall_in_every_request_that_was_due) {
     EXPECT_GE(report.latency.maximum(), 290'000'000);
     // 600 of 2000 waited, half of them longer than 150 ms.
     EXPECT_GE(report.latency.quantile(0.86), 120'000'000);
+}
+
+/// Ticks of another phase that come late: one at the start, none in the `away` after it.
+class late_ticks final : public generator_phase {
+public:
+    late_ticks(generator_phase& inner, std::chrono::nanoseconds away)
+        : inner_(inner), away_(away) {}
+
+    std::int64_t tick(std::int64_t now) override {
+        if (back_ == 0) {
+            back_ = now + away_.count();
+        } else if (now < back_) {
+            return back_;
+        }
+        return inner_.tick(now);
+    }
+    bool finished() const override { return inner_.finished(); }
+    void answered(std::uint32_t client, std::int64_t now) override { inner_.answered(client, now); }
+    void lost(std::uint32_t client, load_error error, bool waited) override {
+        inner_.lost(client, error, waited);
+    }
+    std::pair<std::uint64_t, std::uint64_t> progress() const override { return inner_.progress(); }
+
+private:
+    generator_phase& inner_;
+    std::chrono::nanoseconds away_;
+    std::int64_t back_ = 0;
+};
+
+TEST(load_generator, a_generator_that_is_late_at_the_end_of_the_window_still_sends_what_was_due) {
+    echo_fixture server;
+    load_connections connections({});
+    const std::array targets{server.target(10)};
+    const connect_request connect{.in_flight = 10, .deadline = 20s};
+    connecting all(connections, targets, connect);
+    ASSERT_TRUE(connections.run(all, 32));
+    auto request = short_loop();
+    request.rate = 1000;
+    open_loop loop(connections, request);
+    late_ticks late(loop, request.warm_up + request.duration + 30ms);
+    ASSERT_TRUE(connections.run(late, 32));
+    const auto report = loop.report(false);
+    EXPECT_EQ(report.latency.count(), 200U);
+    EXPECT_EQ(report.requests_in_all, 220U);
+    EXPECT_GE(report.latency.maximum(), 200'000'000);
+    EXPECT_EQ(report.errors.total(), 0U);
 }
 
 TEST(load_generator, notices_answers_that_differ) {

@@ -135,12 +135,16 @@ std::int64_t timed_loop::tick(std::int64_t now) {
         window_begin_ = start_ + request_.warm_up.count();
         window_end_ = window_begin_ + request_.duration.count();
     }
+    // Before the stage changes: what fell due while nobody looked is late, not void. Left out, a
+    // stall of the generator at the end of the window would take the requests with it that it
+    // delayed.
+    const std::int64_t next = send_due(now);
     advance(now);
     switch (stage_) {
         case stage::warm_up:
-            return std::min(send_due(now), window_begin_);
+            return std::min(next, window_begin_);
         case stage::window:
-            return std::min(send_due(now), window_end_);
+            return std::min(next, window_end_);
         case stage::tail:
             return window_end_ + request_.grace.count();
         case stage::finished:
@@ -218,6 +222,9 @@ loop_report timed_loop::report(bool interrupted) {
 // --- closed_loop --------------------------------------------------------------------------------
 
 std::int64_t closed_loop::send_due(std::int64_t now) {
+    if (now >= window_end()) {
+        return std::numeric_limits<std::int64_t>::max();
+    }
     const std::size_t stop = std::min(begun_ + begun_per_tick, active_.size());
     for (; begun_ < stop; ++begun_) {
         if (connections_.connected(active_[begun_])) {

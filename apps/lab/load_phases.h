@@ -75,7 +75,7 @@ protected:
         finished,
     };
 
-    /// Sends what is due; returns when there will be more.
+    /// Sends what is due and not sent, also after the window; returns when there will be more.
     virtual std::int64_t send_due(std::int64_t now) = 0;
     /// After an answer, which came at `now`.
     virtual void after_answer(std::uint32_t client, std::int64_t started, std::int64_t now) = 0;
