@@ -3,6 +3,7 @@
 # The public API, by name. tools/check_sizes.py compares this list with include/weft.
 set(WEFT_PUBLIC_HEADERS
     async.h
+    blocking.h
     condition_variable.h
     error.h
     fair_cfs.h

@@ -10,6 +10,7 @@
 // of a thread_local, and do not hold a std::mutex, across such a call.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -45,6 +46,10 @@ struct fiber_options {
     /// Its weight against other fibers, from -20 (the most) to 19, as nice(1): each step is worth
     /// about a tenth of the CPU. Others are clamped. Nothing under runtime_options::fifo.
     int nice = 0;
+    /// CPU time that it may use at a stretch while others wait, from 0.1 ms to 100 ms; 0: the
+    /// runtime's (runtime_options::slice, where more is said). Others are clamped. It does not
+    /// change how much a fiber gets, but in how large parts.
+    std::chrono::nanoseconds slice{0};
 };
 
 namespace detail {
@@ -278,6 +283,16 @@ void sleep_for(std::chrono::duration<Rep, Period> duration) {
 /// does nothing.
 int nice() noexcept;
 void set_nice(int nice) noexcept;
+
+/// The slice of the running fiber from now on; see fiber_options. Throws std::bad_alloc. Nothing on
+/// a plain thread.
+void set_slice(std::chrono::nanoseconds slice);
+
+/// For loops that compute for long: lets others run if this fiber has had its slice, else costs
+/// about a nanosecond. A fiber that calls it often is not preempted by a signal, which costs
+/// microseconds and a kernel thread. Where preemption is off it reads a clock (25 ns) and yields
+/// once a slice. Nothing in coroutines, which have `co_await async::yield()`, and on plain threads.
+void checkpoint() noexcept;
 
 /// Of the running fiber; nobody's on a plain thread.
 fiber::id get_id() noexcept;

@@ -32,6 +32,8 @@ struct thread_block {
     /// Its role was taken away while it blocked in the kernel, or is about to be; see
     /// sched/kernel_thread.h.
     atomic<bool> role_lost{false};
+    /// Not 0: a checkpoint has something to look at; see sched/preemption.cpp.
+    atomic<std::uint64_t> need_resched{0};
 };
 
 extern "C" {

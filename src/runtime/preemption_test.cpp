@@ -26,70 +26,14 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/preemption_support.h"
+
 namespace weft {
 namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
-
-constexpr runtime_options one_worker{.workers = 1};
-
-/// Computes until `stop`, in calls of nothing.
-void compute_until(const std::atomic<bool>& stop) {
-#if defined(__SANITIZE_THREAD__)
-    // It delivers signals only where its own functions are called.
-    while (!stop.load(std::memory_order_relaxed)) {
-        std::free(std::malloc(16));
-    }
-#else
-    while (!stop.load(std::memory_order_relaxed)) {
-    }
-#endif
-}
-
-/// Without WEFT_STRESS=migrate, under which all that is runnable goes through one queue.
-class one_queue_each {
-public:
-    one_queue_each() {
-        if (const char* const text = std::getenv("WEFT_STRESS")) {
-            before_ = text;
-            ::unsetenv("WEFT_STRESS");
-        }
-    }
-    ~one_queue_each() {
-        if (!before_.empty()) {
-            ::setenv("WEFT_STRESS", before_.c_str(), 1);
-        }
-    }
-    one_queue_each(const one_queue_each&) = delete;
-    one_queue_each& operator=(const one_queue_each&) = delete;
-
-private:
-    std::string before_;
-};
-
-nanoseconds cpu_time() {
-    timespec used{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return std::chrono::seconds(used.tv_sec) + nanoseconds(used.tv_nsec);
-}
-
-std::uint64_t sum(const runtime& rt, std::uint64_t worker_stats::* counter) {
-    std::uint64_t all = 0;
-    for (const worker_stats& each : rt.stats().workers) {
-        all += each.*counter;
-    }
-    return all;
-}
-
-std::uint64_t preempted(const runtime& rt) {
-    return sum(rt, &worker_stats::preempted);
-}
-
-std::uint64_t blocked(const runtime& rt) {
-    return sum(rt, &worker_stats::blocked);
-}
 
 TEST(preemption, a_fiber_that_computes_does_not_stop_another) {
     for (const bool fifo : {false, true}) {
@@ -143,34 +87,22 @@ TEST(preemption, shares_follow_nice_without_a_yield) {
     const one_queue_each no_stress;
     constexpr std::array nices{0, 5, -5};
     constexpr std::array wanted{22.9, 7.5, 69.6};
-    std::array<nanoseconds, 3> used{};
+    std::array<int, 3> done{};
     runtime rt(one_worker);
     rt.run([&] {
-        std::atomic<bool> stop{false};
-        std::atomic<std::int64_t> total{0};
+        std::atomic<int> left{40'000};
         std::vector<fiber> fibers;
         for (std::size_t i = 0; i < nices.size(); ++i) {
             fibers.emplace_back(fiber_options{.nice = nices[i]}, [&, i] {
-                // It has a kernel thread to itself from the first time that it is preempted on.
-                nanoseconds before = cpu_time();
-                while (!stop) {
-                    const nanoseconds now = cpu_time();
-                    const nanoseconds ran = now - before;
-                    before = now;
-                    if (ran > 0ns && ran < 100ms) {
-                        used[i] += ran;
-                        total += ran.count();
-                    }
-                    stop = stop || total > nanoseconds(1500ms).count();
+                while (--left >= 0) {
+                    compute_a_step();
+                    ++done[i];
                 }
             });
         }
     });
-    const nanoseconds total = used[0] + used[1] + used[2];
     for (std::size_t i = 0; i < nices.size(); ++i) {
-        const double percent =
-            100.0 * static_cast<double>(used[i].count()) / static_cast<double>(total.count());
-        EXPECT_NEAR(percent, wanted[i], 3.0) << "nice " << nices[i];
+        EXPECT_NEAR(done[i] / 400.0, wanted[i], 3.0) << "nice " << nices[i];
     }
 }
 

@@ -25,8 +25,6 @@ namespace {
 
 constexpr unsigned most_workers = 1024;
 constexpr std::size_t smallest_stack = std::size_t{16} * 1024;
-constexpr std::chrono::nanoseconds shortest_slice = std::chrono::microseconds(100);
-constexpr std::chrono::nanoseconds longest_slice = std::chrono::milliseconds(100);
 constexpr std::size_t largest_stack = std::size_t{1} << 30;
 
 unsigned usable_cpus() noexcept {
@@ -66,7 +64,8 @@ sched::scheduler_options scheduler_options_of(const runtime_options& options) {
     if (options.stack_size > largest_stack) {
         throw std::invalid_argument("runtime_options::stack_size is beyond 1 GiB");
     }
-    if (options.slice < shortest_slice || options.slice > longest_slice) {
+    if (options.slice.count() < sched::shortest_slice ||
+        options.slice.count() > sched::longest_slice) {
         throw std::invalid_argument("runtime_options::slice must be from 0.1 ms to 100 ms");
     }
     return {

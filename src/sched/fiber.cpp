@@ -35,11 +35,17 @@ void fiber_block::run_callable() noexcept {
     }
 }
 
-fiber_details& fiber_block::details() noexcept {
+fiber_details& fiber_block::details() {
     if (details_ == nullptr) {
         details_ = new fiber_details;
     }
     return *details_;
+}
+
+void fiber_block::set_slice(base::nanoseconds_t slice) {
+    if (details_ != nullptr || slice != 0) {
+        details().slice = slice;
+    }
 }
 
 void fiber_block::drop_details() noexcept {
@@ -100,15 +106,24 @@ void fiber_block::detach() noexcept {
 
 namespace detail {
 
+/// 0 stays 0.
+static base::nanoseconds_t slice_of(std::chrono::nanoseconds asked) noexcept {
+    return asked.count() == 0
+               ? 0
+               : std::clamp(asked.count(), sched::shortest_slice, sched::longest_slice);
+}
+
 new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
     sched::scheduler* const here = sched::current_scheduler();
     WEFT_ASSERT(owner != nullptr || here != nullptr,
                 "weft::spawn outside a runtime; use weft::run or runtime::spawn");
     sched::scheduler& on = owner != nullptr ? *owner : *here;
     std::unique_ptr<sched::fiber_details> details;
-    if (!options.name.empty()) {
+    if (!options.name.empty() || options.slice.count() != 0) {
         details = std::make_unique<sched::fiber_details>();
         details->name = options.name;
+        details->slice = slice_of(options.slice);
+        on.want_slice(details->slice);
     }
     on.prepare_stacks_for(options.stack_size);
     sched::fiber_block* const block = sched::create_on(on);
@@ -178,6 +193,20 @@ void sleep_until(deadline when) noexcept {
     self.park(when.nanoseconds());
 }
 
+void checkpoint() noexcept {
+    if (base::this_thread_block().need_resched.load(base::relaxed) == 0) [[likely]] {
+        return;
+    }
+    sched::fiber_block* const me = sched::this_fiber_block();
+    if (me == nullptr) {
+        return;
+    }
+    const sched::entry in;
+    if (sched::this_worker()->yield_is_due(*me)) {
+        sched::this_worker()->yield_current();
+    }
+}
+
 int nice() noexcept {
     const sched::fiber_block* const me = sched::this_fiber_block();
     return me != nullptr ? me->nice() : 0;
@@ -186,6 +215,13 @@ int nice() noexcept {
 void set_nice(int nice) noexcept {
     if (sched::fiber_block* const me = sched::this_fiber_block()) {
         me->set_nice(std::clamp(nice, least_nice, greatest_nice));
+    }
+}
+
+void set_slice(std::chrono::nanoseconds slice) {
+    if (sched::fiber_block* const me = sched::this_fiber_block()) {
+        me->set_slice(detail::slice_of(slice));
+        sched::current_scheduler()->want_slice(me->slice());
     }
 }
 

@@ -40,7 +40,8 @@ using start_fn = void (*)(start_action action, void* storage);
 /// What most fibers do without.
 struct fiber_details {
     std::string name;
-    std::exception_ptr exception;  ///< left the callable; rethrown by join()
+    base::nanoseconds_t slice = 0;  ///< 0: the runtime's
+    std::exception_ptr exception;   ///< left the callable; rethrown by join()
 };
 
 class alignas(64) fiber_block : public waiter {
@@ -78,6 +79,12 @@ public:
     void set_nice(int nice) noexcept { nice_ = static_cast<std::int8_t>(nice); }
     [[nodiscard]] int nice() const noexcept { return nice_; }
 
+    /// Of what it computes; 0: as the runtime says. In user code; throws std::bad_alloc.
+    void set_slice(base::nanoseconds_t slice);
+    [[nodiscard]] base::nanoseconds_t slice() const noexcept {
+        return details_ != nullptr ? details_->slice : 0;
+    }
+
     /// The worker that it runs on, by that worker.
     void set_home(worker& home) noexcept { home_ = &home; }
 
@@ -102,6 +109,8 @@ private:
 
     // Of flags_: it never ran, because there was no stack. No exception: memory is out.
     static constexpr std::uint8_t start_failed = 1;
+    // Of flags_: it calls checkpoint() often enough.
+    static constexpr std::uint8_t checks = 4;
 
     /// Starts a new life of a block out of the slab.
     void reset(std::uint64_t id) noexcept {
@@ -120,8 +129,8 @@ private:
     /// Runs the callable on the fiber's stack; keeps what it throws.
     void run_callable() noexcept;
 
-    /// Made when first asked for; aborts when memory is out.
-    fiber_details& details() noexcept;
+    /// Made when first asked for; throws std::bad_alloc.
+    fiber_details& details();
     void drop_details() noexcept;
 
     /// Finished, and nobody will join: an exception that is left terminates the process.

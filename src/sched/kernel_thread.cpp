@@ -33,6 +33,9 @@ void kernel_thread::run(worker* role) noexcept {
     context::sanitizer_adopt_thread(base_sanitizer_);
     base::disable_preemption();
     block_.thread = this;
+    if (!owner_.preempts()) {
+        block_.need_resched.store(~std::uint64_t{0}, base::relaxed);
+    }
     const cpu_tick tick(owner_.preempts() ? &kernel_thread::on_tick : nullptr);
     if (role != nullptr) {
         hold(*role);
@@ -51,6 +54,7 @@ void kernel_thread::run(worker* role) noexcept {
     }
     block_.worker.store(nullptr, base::relaxed);
     block_.thread = nullptr;
+    block_.need_resched.store(0, base::relaxed);
     base::enable_preemption();
 }
 
@@ -68,10 +72,12 @@ void kernel_thread::end() noexcept {
 void kernel_thread::hold(worker& role) noexcept {
     block_.worker.store(&role, base::relaxed);
     block_.role_lost.store(false, base::seq_cst);
+    aside_.store(false, base::relaxed);
     role.taken_by(*this);
     if (suspended_ != nullptr) {
         suspended_->set_home(role);
         suspended_ = nullptr;
+        role.expect_checkpoint();
     }
 }
 
@@ -124,7 +130,8 @@ void kernel_thread::hand_on(worker& role, waiter& next, kernel_thread& to) noexc
 /// The handler of the tick.
 void kernel_thread::on_tick() noexcept {
     kernel_thread* const here = this_kernel_thread();
-    if (here == nullptr || here->block_.preempt_count.load(base::relaxed) != 0) {
+    if (here == nullptr || here->block_.preempt_count.load(base::relaxed) != 0 ||
+        here->aside_.load(base::relaxed)) {
         return;
     }
     const entry in;
@@ -154,6 +161,37 @@ bool kernel_thread::take_away(worker& role) noexcept {
     home_ = &role;
     role.taken_away(static_cast<fiber_block*>(block_.fiber), cpu_time());
     return true;
+}
+
+bool kernel_thread::step_aside() noexcept {
+    const brief_entry in;
+    worker* const role = in.role();
+    if (role == nullptr) {
+        return !aside_.exchange(true, base::relaxed);  // the monitor was faster
+    }
+    kernel_threads& threads = owner_.threads();
+    kernel_thread* const heir = threads.take_spare();
+    if (threads.spares() == 0) {
+        threads.want_spare();  // now, or for the next one
+    }
+    if (heir == nullptr) {
+        return false;
+    }
+    {
+        const base::spin_guard guard(taking_);
+        block_.role_lost.store(true, base::seq_cst);
+        block_.worker.store(nullptr, base::relaxed);
+    }
+    home_ = role;
+    aside_.store(true, base::relaxed);
+    role->taken_away(this_fiber_block(), cpu_time());
+    heir->give(*role);
+    return true;
+}
+
+void kernel_thread::come_back() noexcept {
+    aside_.store(false, base::relaxed);
+    const entry in;
 }
 
 void kernel_thread::settle() noexcept {

@@ -13,8 +13,9 @@
 //   holder     it has a role; it runs
 //   suspended  in a run queue or on the way to one, asleep in the handler of the tick or in an
 //              entry; whoever takes it out of the queue calls give()
-//   lost       its role was taken away while it blocked in the kernel; back in user code it runs
-//              on until it calls into weft or ticks, and is suspended then
+//   lost       its role was taken away while it blocked in the kernel, or it let go of it before a
+//              call that may block; back in user code it runs on until it calls into weft or ticks,
+//              and is suspended then
 //   spare      in the list of kernel_threads, asleep on its base; whoever takes it out calls give()
 // After each switch of stacks, and after user code has run, the code on the base asks which role
 // it holds.
@@ -61,6 +62,14 @@ public:
     [[nodiscard]] base::nanoseconds_t cpu_time() const noexcept;
     void tick() noexcept;
 
+    // For itself, in user code: blocking.cpp.
+    /// Lets go of its role before a call that may block, for a spare; ticks do not suspend it then.
+    /// False if it has let go already, or there is no spare.
+    bool step_aside() noexcept;
+    [[nodiscard]] bool is_aside() const noexcept { return aside_.load(base::relaxed); }
+    /// The call has returned: waits for a role.
+    void come_back() noexcept;
+
     // For itself, in an entry: see thread_state.h.
     void settle() noexcept;
     void regain() noexcept;
@@ -91,6 +100,7 @@ private:
     fiber_block* suspended_ = nullptr;  // in a queue: what runs here, unless it is a coroutine
     base::atomic<std::uint32_t> order_{wait};  // futex word
     worker* given_ = nullptr;                  // with take_role
+    base::atomic<bool> aside_{false};          // by step_aside(); for the handler
     [[no_unique_address]] context::sanitizer_context base_sanitizer_;
 };
 

@@ -16,7 +16,7 @@ void kernel_threads::start_one(worker* role) {
 }
 
 void kernel_threads::start_maker() {
-    maker_ = std::thread([this] { make_spares(); });
+    std::call_once(maker_once_, [this] { maker_ = std::thread([this] { make_spares(); }); });
 }
 
 void kernel_threads::want_spare() noexcept {
@@ -45,6 +45,7 @@ void kernel_threads::make_spares() noexcept {
             } catch (const std::exception&) {  // the system refuses: as at the cap
             }
         }
+        at_cap_.store(!made, base::relaxed);
         if (!made && !std::exchange(said_at_cap, true)) {
             say_at_cap();
         }

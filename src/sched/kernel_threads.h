@@ -7,12 +7,13 @@
 // lock, which a suspended kernel thread may hold, and then everybody but the maker must be able to
 // go on.
 //
-// Thread safety: any thread, but start_one(), start_maker() and join() from one. The handler of the
+// Thread safety: any thread, but start_one() and join() from one. The handler of the
 // tick may call want_spare() and take_spare().
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -34,7 +35,8 @@ public:
     /// One that runs `role`. Throws std::system_error, std::bad_alloc. Before start_maker().
     void start_one(worker* role);
 
-    /// From now on spares are made when want_spare() is called. Throws std::system_error.
+    /// From now on spares are made when want_spare() is called. Nothing if that is so already. Any
+    /// thread, in user code. Throws std::system_error.
     void start_maker();
     void want_spare() noexcept;
 
@@ -48,6 +50,8 @@ public:
     void join() noexcept;
 
     [[nodiscard]] std::size_t spares() const noexcept { return spare_count_.load(base::relaxed); }
+    /// Whether no more can be made.
+    [[nodiscard]] bool at_cap() const noexcept { return at_cap_.load(base::relaxed); }
     /// That were started and not joined.
     [[nodiscard]] std::size_t count() const noexcept { return count_.load(base::relaxed); }
 
@@ -59,9 +63,11 @@ private:
 
     scheduler& owner_;
     std::vector<std::thread> threads_;
+    std::once_flag maker_once_;
     std::thread maker_;
     base::atomic<std::uint32_t> wanted_{nothing};  // futex word
     base::atomic<std::size_t> count_{0};
+    base::atomic<bool> at_cap_{false};
     base::spinlock lock_;
     waiter_queue spares_ WEFT_GUARDED_BY(lock_);  // the last one first: its stack is warm
     base::atomic<std::size_t> spare_count_{0};

@@ -21,12 +21,15 @@ constexpr unsigned quiet_looks = 10;              // before it rests
 
 }  // namespace
 
-monitor::monitor(scheduler& owner)
-    : owner_(owner),
-      ticks_(owner.options().slice < kernel_tick / 2),
-      interval_(ticks_ ? owner.options().slice : usual_interval),
-      no_cpu_(std::min(usual_no_cpu, interval_ / 4)),
-      sights_(owner.options().workers) {}
+monitor::monitor(scheduler& owner) : owner_(owner), sights_(owner.options().workers) {}
+
+/// By the shortest slice that anybody has asked for so far.
+void monitor::set_pace() noexcept {
+    const nanoseconds_t slice = owner_.shortest_wanted_slice();
+    ticks_ = slice < kernel_tick / 2;
+    interval_ = ticks_ ? slice : usual_interval;
+    no_cpu_ = std::min(usual_no_cpu, interval_ / 4);
+}
 
 void monitor::start() {
     thread_ = std::thread([this] { run(); });
@@ -52,6 +55,7 @@ bool monitor::all_sleep() const noexcept {
 void monitor::run() noexcept {
     unsigned quiet = 0;
     while (!stopping_.load(base::seq_cst)) {
+        set_pace();
         quiet = all_sleep() ? quiet + 1 : 0;
         rest_until(quiet > quiet_looks ? base::time_never
                                        : base::now_ns() + (hurry_ ? shortest_interval : interval_));

@@ -58,15 +58,16 @@ private:
     void run() noexcept;
     void rest_until(base::nanoseconds_t deadline) noexcept;
     [[nodiscard]] bool all_sleep() const noexcept;
+    void set_pace() noexcept;
     void look_at(worker& role, sight& last) noexcept;
     void give_away(worker& role, sight& last) noexcept;
     void keep_spares() noexcept;
     void stir() noexcept;
 
     scheduler& owner_;
-    const bool ticks_;  // it is to tick the threads itself
-    const base::nanoseconds_t interval_;
-    const base::nanoseconds_t no_cpu_;  // who has used less since the last look did not run
+    bool ticks_ = false;  // it is to tick the threads itself
+    base::nanoseconds_t interval_ = 0;
+    base::nanoseconds_t no_cpu_ = 0;  // who has used less since the last look did not run
     std::vector<sight> sights_;
     bool hurry_ = false;                 // look again soon
     base::atomic<bool> resting_{false};  // without a deadline

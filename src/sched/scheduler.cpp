@@ -20,6 +20,7 @@ scheduler::scheduler(const scheduler_options& options, poller& poller, bool has_
     : options_(options),
       preempts_(options.preempt && (has_membarrier || !needs_membarrier)),
       poller_(poller),
+      shortest_wanted_slice_(options.slice),
       default_stacks_(context::stack_pool_options{.stack_size = options.stack_size}) {
     install_hooks();
     workers_.reserve(options.workers);
@@ -178,6 +179,13 @@ context::stack_pool* scheduler::stacks_for(std::size_t size) noexcept {
         return &default_stacks_;
     }
     return shift <= largest_stack_shift ? other_stacks_[shift].load(base::acquire) : nullptr;
+}
+
+void scheduler::want_slice(base::nanoseconds_t slice) noexcept {
+    base::nanoseconds_t shortest = shortest_wanted_slice();
+    while (slice != 0 && slice < shortest &&
+           !shortest_wanted_slice_.compare_exchange_weak(shortest, slice, base::relaxed)) {
+    }
 }
 
 void scheduler::root_created() noexcept {

@@ -34,6 +34,10 @@
 
 namespace weft::sched {
 
+/// What a slice may be.
+inline constexpr base::nanoseconds_t shortest_slice = 100'000;
+inline constexpr base::nanoseconds_t longest_slice = 100'000'000;
+
 struct scheduler_options {
     unsigned workers = 1;
     std::size_t stack_size = 64 * 1024;
@@ -94,6 +98,13 @@ public:
     [[nodiscard]] context::stack_pool& default_stacks() noexcept { return default_stacks_; }
     [[nodiscard]] std::uint64_t live() const noexcept;
 
+    /// A fiber shall have slices as short as this, unless it is 0. That they are timed stays so.
+    /// Any thread.
+    void want_slice(base::nanoseconds_t slice) noexcept;
+    [[nodiscard]] base::nanoseconds_t shortest_wanted_slice() const noexcept {
+        return shortest_wanted_slice_.load(base::relaxed);
+    }
+
     // For workers.
     void take_injected(waiter_queue& out, std::size_t most) noexcept;
     [[nodiscard]] bool has_injected() const noexcept {
@@ -130,6 +141,7 @@ private:
     /// while it holds the allocator's lock would stop the others for good.
     const bool preempts_;
     poller& poller_;
+    base::atomic<base::nanoseconds_t> shortest_wanted_slice_;
     fiber_slab blocks_;
     context::stack_pool default_stacks_;
     /// By the logarithm of their size; made when first asked for, kept until the end.

@@ -171,7 +171,7 @@ private:
     waiter_kind kind_;
 
 protected:
-    std::uint8_t flags_ = 0;  ///< start_failed and was_runnable
+    std::uint8_t flags_ = 0;  ///< start_failed, checks and was_runnable
     /// It did not sleep before it was injected.
     static constexpr std::uint8_t was_runnable = 2;
     std::int8_t nice_ = 0;  ///< of a fiber

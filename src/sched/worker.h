@@ -85,6 +85,11 @@ public:
     /// Lets everything else that is runnable here run first.
     void yield_current() noexcept;
 
+    /// For the current fiber, at a checkpoint where the word was set: whether it shall yield.
+    bool yield_is_due(fiber_block& me) noexcept;
+    /// `fiber` runs again, which was preempted: the next checkpoint shall tell that it has any.
+    void expect_checkpoint() noexcept;
+
     /// After waiter::prepare() of the current fiber.
     wake_reason park_current(base::nanoseconds_t deadline) noexcept;
 
@@ -135,6 +140,8 @@ private:
     std::size_t enqueue(waiter& w, arrival how) noexcept;
 
     successor next_after_slice() noexcept;
+    [[nodiscard]] bool has_had_slice(const fiber_block* fiber) const noexcept;
+    bool ask_for_checkpoint(fiber_block* fiber) noexcept;
     [[nodiscard]] kernel_thread& holder() const noexcept { return *thread_.load(base::relaxed); }
 
     // Who has run for how long: charge.cpp.
@@ -206,8 +213,9 @@ private:
     base::nanoseconds_t cpu_seen_ = 0;    // this kernel thread's CPU time when it was last read
     base::nanoseconds_t cpu_read_at_ = 0;
     base::nanoseconds_t charged_since_ = 0;
-    std::uint64_t ran_tick_ = 0;  // the dispatch that ran_ belongs to
-    std::uint64_t ran_ = 0;       // ns, by the ticks that came since
+    std::uint64_t ran_tick_ = 0;               // the dispatch that ran_ belongs to
+    std::uint64_t ran_ = 0;                    // ns, by the ticks that came since
+    base::nanoseconds_t next_checkpoint_ = 0;  // where the clock decides
     base::nanoseconds_t maintained_at_ = 0;
     base::nanoseconds_t polled_at_ = 0;
     std::uint64_t poll_after_ = 0;        // the tick from which on a poll is worth its price

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// blocking: for calls that block in the kernel, or in a lock that is not weft's, and of which weft
+// knows nothing: getaddrinfo(), fsync(), a client library of a database.
+//
+//     const auto found = weft::blocking([&] { return ::getaddrinfo(host, port, &hints, &list); });
+//
+// It runs where it is called, on the same stack and kernel thread, but another kernel thread takes
+// the place of this one on its worker first. Without it others go on, too, but only once the
+// runtime has noticed that the worker stands still, after up to 20 ms, and only with
+// runtime_options::preempt.
+#pragma once
+
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+namespace weft {
+
+namespace detail {
+
+class blocking_scope {
+public:
+    blocking_scope() noexcept;
+    ~blocking_scope();
+    blocking_scope(const blocking_scope&) = delete;
+    blocking_scope& operator=(const blocking_scope&) = delete;
+
+private:
+    bool aside_ = false;
+};
+
+}  // namespace detail
+
+/// Returns what `call()` returns and throws what it throws. While it runs it has a kernel thread
+/// beside those of the workers, and uses CPU time that is not charged to the fiber. Costs about 20
+/// us, so it is for calls that may take longer than that. A call of weft's that waits, made from
+/// within, ends that: what comes after it is run by the worker as usual.
+///
+/// At most runtime_options::most_kernel_threads calls run beside the workers at a time; beyond
+/// that a call blocks its worker. From a fiber, a coroutine or a plain thread, where it is just
+/// called.
+template <class Callable>
+    requires std::is_invocable_v<Callable>
+std::invoke_result_t<Callable> blocking(Callable&& call) {
+    const detail::blocking_scope aside;
+    return std::invoke(std::forward<Callable>(call));
+}
+
+}  // namespace weft

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// blocking(). Without preemption, so that nobody but the call itself can set the worker free: each
+// of these tests would hang if it did not.
+#include <weft/blocking.h>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <weft/async.h>
+#include <weft/fiber.h>
+#include <weft/mutex.h>
+#include <weft/runtime.h>
+#include <weft/semaphore.h>
+
+#include <array>
+#include <latch>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "runtime/preemption_support.h"
+
+namespace weft {
+namespace {
+
+constexpr runtime_options by_itself{.workers = 1, .preempt = false};
+
+/// A pipe from which somebody reads before anybody writes.
+class pipe {
+public:
+    pipe() { EXPECT_EQ(::pipe(ends_.data()), 0); }
+    ~pipe() {
+        ::close(ends_[0]);
+        ::close(ends_[1]);
+    }
+    pipe(const pipe&) = delete;
+    pipe& operator=(const pipe&) = delete;
+
+    char read() const {
+        char byte = 0;
+        EXPECT_EQ(::read(ends_[0], &byte, 1), 1);
+        return byte;
+    }
+    void write(char byte) const { EXPECT_EQ(::write(ends_[1], &byte, 1), 1); }
+
+private:
+    std::array<int, 2> ends_{};
+};
+
+TEST(blocking, others_run_meanwhile) {
+    for (const bool preempt : {false, true}) {
+        runtime rt({.workers = 1, .preempt = preempt});
+        rt.run([] {
+            const pipe p;
+            fiber writer([&] { p.write('x'); });
+            EXPECT_EQ(blocking([&] { return p.read(); }), 'x');
+        });
+        EXPECT_GE(blocked(rt), 1U);
+    }
+}
+
+TEST(blocking, in_a_coroutine_too) {
+    runtime rt(by_itself);
+    const pipe p;
+    auto reader = rt.spawn([](const pipe& from) -> task<char> {
+        const char byte = blocking([&] { return from.read(); });
+        co_await async::yield();
+        co_return byte;
+    }(p));
+    rt.run([&] { p.write('y'); });
+    EXPECT_EQ(reader.join(), 'y');
+}
+
+TEST(blocking, as_many_at_once_as_are_called) {
+    constexpr int calls = 40;
+    runtime rt(by_itself);
+    rt.run([] {
+        std::latch all(calls);
+        std::vector<fiber> fibers;
+        for (int i = 0; i < calls; ++i) {
+            fibers.emplace_back([&] { blocking([&] { all.arrive_and_wait(); }); });
+        }
+    });
+    EXPECT_GE(rt.stats().kernel_threads, static_cast<std::uint64_t>(calls));
+}
+
+TEST(blocking, returns_and_throws_what_the_call_does) {
+    weft::run(by_itself, [] {
+        int value = 5;
+        int& same = blocking([&]() -> int& { return value; });
+        EXPECT_EQ(&same, &value);
+        auto pointer = blocking([] { return std::make_unique<int>(3); });
+        EXPECT_EQ(*pointer, 3);
+        try {
+            blocking([] { throw std::runtime_error("from within"); });
+            ADD_FAILURE() << "nothing was thrown";
+        } catch (const std::runtime_error& e) {
+            this_fiber::yield();
+            EXPECT_STREQ(e.what(), "from within");
+        }
+        EXPECT_EQ(std::uncaught_exceptions(), 0);
+    });
+}
+
+TEST(blocking, on_a_plain_thread_it_is_a_call) {
+    const auto here = std::this_thread::get_id();
+    EXPECT_EQ(blocking([] { return std::this_thread::get_id(); }), here);
+}
+
+TEST(blocking, one_within_another_is_a_call) {
+    runtime rt(by_itself);
+    rt.run([&] {
+        const pipe p;
+        fiber writer([&] { p.write('z'); });
+        const auto read = [&] { return blocking([&] { return p.read(); }); };
+        EXPECT_EQ(blocking(read), 'z');
+    });
+    EXPECT_EQ(blocked(rt), 1U);
+}
+
+TEST(blocking, what_waits_within_may_go_on_elsewhere) {
+    runtime rt({.workers = 2, .preempt = false});
+    rt.run([] {
+        std::vector<fiber> fibers;
+        mutex shared;
+        int sum = 0;
+        for (int i = 0; i < 20; ++i) {
+            fibers.emplace_back([&] {
+                for (int k = 0; k < 20; ++k) {
+                    blocking([&] {
+                        ::usleep(50);
+                        const std::lock_guard guard(shared);
+                        ++sum;
+                        this_fiber::yield();
+                    });
+                }
+            });
+        }
+        fibers.clear();
+        EXPECT_EQ(sum, 400);
+    });
+}
+
+TEST(blocking, wakes_others_without_a_worker) {
+    weft::run(by_itself, [] {
+        counting_semaphore<> asked(0);
+        counting_semaphore<> answered(0);
+        const pipe p;
+        fiber other([&] {
+            asked.acquire();
+            p.write('a');
+        });
+        blocking([&] {
+            asked.release();
+            EXPECT_EQ(p.read(), 'a');
+        });
+    });
+}
+
+TEST(blocking, beyond_the_cap_it_blocks_its_worker) {
+    runtime rt({.workers = 1, .preempt = false, .most_kernel_threads = 2});
+    rt.run([] {
+        std::vector<fiber> fibers;
+        for (int i = 0; i < 10; ++i) {
+            fibers.emplace_back([] { blocking([] { ::usleep(1000); }); });
+        }
+    });
+    EXPECT_LE(rt.stats().kernel_threads, 3U);
+}
+
+TEST(blocking, is_not_taken_for_computing) {
+    runtime rt(one_worker);
+    rt.run([&] {
+        while (blocked(rt) == 0) {
+            blocking([] {});  // until there is a spare kernel thread
+        }
+        std::atomic<bool> stop{false};
+        fiber counts([&] { blocking([&] { compute_until(stop); }); });
+        this_fiber::yield();  // `counts` has a kernel thread of its own when this returns
+        const auto start = cpu_time();
+        while (cpu_time() - start < std::chrono::milliseconds(30)) {
+            this_fiber::yield();
+        }
+        stop = true;
+    });
+    EXPECT_EQ(preempted(rt), 0U);
+}
+
+}  // namespace
+}  // namespace weft
