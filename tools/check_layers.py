@@ -43,7 +43,7 @@ def includes(code: str):
 
 
 def is_test(path: Path) -> bool:
-    return path.stem.endswith("_test")
+    return path.stem.endswith(("_test", "_test_support"))
 
 
 def layer_finding(path: Path, target: str, root: Path) -> str | None:

@@ -26,7 +26,7 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/preemption_support.h"
+#include "runtime/preemption_test_support.h"
 
 namespace weft {
 namespace {

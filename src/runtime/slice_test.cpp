@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/preemption_support.h"
+#include "runtime/preemption_test_support.h"
 
 namespace weft {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/preemption_support.h"
+#include "runtime/preemption_test_support.h"
 
 #include <time.h>
 
