@@ -9,8 +9,8 @@ namespace weft::context {
 
 /// Whether `action` is a handler, neither the default nor to be ignored.
 inline bool is_function(const struct sigaction& action) noexcept {
-    return (action.sa_flags & SA_SIGINFO) != 0 ||
-           (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
+    // Both names are of one place, and SIG_IGN may come with SA_SIGINFO.
+    return action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
 }
 
 /// Calls it. It must be a function.

@@ -206,71 +206,9 @@ TEST(preemption, off_means_off) {
     EXPECT_EQ(rt.stats().kernel_threads, 1U);
 }
 
-TEST(preemption, stays_within_the_cap_of_kernel_threads) {
-    runtime rt({.workers = 1, .slice = 500us, .most_kernel_threads = 2});
-    rt.run([] {
-        std::vector<fiber> hogs;
-        for (int i = 0; i < 8; ++i) {
-            hogs.emplace_back([] {
-                const nanoseconds start = cpu_time();
-                while (cpu_time() - start < 20ms) {
-                }
-            });
-        }
-    });
-    EXPECT_LE(rt.stats().kernel_threads, 3U);
-}
-
-std::atomic<int> foreign_signals{0};
-
-// In a process of its own: weft's handler is installed once.
-void keep_the_handler_that_was_there() {
-    struct sigaction action{};
-    action.sa_handler = [](int) { ++foreign_signals; };
-    ::sigaction(SIGURG, &action, nullptr);
-    runtime rt(one_worker);
-    rt.run([] {
-        std::atomic<bool> stop{false};
-        fiber hog([&] { compute_until(stop); });
-        this_fiber::yield();
-        ::raise(SIGURG);
-        stop = true;
-    });
-    std::_Exit(foreign_signals == 1 && preempted(rt) >= 1 ? 0 : 1);
-}
-
-TEST(preemption_death_test, a_handler_of_sigurg_that_was_there_gets_what_is_not_ours) {
-    GTEST_FLAG_SET(death_test_style, "threadsafe");
-    EXPECT_EXIT(keep_the_handler_that_was_there(), ::testing::ExitedWithCode(0), "");
-}
-
 TEST(preemption, a_slice_out_of_bounds_is_refused) {
     EXPECT_THROW(runtime({.slice = 99us}), std::invalid_argument);
     EXPECT_THROW(runtime({.slice = 101ms}), std::invalid_argument);
-}
-
-TEST(preemption, a_child_of_fork_goes_on) {
-    runtime rt({.workers = 2});
-    std::atomic<bool> stop{false};
-    std::vector<fiber> hogs;
-    for (int i = 0; i < 4; ++i) {
-        hogs.push_back(rt.spawn([&] {
-            while (!stop) {
-                std::free(std::malloc(100));
-            }
-        }));
-    }
-    for (int i = 0; i < 10; ++i) {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            std::free(std::malloc(100));
-            ::_exit(17);
-        }
-        int status = 0;
-        ASSERT_EQ(::waitpid(child, &status, 0), child);
-        EXPECT_EQ(WEXITSTATUS(status), 17);
-    }
-    stop = true;
 }
 
 // What goes wrong where a fiber that is preempted goes on on another kernel thread, or where

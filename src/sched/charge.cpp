@@ -34,7 +34,7 @@ std::uint64_t worker::charge(fiber_block* fiber, std::uint64_t others) noexcept 
     charged_at_ = now;
     if (!owner_.options().fair) {
         until_charge_ = ~0U;
-        return ran;
+        return charge_cpu(ran, base::thread_cpu_ns(), now);  // for slices, at a tick
     }
     if (ran > short_run * charge_period_) {
         exact_for_ = exact_charges;

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/atomic.h"
+#include "base/signal_mask.h"
 #include "context/signal_action.h"
 
 namespace weft::sched {
@@ -27,11 +28,15 @@ constinit char ours = 0;
 
 void handle(int signal, siginfo_t* info, void* machine) noexcept {
     const int saved_errno = errno;
-    if ((info->si_code == SI_TIMER || info->si_code == SI_QUEUE) &&
-        info->si_value.sival_ptr == &ours) {
-        current.load(base::acquire)();
-    } else if (context::is_function(previous)) {
+    const bool is_ours = (info->si_code == SI_TIMER || info->si_code == SI_QUEUE) &&
+                         info->si_value.sival_ptr == &ours;
+    // Where the limit of pending signals is reached the kernel says nothing but that there is one.
+    const bool is_bare = info->si_code == SI_USER && info->si_pid == 0;
+    if (!is_ours && context::is_function(previous)) {
         context::call(previous, signal, info, machine);
+    }
+    if (is_ours || is_bare) {
+        current.load(base::acquire)();
     }
     errno = saved_errno;
 }
@@ -46,10 +51,7 @@ void install(cpu_tick::handler on_tick) noexcept {
     struct sigaction action{};
     action.sa_sigaction = &handle;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-    ::sigfillset(&action.sa_mask);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-        ::sigdelset(&action.sa_mask, fault);
-    }
+    action.sa_mask = base::all_but_faults();
     ::sigaction(SIGURG, &action, nullptr);
 }
 
@@ -60,6 +62,10 @@ cpu_tick::cpu_tick(handler on_tick) noexcept {
         return;
     }
     install(on_tick);
+    sigset_t ticks;
+    ::sigemptyset(&ticks);
+    ::sigaddset(&ticks, SIGURG);
+    ::pthread_sigmask(SIG_UNBLOCK, &ticks, nullptr);  // whoever made this thread may block it
     sigevent event{};
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = SIGURG;

@@ -214,6 +214,7 @@ int nice() noexcept {
 
 void set_nice(int nice) noexcept {
     if (sched::fiber_block* const me = sched::this_fiber_block()) {
+        const sched::brief_entry in;  // the monitor reads it when it takes the role away
         me->set_nice(std::clamp(nice, least_nice, greatest_nice));
     }
 }

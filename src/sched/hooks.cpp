@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/hooks.h"
 
+#include <pthread.h>
+
 #include <cstdio>
 
 #include "base/assert.h"
@@ -34,9 +36,22 @@ bool current_stack(context::stack_bounds& bounds) noexcept {
     return true;
 }
 
+/// Of the child's only thread, which may have been a worker's: none of the others is there, so it
+/// is a plain thread from now on, on whatever stack it runs.
+void be_a_plain_thread() noexcept {
+    base::thread_block& block = base::this_thread_block();
+    block.worker.store(nullptr, base::relaxed);
+    block.fiber = nullptr;
+    block.thread = nullptr;
+    block.preempt_count.store(0, base::relaxed);
+    block.role_lost.store(false, base::relaxed);
+    block.need_resched.store(0, base::relaxed);
+}
+
 }  // namespace
 
 void install_hooks() noexcept {
+    [[maybe_unused]] static const int once = ::pthread_atfork(nullptr, nullptr, &be_a_plain_thread);
     base::set_describe_current(&describe);
     context::set_current_stack_hook(&current_stack);
     context::install_overflow_handler();

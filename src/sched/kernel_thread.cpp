@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <string_view>
+#include <utility>
 
 #include "base/fd.h"
 #include "base/futex.h"
@@ -70,14 +71,27 @@ void kernel_thread::end() noexcept {
 }
 
 void kernel_thread::hold(worker& role) noexcept {
-    block_.worker.store(&role, base::relaxed);
-    block_.role_lost.store(false, base::seq_cst);
+    {
+        // The monitor may still be deciding about an earlier time at which it held the same role.
+        const base::spin_guard decided(taking_);
+        block_.worker.store(&role, base::relaxed);
+        block_.role_lost.store(false, base::seq_cst);
+    }
     aside_.store(false, base::relaxed);
     role.taken_by(*this);
+    charge_what_was_lost(role);
     if (suspended_ != nullptr) {
         suspended_->set_home(role);
         suspended_ = nullptr;
         role.expect_checkpoint();
+    }
+}
+
+/// The CPU time that was used without a role, before there was a call into weft or a tick.
+void kernel_thread::charge_what_was_lost(worker& role) noexcept {
+    const base::nanoseconds_t since = std::exchange(cpu_at_loss_, 0);
+    if (since != 0 && suspended_ != nullptr) {
+        role.charge_late(*suspended_, cpu_time() - since);
     }
 }
 
@@ -134,11 +148,15 @@ void kernel_thread::on_tick() noexcept {
         here->aside_.load(base::relaxed)) {
         return;
     }
+    worker_counters::add(here->ticks_);
     const entry in;
-    worker& role = *this_worker();
-    const worker::successor successor = role.tick_on();
+    worker* const role = this_worker();
+    if (role == nullptr) {
+        return;  // the scheduler stops
+    }
+    const worker::successor successor = role->tick_on();
     if (successor.on != nullptr) {
-        here->hand_on(role, *successor.next, *successor.on);
+        here->hand_on(*role, *successor.next, *successor.on);
     }
 }
 
@@ -159,7 +177,8 @@ bool kernel_thread::take_away(worker& role) noexcept {
     }
     block_.worker.store(nullptr, base::relaxed);
     home_ = &role;
-    role.taken_away(static_cast<fiber_block*>(block_.fiber), cpu_time());
+    cpu_at_loss_ = cpu_time();
+    role.taken_away(static_cast<fiber_block*>(block_.fiber), cpu_at_loss_);
     return true;
 }
 
@@ -172,7 +191,7 @@ bool kernel_thread::step_aside() noexcept {
     kernel_threads& threads = owner_.threads();
     kernel_thread* const heir = threads.take_spare();
     if (threads.spares() == 0) {
-        threads.want_spare();  // now, or for the next one
+        threads.want_spare(heir == nullptr);  // now, or for the next one
     }
     if (heir == nullptr) {
         return false;
@@ -211,7 +230,7 @@ base::nanoseconds_t kernel_thread::cpu_time() const noexcept {
     return base::cpu_ns_of(clock_);
 }
 
-bool kernel_thread::blocks() const noexcept {
+kernel_thread::kernel_state kernel_thread::state() const noexcept {
     char path[64];
     std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", id_);
     const base::unique_fd file(::open(path, O_RDONLY | O_CLOEXEC));
@@ -219,9 +238,12 @@ bool kernel_thread::blocks() const noexcept {
     const ssize_t size = file.valid() ? ::read(file.get(), text, sizeof text) : -1;
     const std::string_view line(text, size > 0 ? static_cast<std::size_t>(size) : 0);
     // "pid (name) state ...", where the name may hold anything.
-    const std::size_t state = line.rfind(") ");
-    return state != line.npos && state + 2 < line.size() &&
-           (line[state + 2] == 'S' || line[state + 2] == 'D');
+    const std::size_t end_of_name = line.rfind(") ");
+    if (end_of_name == line.npos || end_of_name + 2 >= line.size()) {
+        return kernel_state::unknown;
+    }
+    return line[end_of_name + 2] == 'S' || line[end_of_name + 2] == 'D' ? kernel_state::sleeps
+                                                                        : kernel_state::runs;
 }
 
 void kernel_thread::tick() noexcept {

@@ -57,8 +57,11 @@ public:
     // For the monitor.
     /// Takes `role` from it, if it holds it and runs user code; the caller has the role then.
     bool take_away(worker& role) noexcept;
-    /// Whether it sleeps in the kernel.
-    [[nodiscard]] bool blocks() const noexcept;
+    enum class kernel_state : std::uint8_t { runs, sleeps, unknown };
+    /// What the kernel says it does; unknown where /proc cannot be read, for whatever reason.
+    [[nodiscard]] kernel_state state() const noexcept;
+    /// Handlers of ticks that it has run. A hint.
+    [[nodiscard]] std::uint64_t ticks() const noexcept { return ticks_.load(base::relaxed); }
     [[nodiscard]] base::nanoseconds_t cpu_time() const noexcept;
     void tick() noexcept;
 
@@ -86,6 +89,7 @@ private:
     void hold(worker& role) noexcept;
     void suspend_here() noexcept;
     bool wait_for_role() noexcept;
+    void charge_what_was_lost(worker& role) noexcept;
     void hand_on(worker& role, waiter& next, kernel_thread& to) noexcept;
     bool become_spare(kernel_thread* heir) noexcept;
 
@@ -101,6 +105,8 @@ private:
     base::atomic<std::uint32_t> order_{wait};  // futex word
     worker* given_ = nullptr;                  // with take_role
     base::atomic<bool> aside_{false};          // by step_aside(); for the handler
+    base::atomic<std::uint64_t> ticks_{0};
+    base::nanoseconds_t cpu_at_loss_ = 0;  // when its role was taken away; 0: it was not
     [[no_unique_address]] context::sanitizer_context base_sanitizer_;
 };
 

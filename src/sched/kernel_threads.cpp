@@ -1,33 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/kernel_threads.h"
 
+#include <cerrno>
 #include <cstdio>
-#include <exception>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <system_error>
 
 #include "base/futex.h"
+#include "base/signal_mask.h"
 #include "sched/kernel_thread.h"
 #include "sched/scheduler.h"
 
 namespace weft::sched {
 
+namespace {
+
+constexpr base::nanoseconds_t look_again_after = 1'000'000;
+
+}  // namespace
+
 void kernel_threads::start_one(worker* role) {
-    threads_.emplace_back([this, role] { kernel_thread(owner_).run(role); });
+    threads_.emplace_back([this, role] {
+        kernel_thread(owner_).run(role);
+        alive_.fetch_sub(1, base::release);
+        base::futex_wake(alive_);
+    });
+    alive_.fetch_add(1, base::relaxed);
     count_.store(threads_.size(), base::relaxed);
 }
 
 void kernel_threads::start_maker() {
-    std::call_once(maker_once_, [this] { maker_ = std::thread([this] { make_spares(); }); });
+    std::call_once(maker_once_, [this] {
+        signals_ = base::blocked_signals();
+        const base::signals_blocked none(base::all_but_faults());
+        maker_ = std::thread([this] { make_spares(); });
+    });
 }
 
-void kernel_threads::want_spare() noexcept {
+void kernel_threads::want_spare(bool needed) noexcept {
     std::uint32_t expected = nothing;
-    if (wanted_.compare_exchange_strong(expected, a_spare, base::acq_rel)) {
+    const std::uint32_t spare = needed ? a_needed_spare : a_spare;
+    if (wanted_.compare_exchange_strong(expected, spare, base::acq_rel)) {
         base::futex_wake(wanted_);
     }
 }
 
 void kernel_threads::make_spares() noexcept {
-    bool said_at_cap = false;
     for (;;) {
         std::uint32_t wanted = wanted_.load(base::acquire);
         while (wanted == nothing) {
@@ -37,16 +57,9 @@ void kernel_threads::make_spares() noexcept {
         if (wanted == the_end) {
             return;
         }
-        bool made = false;
-        if (threads_.size() < owner_.worker_count() + owner_.options().most_threads) {
-            try {
-                start_one(nullptr);
-                made = true;
-            } catch (const std::exception&) {  // the system refuses: as at the cap
-            }
-        }
+        const bool made = make_spare();
         at_cap_.store(!made, base::relaxed);
-        if (!made && !std::exchange(said_at_cap, true)) {
+        if (!made && wanted == a_needed_spare && !std::exchange(said_at_cap_, true)) {
             say_at_cap();
         }
         // Only now, so that one wish makes one thread. The end may have come in between.
@@ -54,12 +67,36 @@ void kernel_threads::make_spares() noexcept {
     }
 }
 
-void kernel_threads::say_at_cap() const noexcept {
-    std::fprintf(stderr,
-                 "weft: %zu kernel threads run fibers or hold such as were preempted or block in "
-                 "the kernel, and no more are to be had; others wait until some of them go on "
-                 "(runtime_options::most_kernel_threads)\n",
-                 threads_.size());
+bool kernel_threads::make_spare() noexcept {
+    refusal_ = 0;
+    if (threads_.size() >= owner_.worker_count() + owner_.options().most_threads) {
+        return false;
+    }
+    const base::signals_blocked inherited(signals_);
+    try {
+        start_one(nullptr);
+        return true;
+    } catch (const std::system_error& e) {
+        refusal_ = e.code().value();
+    } catch (const std::bad_alloc&) {
+        refusal_ = ENOMEM;
+    }
+    return false;
+}
+
+void kernel_threads::say_at_cap() noexcept {
+    const char* const before =
+        "kernel threads run fibers or hold such as were preempted or block in the kernel, and";
+    const char* const after = "others wait until some of them go on";
+    if (refusal_ != 0) {
+        std::fprintf(stderr, "weft: %zu %s the system refuses more (%s); %s\n", threads_.size(),
+                     before, std::strerror(refusal_), after);
+    } else {
+        std::fprintf(stderr,
+                     "weft: %zu %s no more are to be had (runtime_options::most_kernel_threads); "
+                     "%s\n",
+                     threads_.size(), before, after);
+    }
 }
 
 kernel_thread* kernel_threads::take_spare() noexcept {
@@ -91,8 +128,22 @@ void kernel_threads::join() noexcept {
         const base::spin_guard guard(lock_);
         ending_ = true;
     }
-    while (kernel_thread* const spare = take_spare()) {
-        spare->end();
+    // One that lost its role may wait for another, although nothing is left to run on it: its last
+    // coroutine has ended, and a tick came before it was back on its base.
+    for (;;) {
+        while (kernel_thread* const spare = take_spare()) {
+            spare->end();
+        }
+        waiter_queue injected;
+        owner_.take_injected(injected, std::numeric_limits<std::size_t>::max());
+        while (waiter* const late = injected.pop_front()) {
+            static_cast<kernel_thread*>(late)->end();
+        }
+        const std::uint32_t alive = alive_.load(base::acquire);
+        if (alive == 0) {
+            break;
+        }
+        base::futex_wait(alive_, alive, base::now_ns() + look_again_after);
     }
     for (auto& thread : threads_) {
         thread.join();

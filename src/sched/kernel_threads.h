@@ -3,13 +3,15 @@
 // kernel_threads: all threads of a scheduler, and those that are spare: without a role, ready to
 // take one over.
 //
-// They are started by a thread of its own, the *maker*: to start a thread takes the allocator's
+// Spares are started by a thread of its own, the *maker*: to start a thread takes the allocator's
 // lock, which a suspended kernel thread may hold, and then everybody but the maker must be able to
 // go on.
 //
-// Thread safety: any thread, but start_one() and join() from one. The handler of the
-// tick may call want_spare() and take_spare().
+// Thread safety: any thread, but join() from one, and start_one() from that one before the maker
+// starts, then by the maker. The handler of the tick may call want_spare() and take_spare().
 #pragma once
+
+#include <signal.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -38,7 +40,8 @@ public:
     /// From now on spares are made when want_spare() is called. Nothing if that is so already. Any
     /// thread, in user code. Throws std::system_error.
     void start_maker();
-    void want_spare() noexcept;
+    /// `needed`: somebody waits for it; where it cannot be had, that is said once.
+    void want_spare(bool needed) noexcept;
 
     /// Null if there is none.
     kernel_thread* take_spare() noexcept;
@@ -46,20 +49,22 @@ public:
     /// False if it shall end instead.
     bool put_spare(kernel_thread& thread) noexcept;
 
-    /// All end that are spare or become so, and the others end for reasons of their own.
+    /// All end that are spare or become so or wait for a role, and the others end for reasons of
+    /// their own.
     void join() noexcept;
 
     [[nodiscard]] std::size_t spares() const noexcept { return spare_count_.load(base::relaxed); }
-    /// Whether no more can be made.
+    /// Whether the last one that was wanted could not be made.
     [[nodiscard]] bool at_cap() const noexcept { return at_cap_.load(base::relaxed); }
     /// That were started and not joined.
     [[nodiscard]] std::size_t count() const noexcept { return count_.load(base::relaxed); }
 
 private:
-    enum wish : std::uint32_t { nothing, a_spare, the_end };  // of wanted_
+    enum wish : std::uint32_t { nothing, a_spare, a_needed_spare, the_end };  // of wanted_
 
     void make_spares() noexcept;
-    void say_at_cap() const noexcept;
+    bool make_spare() noexcept;
+    void say_at_cap() noexcept;
 
     scheduler& owner_;
     std::vector<std::thread> threads_;
@@ -67,6 +72,10 @@ private:
     std::thread maker_;
     base::atomic<std::uint32_t> wanted_{nothing};  // futex word
     base::atomic<std::size_t> count_{0};
+    base::atomic<std::uint32_t> alive_{0};  // futex word
+    sigset_t signals_{};                    // that were blocked where the maker was started
+    int refusal_ = 0;                       // errno of the system, when it last refused a thread
+    bool said_at_cap_ = false;
     base::atomic<bool> at_cap_{false};
     base::spinlock lock_;
     waiter_queue spares_ WEFT_GUARDED_BY(lock_);  // the last one first: its stack is warm

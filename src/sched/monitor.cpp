@@ -2,6 +2,7 @@
 #include "sched/monitor.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/futex.h"
 #include "sched/scheduler.h"
@@ -16,7 +17,7 @@ using base::nanoseconds_t;
 constexpr nanoseconds_t usual_interval = 8'000'000;
 constexpr nanoseconds_t shortest_interval = 1'000'000;
 constexpr nanoseconds_t kernel_tick = 4'000'000;  // CONFIG_HZ is 250 on most machines
-constexpr nanoseconds_t usual_no_cpu = 100'000;   // to block takes some
+constexpr nanoseconds_t blocking_share = 4;       // who used more than a fourth does not block
 constexpr unsigned quiet_looks = 10;              // before it rests
 
 }  // namespace
@@ -28,7 +29,6 @@ void monitor::set_pace() noexcept {
     const nanoseconds_t slice = owner_.shortest_wanted_slice();
     ticks_ = slice < kernel_tick / 2;
     interval_ = ticks_ ? slice : usual_interval;
-    no_cpu_ = std::min(usual_no_cpu, interval_ / 4);
 }
 
 void monitor::start() {
@@ -57,8 +57,10 @@ void monitor::run() noexcept {
     while (!stopping_.load(base::seq_cst)) {
         set_pace();
         quiet = all_sleep() ? quiet + 1 : 0;
-        rest_until(quiet > quiet_looks ? base::time_never
-                                       : base::now_ns() + (hurry_ ? shortest_interval : interval_));
+        rest_until(quiet > quiet_looks
+                       ? base::time_never
+                       : base::now_ns() +
+                             (hurry_ ? std::min(shortest_interval, interval_) : interval_));
         hurry_ = false;
         if (stopping_.load(base::seq_cst)) {
             break;
@@ -89,8 +91,8 @@ void monitor::rest_until(nanoseconds_t deadline) noexcept {
 }
 
 void monitor::keep_spares() noexcept {
-    if (owner_.threads().spares() == 0 && !all_sleep()) {
-        owner_.threads().want_spare();
+    if (owner_.threads().spares() == 0 && !owner_.threads().at_cap() && !all_sleep()) {
+        owner_.threads().want_spare(false);
     }
 }
 
@@ -104,18 +106,27 @@ void monitor::look_at(worker& role, sight& last) noexcept {
         last = {};
         return;
     }
-    const sight now{.holder = holder, .tick = role.tick(), .cpu = holder->cpu_time()};
-    const bool same = now.holder == last.holder && now.tick == last.tick;
-    const bool ran = now.cpu - last.cpu >= no_cpu_;
-    last = now;
-    if (!same || (ran && !ticks_)) {
+    const sight now{.holder = holder,
+                    .tick = role.tick(),
+                    .cpu = holder->cpu_time(),
+                    .at = base::now_ns(),
+                    .own_ticks = holder->ticks()};
+    const sight before = std::exchange(last, now);
+    if (now.holder != before.holder || now.tick != before.tick) {
         return;
     }
-    const bool sleeps = holder->blocks();
-    if (ran && !sleeps) {
+    const bool computes = (now.cpu - before.cpu) * blocking_share >= now.at - before.at;
+    if (computes && !ticks_ && now.own_ticks != before.own_ticks) {
+        return;
+    }
+    using enum kernel_thread::kernel_state;
+    const kernel_thread::kernel_state state = holder->state();
+    if (!computes && state != runs) {
+        if (holder->take_away(role)) {
+            give_away(role, last);
+        }
+    } else if (now.cpu != before.cpu && state == runs) {
         holder->tick();
-    } else if (!ran && sleeps && holder->take_away(role)) {
-        give_away(role, last);
     }
 }
 
@@ -127,7 +138,7 @@ void monitor::give_away(worker& role, sight& last) noexcept {
     if (heir != nullptr) {
         heir->give(role);
     } else {
-        owner_.threads().want_spare();
+        owner_.threads().want_spare(true);
         hurry_ = true;
     }
 }

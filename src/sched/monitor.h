@@ -3,11 +3,13 @@
 // monitor: a thread of its own that does for the kernel threads of a scheduler what they cannot do:
 //   - it sees to it that there is a spare one;
 //   - it takes the role from one that blocks in the kernel, for a spare. It looks around every 8
-//     ms: a kernel thread that has run nothing else and used no CPU since the last look, and sleeps
-//     in the kernel by /proc, is blocked. So one that the kernel has merely given no CPU is not;
-//   - where slices are shorter than half of the kernel's tick it looks once a slice, and ticks
-//   those
-//     that run: a signal to one that sleeps would end a system call with EINTR.
+//     ms: a kernel thread that has run nothing else and used little CPU since the last look, and
+//     sleeps in the kernel by /proc, is blocked. So one that the kernel has merely given no CPU is
+//     not, unless /proc cannot be read: to take the role from one that runs is right, if dear;
+//   - it ticks those that compute and did not tick by themselves: where slices are shorter than
+//     half of the kernel's tick, so that it looks once a slice; where the system refused a timer;
+//     and where the kernel's ticks hit others, since it shares the CPU. Not who sleeps, as a signal
+//     would end a system call with EINTR.
 // While all workers sleep for a while it sleeps, too, without a deadline, until one wakes.
 //
 // It never allocates, and takes no lock but spinlocks: whoever holds another one may be waiting for
@@ -52,6 +54,8 @@ private:
         kernel_thread* holder = nullptr;
         std::uint64_t tick = 0;
         base::nanoseconds_t cpu = 0;
+        base::nanoseconds_t at = 0;
+        std::uint64_t own_ticks = 0;
         bool taken = false;  // the monitor has the role, and found nobody to give it to
     };
 
@@ -65,9 +69,8 @@ private:
     void stir() noexcept;
 
     scheduler& owner_;
-    bool ticks_ = false;  // it is to tick the threads itself
+    bool ticks_ = false;  // slices are too short for the kernel's tick
     base::nanoseconds_t interval_ = 0;
-    base::nanoseconds_t no_cpu_ = 0;  // who has used less since the last look did not run
     std::vector<sight> sights_;
     bool hurry_ = false;                 // look again soon
     base::atomic<bool> resting_{false};  // without a deadline

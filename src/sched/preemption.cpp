@@ -7,6 +7,8 @@
 // need_resched to the number of this dispatch, and who still runs at the next tick is preempted.
 // Known is who, after it was preempted or asked, got to a checkpoint within the same dispatch.
 // Where nothing is preempted the word is set for good, and checkpoints read the clock.
+#include <algorithm>
+
 #include "sched/scheduler.h"
 #include "sched/worker.h"
 
@@ -16,6 +18,12 @@ namespace {
 
 // Of a slice: a tick that comes a little early ends it, too, rather than the next one.
 constexpr std::uint64_t enough_percent = 90;
+
+// From when a fiber was asked to yield at its next checkpoint.
+constexpr base::nanoseconds_t longest_patience = 1'000'000;
+
+// In a handler: some 50 us.
+constexpr unsigned most_passed_over = 1000;
 
 }  // namespace
 
@@ -35,10 +43,13 @@ worker::successor worker::tick_on() noexcept {
     return next_after_slice();
 }
 
-bool worker::has_had_slice(const fiber_block* fiber) const noexcept {
+base::nanoseconds_t worker::slice_of(const fiber_block* fiber) const noexcept {
     const base::nanoseconds_t own = fiber != nullptr ? fiber->slice() : 0;
-    const auto slice = static_cast<std::uint64_t>(own != 0 ? own : owner_.options().slice);
-    return ran_ * 100 >= slice * enough_percent;
+    return own != 0 ? own : owner_.options().slice;
+}
+
+bool worker::has_had_slice(const fiber_block* fiber) const noexcept {
+    return ran_ * 100 >= static_cast<std::uint64_t>(slice_of(fiber)) * enough_percent;
 }
 
 /// Whether it is left to `fiber` to yield at its next checkpoint.
@@ -48,12 +59,17 @@ bool worker::ask_for_checkpoint(fiber_block* fiber) noexcept {
     }
     auto& word = base::this_thread_block().need_resched;
     const std::uint64_t asked = tick() + 1;
-    if (word.load(base::relaxed) == asked) {
-        fiber->flags_ &= static_cast<std::uint8_t>(~fiber_block::checks);
-        return false;
+    if (word.load(base::relaxed) != asked) {
+        word.store(asked, base::relaxed);
+        asked_at_ = ran_;
+        return true;
     }
-    word.store(asked, base::relaxed);
-    return true;
+    const auto patience = std::min(slice_of(fiber) / 2, longest_patience);
+    if (ran_ - asked_at_ < static_cast<std::uint64_t>(patience)) {
+        return true;  // two ticks in quick succession: the timer's and the monitor's
+    }
+    fiber->flags_ &= static_cast<std::uint8_t>(~fiber_block::checks);
+    return false;
 }
 
 void worker::expect_checkpoint() noexcept {
@@ -66,8 +82,7 @@ bool worker::yield_is_due(fiber_block& me) noexcept {
         if (now < next_checkpoint_) {
             return false;
         }
-        const base::nanoseconds_t own = me.slice();
-        next_checkpoint_ = now + (own != 0 ? own : owner_.options().slice);
+        next_checkpoint_ = now + slice_of(&me);
         return true;
     }
     auto& word = base::this_thread_block().need_resched;
@@ -79,20 +94,29 @@ bool worker::yield_is_due(fiber_block& me) noexcept {
     return meant;
 }
 
+/// Without a spare the next of those that need none.
 worker::successor worker::next_after_slice() noexcept {
-    waiter* const next = queue_.pop();
-    if (next == nullptr) {
-        return {};  // a thief was faster
+    waiter* next = nullptr;
+    kernel_thread* on = nullptr;
+    if (owner_.threads().spares() != 0) {
+        next = queue_.pop();
+        if (next == nullptr) {
+            return {};  // a thief was faster
+        }
+        on = next->kind() == waiter_kind::kernel_thread ? static_cast<kernel_thread*>(next)
+                                                        : owner_.threads().take_spare();
+        if (on == nullptr) {
+            push_local(*next, arrival::moved);  // another worker was faster
+        }
     }
-    kernel_thread* const on = next->kind() == waiter_kind::kernel_thread
-                                  ? static_cast<kernel_thread*>(next)
-                                  : owner_.threads().take_spare();
     if (on == nullptr) {
-        push_local(*next, arrival::moved);
-        owner_.threads().want_spare();
-        return {};
+        owner_.threads().want_spare(true);
+        on = take_suspended();
+        next = on;
     }
-    worker_counters::add(counters_.preempted);
+    if (on != nullptr) {
+        worker_counters::add(counters_.preempted);
+    }
     return {next, on};
 }
 
@@ -100,9 +124,10 @@ kernel_thread* worker::take_suspended() noexcept {
     take_injected();
     waiter_queue passed_over;
     waiter* found = queue_.pop();
-    while (found != nullptr && found->kind() != waiter_kind::kernel_thread) {
+    // Who is passed over comes behind the others, so the rest has its turn another time.
+    for (unsigned i = 1; found != nullptr && found->kind() != waiter_kind::kernel_thread; ++i) {
         passed_over.push_back(*found);
-        found = queue_.pop();
+        found = i < most_passed_over ? queue_.pop() : nullptr;
     }
     while (waiter* const w = passed_over.pop_front()) {
         push_local(*w, arrival::moved);
@@ -112,6 +137,13 @@ kernel_thread* worker::take_suspended() noexcept {
 
 void worker::prepare_handover(waiter* next) noexcept {
     handover_ = next;
+}
+
+void worker::charge_late(fiber_block& fiber, base::nanoseconds_t cpu) noexcept {
+    if (owner_.options().fair) {
+        const auto ran = static_cast<std::uint64_t>(std::max<base::nanoseconds_t>(cpu, 0));
+        queue_.charge(&fiber, ran, queue_.weight());
+    }
 }
 
 void worker::taken_away(fiber_block* fiber, base::nanoseconds_t cpu) noexcept {

@@ -114,7 +114,10 @@ public:
     [[nodiscard]] unsigned sleepers() const noexcept { return sleepers_.load(base::relaxed); }
     [[nodiscard]] unsigned searchers() const noexcept { return searchers_.load(base::relaxed); }
     void fall_asleep() noexcept;
-    void wake_up() noexcept { sleepers_.fetch_sub(1, base::seq_cst); }
+    void wake_up() noexcept {
+        sleepers_.fetch_sub(1, base::seq_cst);
+        monitor_.watch();
+    }
     void start_tick() noexcept;
     void tick_passed() noexcept;  // by a worker that sleeps, or that does not
     void hurry_tick() noexcept;

@@ -74,6 +74,8 @@ public:
     void prepare_handover(waiter* next) noexcept;
     /// The holder, whose CPU time is `cpu`, has lost the role to the caller; `fiber` runs on it.
     void taken_away(fiber_block* fiber, base::nanoseconds_t cpu) noexcept;
+    /// `fiber`, which goes on here, has used `cpu` meanwhile.
+    void charge_late(fiber_block& fiber, base::nanoseconds_t cpu) noexcept;
     /// One that is suspended and runnable here, whatever stands before it. By whoever has the role.
     kernel_thread* take_suspended() noexcept;
     /// Who holds the role or held it last; null before anybody did. Any thread, a hint.
@@ -140,6 +142,7 @@ private:
     std::size_t enqueue(waiter& w, arrival how) noexcept;
 
     successor next_after_slice() noexcept;
+    [[nodiscard]] base::nanoseconds_t slice_of(const fiber_block* fiber) const noexcept;
     [[nodiscard]] bool has_had_slice(const fiber_block* fiber) const noexcept;
     bool ask_for_checkpoint(fiber_block* fiber) noexcept;
     [[nodiscard]] kernel_thread& holder() const noexcept { return *thread_.load(base::relaxed); }
@@ -215,6 +218,7 @@ private:
     base::nanoseconds_t charged_since_ = 0;
     std::uint64_t ran_tick_ = 0;               // the dispatch that ran_ belongs to
     std::uint64_t ran_ = 0;                    // ns, by the ticks that came since
+    std::uint64_t asked_at_ = 0;               // ran_ when it was left to a checkpoint
     base::nanoseconds_t next_checkpoint_ = 0;  // where the clock decides
     base::nanoseconds_t maintained_at_ = 0;
     base::nanoseconds_t polled_at_ = 0;

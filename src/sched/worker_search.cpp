@@ -230,7 +230,6 @@ void worker::sleep() noexcept {
         owner_.tick_passed();  // as a sleeper: where all sleep the tick must lapse
     }
     owner_.wake_up();
-    owner_.get_monitor().watch();
     const nanoseconds_t now = base::now_ns();
     maintained_at_ = now;
     charged_at_ = now;
