@@ -97,7 +97,7 @@ test-aarch64: setup-aarch64
 bench: setup-bench
 	@$(MAKE) build/release/build.ninja
 	$(call build,release)
-	@python3 bench/bars.py --table --all $(ARGS)
+	@python3 bench/bars.py --table $(ARGS)
 
 bars: setup-bench
 	@$(MAKE) build/release/build.ninja

@@ -66,7 +66,8 @@ def main(words):
         print(f"bars.py: {error}", file=sys.stderr)
         return 2
     if options.table:
-        chosen = [bar for bar in chosen if bar.method != "make-run"]
+        chosen, left_out = ([bar for bar in bars if bar.method != "make-run"]
+                            for bars in (chosen, left_out))
     machine.raise_descriptor_limit()
     facts, meter = machine_facts(), machine.NoiseMeter()
     measurer = Measurer(declared.programs, options.build, options.rounds, progress_line)
@@ -75,7 +76,8 @@ def main(words):
     noise = meter.read()
     write_json(options.output, report.document(verdicts, left_out, tables, noise, facts))
     if options.table:
-        print("\n".join([*report.table(chosen, tables, declared.programs), report.noise(noise)]))
+        print("\n".join([*report.table(chosen, tables, declared.programs),
+                         *report.not_measured(left_out), report.noise(noise)]))
         return 0 if tables else 3
     for verdict in verdicts:
         print(report.line(verdict, declared.programs))

@@ -56,6 +56,7 @@ class Bar:
     clients: int = 0
     message_size: int = 0
     seconds: float = 0
+    rate: int = 0
     long: bool = False
     reason: str = ""
 
@@ -67,7 +68,12 @@ class Bar:
     @property
     def group(self):
         """Bars with the same group are measured together, so that one run serves them all."""
-        return (self.method, self.ours, self.clients, self.message_size, self.seconds)
+        return (self.method, self.ours, self.clients, self.message_size, self.seconds, self.rate)
+
+    @property
+    def row(self):
+        """What a table shows of its group: one figure."""
+        return (self.group, self.figure)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,13 +87,15 @@ _KEYS = {
     "area": (str,), "metric": (str,), "what": (str,), "method": (str,), "ours": (str,),
     "comparison": (str,), "limit": (int, float), "unit": (str,), "rounds": (int,),
     "needs": (dict,), "peer": (str,), "floor": (str,), "also": (list,), "figure": (str,),
-    "clients": (int,), "message_size": (int,), "seconds": (int, float), "long": (bool,),
+    "clients": (int,), "message_size": (int,), "seconds": (int, float), "rate": (int,),
+    "long": (bool,),
     "reason": (str,),
 }
 _REQUIRED = ("area", "metric", "what", "method", "ours", "comparison", "limit", "unit", "rounds")
 _NEEDS_KEYS = {"cpus": (int,), "memory_mb": (int,), "descriptors": (int,), "commands": (list,)}
 _PROGRAM_KEYS = {"path": (str,), "name": (str,), "package": (str,)}
-_ECHO_KEYS = ("clients", "message_size", "seconds")
+# Of method echo only; the first three are required there.
+_ECHO_KEYS = ("clients", "message_size", "seconds", "rate")
 
 
 def _check_keys(where, table, keys, required=()):
@@ -128,9 +136,11 @@ def _needs(where, table):
 
 def _check_method(where, bar, programs):
     if bar.method == "echo":
-        for key in _ECHO_KEYS:
+        for key in _ECHO_KEYS[:3]:
             if getattr(bar, key) <= 0:
                 raise BarsError(f"{where}: method echo needs a positive '{key}'")
+        if bar.rate < 0:
+            raise BarsError(f"{where}: 'rate' must not be negative")
     elif any(getattr(bar, key) for key in _ECHO_KEYS):
         raise BarsError(f"{where}: {', '.join(_ECHO_KEYS)} belong to method echo")
     if bar.method == "make-run":

@@ -28,7 +28,7 @@ class Measurer:
                          "make-run": self._make_run}
 
     def measure(self, bars, with_others=False):
-        """(verdicts in the order of `bars`, {bar.group: {command: Series}}).
+        """(verdicts in the order of `bars`, {bar.row: {command: Series}}).
 
         with_others: also what a bar names beside its peer; a peer that is not there is left out.
         """
@@ -39,11 +39,11 @@ class Measurer:
                 verdicts[bar] = skipped(bar, reason)
             else:
                 groups.setdefault(bar.group, []).append(bar)
-        for group, members in groups.items():
+        for members in groups.values():
             rounds = self._group(members, with_others)
-            tables[group] = {command: _series(members[0].figure, results)
-                             for command, results in rounds.items()}
             for bar in members:
+                tables[bar.row] = {command: _series(bar.figure, results)
+                                   for command, results in rounds.items()}
                 ours = _series(bar.figure, rounds[bar.ours])
                 against = _series(bar.figure, rounds[bar.against]) if bar.against else Series()
                 verdicts[bar] = judge(bar, ours, against)
@@ -110,6 +110,7 @@ class Measurer:
                 "load", "--connect", f"127.0.0.1:{server.port}", "--clients", str(bar.clients),
                 "--duration", str(bar.seconds), "--message-size", str(bar.message_size),
                 "--json", "-", "--server-pid", str(server.pid)]
+            load += ["--rate", str(bar.rate)] if bar.rate else []
             document = process.run_for_json(load, PROGRAM_TIMEOUT, cpu=load_cpu)
             server.check_alive()
         return echo_figures(document)

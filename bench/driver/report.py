@@ -50,11 +50,15 @@ def summary(verdicts, left_out, taken):
     count = {state: sum(each.state is state for each in verdicts) for state in State}
     lines = [f"{count[State.HOLDS]} hold, {count[State.SHORT]} short, "
              f"{count[State.SKIPPED]} skipped"]
-    if left_out:
-        names = ", ".join(bar.metric for bar in left_out)
-        lines.append(f"not measured, they take minutes (--all, or ONLY={left_out[0].metric}): "
-                     f"{names}")
-    return [*lines, noise(taken)]
+    return [*lines, *not_measured(left_out), noise(taken)]
+
+
+def not_measured(left_out):
+    """Which bars were left out, in a line; none if none was."""
+    if not left_out:
+        return []
+    names = ", ".join(dict.fromkeys(bar.metric for bar in left_out))
+    return [f"not measured, they take minutes (--all, or ONLY={left_out[0].metric}): {names}"]
 
 
 def noise(taken):
@@ -72,11 +76,11 @@ def table(bars, tables, programs):
     """All programs per metric: median, spread, and how they compare with weft."""
     rows, seen = [("metric", "program", "median", "spread", "weft is")], set()
     for bar in bars:
-        if bar.group in seen or bar.group not in tables:
+        if bar.row in seen or bar.row not in tables:
             continue
-        seen.add(bar.group)
-        ours = tables[bar.group][bar.ours]
-        for command, series in tables[bar.group].items():
+        seen.add(bar.row)
+        ours = tables[bar.row][bar.ours]
+        for command, series in tables[bar.row].items():
             rows.append((bar.metric, label(command, programs), *_cells(series, ours)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -116,9 +120,10 @@ def document(verdicts, left_out, tables, taken, machine_facts):
                   "foreign_percent": taken.foreign_percent, "quiet": quiet(taken)},
         "bars": [_bar_document(each) for each in verdicts],
         "not_measured": [{"area": bar.area, "metric": bar.metric} for bar in left_out],
-        "series": [{"method": group[0], "clients": group[2], "command": command,
+        "series": [{"method": group[0], "clients": group[2], "command": command, "figure": figure,
                     **_series_document(series)}
-                   for group, commands in tables.items() for command, series in commands.items()],
+                   for (group, figure), commands in tables.items()
+                   for command, series in commands.items()],
     }
 
 

@@ -62,6 +62,11 @@ class ParseTest(unittest.TestCase):
     def test_refuses_an_echo_without_clients_and_clients_without_an_echo(self):
         self.assert_refused(self.changed("clients = 10\n", "", fakes.ECHO), "positive 'clients'")
         self.assert_refused(self.changed("limit", "clients = 3\nlimit"), "belong to method echo")
+        self.assert_refused(self.changed("limit", "rate = 3\nlimit"), "belong to method echo")
+
+    def test_refuses_a_rate_below_zero(self):
+        self.assert_refused(self.changed("clients", "rate = -1\nclients", fakes.ECHO),
+                            "'rate' must not be negative")
 
     def test_refuses_unknown_needs(self):
         self.assert_refused(fakes.HEADER + fakes.BAR + "needs = { gpu = 1 }\n",

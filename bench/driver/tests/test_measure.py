@@ -75,6 +75,29 @@ class MeasureTest(unittest.TestCase):
         verdict, = self.verdicts(fakes.ABSOLUTE + 'figure = "peak"\n')
         self.assertEqual((verdict.state, verdict.figure), (State.SHORT, 5000))
 
+    def test_two_figures_of_the_same_run(self):
+        self.program("weft", f"""echo run >> {self.log}
+            echo '{{"value": 1, "peak": 5000, "unit": "bytes"}}'""")
+        peak = fakes.ABSOLUTE.replace('"parked"', '"peak"') + 'figure = "peak"\n'
+        verdicts = self.verdicts(fakes.ABSOLUTE, peak)
+        self.assertEqual([each.figure for each in verdicts], [1, 5000])
+        self.assertEqual([series["weft parked"].median for series in self.tables.values()],
+                         [1, 5000])
+        with open(self.log, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "run\n")
+
+    def test_an_echo_at_a_rate(self):
+        self.program("weft", "echo 12345; exec sleep 60")
+        self.program("go", "echo 12345; exec sleep 60")
+        self.program("load", f"""echo "$@" >> {self.log}
+            echo '{{"cpu_us_per_request": 5.5, "latency_us_p99": 700, "errors": 0}}'""")
+        figure = 'rate = 2000\nfigure = "latency_us_p99"\n'
+        with mock.patch.object(machine, "usable_cpus", lambda: [os.sched_getaffinity(0).pop()] * 2):
+            verdict, = self.verdicts(fakes.ECHO + figure)
+        self.assertEqual((verdict.ours.median, verdict.ours.unit), (700, "us"))
+        with open(self.log, encoding="utf-8") as file:
+            self.assertIn("--rate 2000", file.readline())
+
     def test_an_echo_puts_the_load_on_each_server_and_ends_it(self):
         pids = os.path.join(self.folder, "pids")
         server = f"echo $$ >> {pids}; echo 12345; exec sleep 60"

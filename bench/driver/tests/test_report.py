@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import contextlib
+import dataclasses
 import io
 import json
 import os
@@ -40,12 +41,20 @@ class LineTest(unittest.TestCase):
 
 class TableTest(unittest.TestCase):
     def test_each_program_with_weft_as_a_share_of_it(self):
-        tables = {RATIO.group: {"weft yield": Series((10,), "ns"), "go yield": Series((50,), "ns"),
+        tables = {RATIO.row: {"weft yield": Series((10,), "ns"), "go yield": Series((50,), "ns"),
                                 "weft yield-coroutine": Series(error="exit status 1")}}
         rows = report.table([RATIO, ABSOLUTE], tables, DECLARED.programs)
         self.assertEqual(len(rows), 4)
         self.assertRegex(rows[2], r"yield +Go +50.00 ns +50.00..50.00 +0.200 of it")
         self.assertRegex(rows[3], r"weft, coroutine +- +exit status 1")
+
+    def test_a_row_for_each_figure_of_a_program(self):
+        bars_of_two = [RATIO, dataclasses.replace(RATIO, metric="yield-wall", figure="wall")]
+        tables = {bar.row: {"weft yield": Series((value,), "ns")}
+                  for bar, value in zip(bars_of_two, (10, 20), strict=True)}
+        rows = report.table(bars_of_two, tables, DECLARED.programs)
+        self.assertRegex(rows[1], r"yield +weft +10.00 ns")
+        self.assertRegex(rows[2], r"yield-wall +weft +20.00 ns")
 
 
 class MainTest(unittest.TestCase):
@@ -107,6 +116,13 @@ class MainTest(unittest.TestCase):
         status, text = self.run_main("--table", "--rounds", "1")
         self.assertEqual(status, 0)
         self.assertIn("golang-go", text)
+
+    def test_a_table_names_what_takes_too_long_for_it(self):
+        with open(self.bars, "a", encoding="utf-8") as file:
+            file.write(fakes.ABSOLUTE.replace('"parked"', '"torture"') + "long = true\n")
+        self.programs(10, 100, 4000)
+        text = self.run_main("--table")[1]
+        self.assertIn("not measured, they take minutes (--all, or ONLY=torture): torture", text)
 
     def test_bad_arguments(self):
         self.assertEqual(self.run_main("--only", "nothing")[0], 2)
