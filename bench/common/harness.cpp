@@ -2,12 +2,15 @@
 #include "common/harness.h"
 
 #include <sys/resource.h>
+#include <time.h>
 
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <fstream>
 #include <optional>
 #include <string>
@@ -19,7 +22,7 @@ namespace {
 
 struct options {
     std::size_t size = 0;
-    std::size_t repeat = 3;
+    std::size_t repeat = 0;
 };
 
 std::optional<std::size_t> positive_number(std::string_view text) {
@@ -31,8 +34,8 @@ std::optional<std::size_t> positive_number(std::string_view text) {
     return value;
 }
 
-std::optional<options> parsed(std::span<const char* const> arguments, std::size_t default_size) {
-    options result{.size = default_size};
+std::optional<options> parsed(std::span<const char* const> arguments, const workload& chosen) {
+    options result{.size = chosen.default_size, .repeat = chosen.default_repeat};
     for (std::size_t i = 0; i < arguments.size(); i += 2) {
         if (i + 1 == arguments.size()) {
             return std::nullopt;
@@ -53,6 +56,20 @@ double median(std::vector<double> values) {
     return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+/// `, "name": median` for each of the figures beside the main one.
+std::string other_figures(const std::vector<cost>& costs) {
+    std::string text;
+    for (std::size_t i = 0; i < costs.front().others.size(); ++i) {
+        std::vector<double> values;
+        for (const cost& one : costs) {
+            values.push_back(one.others[i].value);
+        }
+        text.append(",\"").append(costs.front().others[i].name).append("\":");
+        text.append(std::to_string(median(std::move(values))));
+    }
+    return text;
+}
+
 void print(std::string_view program, const workload& chosen, const options& with,
            const std::vector<cost>& costs) {
     std::vector<double> values;
@@ -64,10 +81,11 @@ void print(std::string_view program, const workload& chosen, const options& with
     const auto [low, high] = std::ranges::minmax(values);
     std::printf(
         "{\"program\":\"%.*s\",\"metric\":\"%.*s\",\"value\":%.3f,\"unit\":\"%.*s\",\"min\":%.3f,"
-        "\"max\":%.3f,\"wall\":%.3f,\"size\":%zu,\"repeat\":%zu,\"version\":\"%s\"}\n",
+        "\"max\":%.3f,\"wall\":%.3f%s,\"size\":%zu,\"repeat\":%zu,\"version\":\"%s\"}\n",
         static_cast<int>(program.size()), program.data(), static_cast<int>(chosen.name.size()),
         chosen.name.data(), median(values), static_cast<int>(chosen.unit.size()),
-        chosen.unit.data(), low, high, median(walls), with.size, costs.size(), __VERSION__);
+        chosen.unit.data(), low, high, median(walls), other_figures(costs).c_str(), with.size,
+        costs.size(), __VERSION__);
 }
 
 int usage(std::string_view program, std::span<const workload> workloads) {
@@ -116,6 +134,19 @@ std::int64_t cpu_nanoseconds() {
     return nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime);
 }
 
+std::int64_t thread_cpu_nanoseconds() {
+    timespec used{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return used.tv_sec * 1'000'000'000 + used.tv_nsec;
+}
+
+double percentile(std::vector<double> values, double percent) {
+    const double last = static_cast<double>(values.size() - 1);
+    const auto place = values.begin() + std::lround(last * percent / 100);
+    std::ranges::nth_element(values, place);
+    return *place;
+}
+
 std::int64_t memory_bytes() {
     // smaps_rollup counts pages; VmRSS of status may lag behind by the kernel's per-CPU counters.
     return kilobytes("/proc/self/smaps_rollup", "Rss:") + kilobytes("/proc/self/status", "VmPTE:");
@@ -131,13 +162,18 @@ int run_main(std::string_view program, std::span<const workload> workloads, int 
     if (chosen == workloads.end()) {
         return usage(program, workloads);
     }
-    const auto with = parsed(words.subspan(2), chosen->default_size);
+    const auto with = parsed(words.subspan(2), *chosen);
     if (!with) {
         return usage(program, workloads);
     }
     std::vector<cost> costs;
-    for (std::size_t i = 0; i < (chosen->once ? 1 : with->repeat); ++i) {
-        costs.push_back(chosen->run(with->size));
+    try {
+        for (std::size_t i = 0; i < (chosen->once ? 1 : with->repeat); ++i) {
+            costs.push_back(chosen->run(with->size));
+        }
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return 1;
     }
     print(program, *chosen, *with, costs);
     return 0;

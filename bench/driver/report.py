@@ -30,11 +30,11 @@ def line(verdict, programs):
     bar = verdict.bar
     parts = [f"{verdict.state.value:<8}{bar.area:<11} {bar.metric:<18}"]
     if verdict.state is State.SKIPPED:
-        against = f" against {_name(bar.against, programs)}" if bar.against else ""
+        against = f" against {label(bar.against, programs)}" if bar.against else ""
         return f"{parts[0]} ({verdict.reason}){against}"
     parts.append(f"weft {figures(verdict.ours)}")
     if bar.against:
-        parts.append(f"{_name(bar.against, programs)} {figures(verdict.against)}")
+        parts.append(f"{label(bar.against, programs)} {figures(verdict.against)}")
         limit = f"{bar.comparison} {bar.limit:.2f}"
         if verdict.figure is not None:
             parts.append(f"ratio {verdict.figure:.3f}, must be {limit}")
@@ -104,11 +104,6 @@ def label(command, programs):
         return command
     _, _, variant = words[1].partition("-") if len(words) > 1 else ("", "", "")
     return programs[words[0]].name + (f", {variant}" if variant else "")
-
-
-def _name(command, programs):
-    words = shlex.split(command)
-    return programs[words[0]].name if words[0] in programs else command
 
 
 def document(verdicts, left_out, tables, taken, machine_facts):

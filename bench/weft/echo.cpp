@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <weft/fiber.h>
+#include <weft/runtime.h>
 #include <weft/serve.h>
 #include <weft/socket.h>
 
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <span>
 #include <string>
 
+#include "hog.h"
 #include "workloads.h"
 
 namespace bench {
@@ -44,10 +48,24 @@ int failed(const std::error_code& error) {
     return 1;
 }
 
+/// `serve()` on the one worker of a runtime, where a fiber computes as well.
+template <class Serve>
+weft::result<void> beside_a_hog(const weft::runtime_options& options, Serve serve) {
+    return weft::run(options, [&] {
+        std::atomic<bool> stop{false};
+        weft::fiber hog([&] { compute_until(stop); });
+        const auto ended = serve();
+        stop = true;
+        return ended;
+    });
+}
+
 }  // namespace
 
 int serve_echo(std::string_view kind) {
-    const auto model = weft::parse_model(kind);
+    const bool no_preempt = kind == "no-preempt";
+    const bool hog = kind == "hog";
+    const auto model = weft::parse_model(no_preempt || hog ? "fiber" : kind);
     if (!model) {
         return failed(model.error());
     }
@@ -64,9 +82,13 @@ int serve_echo(std::string_view kind) {
 
     weft::serve_options options;
     options.runtime.workers = 1;
-    const auto ended = *model == weft::model::coroutine
-                           ? weft::serve(*listener, weft::async_handler(echo_coroutine), options)
-                           : weft::serve(*listener, *model, weft::handler(echo), options);
+    options.runtime.preempt = !no_preempt;
+    const auto serve = [&] {
+        return *model == weft::model::coroutine
+                   ? weft::serve(*listener, weft::async_handler(echo_coroutine), options)
+                   : weft::serve(*listener, *model, weft::handler(echo), options);
+    };
+    const auto ended = hog ? beside_a_hog(options.runtime, serve) : serve();
     return ended ? 0 : failed(ended.error());
 }
 

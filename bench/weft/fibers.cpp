@@ -22,10 +22,6 @@ weft::runtime_options workers(unsigned count) {
     return options;
 }
 
-}  // namespace
-
-namespace {
-
 cost yield_on(const weft::runtime_options& options, std::size_t size) {
     const auto body = [size] {
         for (std::size_t i = 0; i < size; ++i) {
@@ -42,6 +38,25 @@ cost yield_on(const weft::runtime_options& options, std::size_t size) {
     });
 }
 
+cost ping_pong_on(const weft::runtime_options& options, std::size_t size) {
+    return weft::run(options, [&] {
+        weft::binary_semaphore ping(0);
+        weft::binary_semaphore pong(0);
+        return timed(2 * size, [&] {
+            weft::fiber other([&] {
+                for (std::size_t i = 0; i < size; ++i) {
+                    ping.acquire();
+                    pong.release();
+                }
+            });
+            for (std::size_t i = 0; i < size; ++i) {
+                ping.release();
+                pong.acquire();
+            }
+        });
+    });
+}
+
 }  // namespace
 
 cost yield(std::size_t size) {
@@ -52,6 +67,18 @@ cost yield(std::size_t size) {
 
 cost yield_fair(std::size_t size) {
     return yield_on(workers(1), size);
+}
+
+cost yield_no_preempt(std::size_t size) {
+    return yield_on({.workers = 1, .preempt = false}, size);
+}
+
+cost semaphore_ping_pong(std::size_t size) {
+    return ping_pong_on(workers(1), size);
+}
+
+cost semaphore_ping_pong_no_preempt(std::size_t size) {
+    return ping_pong_on({.workers = 1, .preempt = false}, size);
 }
 
 cost spawn(std::size_t size) {

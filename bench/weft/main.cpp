@@ -1,21 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // bench_weft WORKLOAD [--size N] [--repeat R] measures and prints a line of JSON;
-// bench_weft echo[-coroutine|-thread|-process] serves and prints its port.
+// bench_weft echo[-coroutine|-thread|-process|-hog|-no-preempt] serves and prints its port.
 #include <string_view>
 #include <vector>
 
 #include "workloads.h"
 
-int main(int argc, char** argv) {
-    constexpr std::string_view echo = "echo";
-    if (argc == 2 && std::string_view(argv[1]).starts_with(echo)) {
-        const auto kind = std::string_view(argv[1]).substr(echo.size());
-        return bench::serve_echo(kind.empty() ? "fiber" : kind.substr(1));
-    }
-    const std::vector<bench::workload> workloads{
+namespace {
+
+using workloads = std::vector<bench::workload>;
+
+/// What a single thing costs.
+workloads primitives() {
+    return {
         {.name = "yield", .unit = "ns", .default_size = 2'000'000, .run = bench::yield},
         {.name = "yield-fair", .unit = "ns", .default_size = 2'000'000, .run = bench::yield_fair},
+        {.name = "yield-no-preempt",
+         .unit = "ns",
+         .default_size = 2'000'000,
+         .run = bench::yield_no_preempt},
+        {.name = "semaphore",
+         .unit = "ns",
+         .default_size = 2'000'000,
+         .run = bench::semaphore_ping_pong},
+        {.name = "semaphore-no-preempt",
+         .unit = "ns",
+         .default_size = 2'000'000,
+         .run = bench::semaphore_ping_pong_no_preempt},
         {.name = "spawn", .unit = "ns", .default_size = 1'000'000, .run = bench::spawn},
         {.name = "spawn-wait-group",
          .unit = "ns",
@@ -39,5 +51,52 @@ int main(int argc, char** argv) {
         {.name = "requeue-eevdf", .unit = "ns", .default_size = 100, .run = bench::requeue_eevdf},
         {.name = "idle", .unit = "ms", .default_size = 10, .once = true, .run = bench::idle},
     };
-    return bench::run_main("weft", workloads, argc, argv);
+}
+
+/// What the scheduler promises.
+workloads fairness() {
+    return {
+        {.name = "shares",
+         .unit = "points",
+         .default_size = 10,
+         .default_repeat = 1,
+         .run = bench::shares},
+        {.name = "shares-thread",
+         .unit = "points",
+         .default_size = 10,
+         .default_repeat = 1,
+         .run = bench::shares_thread},
+        {.name = "shares-equal",
+         .unit = "points",
+         .default_size = 10,
+         .default_repeat = 1,
+         .run = bench::shares_equal},
+        {.name = "blocked-sleep", .unit = "ms", .default_size = 1, .run = bench::blocked_sleep},
+        {.name = "blocked-flock", .unit = "ms", .default_size = 1, .run = bench::blocked_flock},
+        {.name = "preemption",
+         .unit = "us",
+         .default_size = 4'000'000'000,
+         .default_repeat = 1,
+         .run = bench::preemption},
+        {.name = "torture",
+         .unit = "errors",
+         .default_size = 60,
+         .default_repeat = 1,
+         .run = bench::torture},
+    };
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    constexpr std::string_view echo = "echo";
+    if (argc == 2 && std::string_view(argv[1]).starts_with(echo)) {
+        const auto kind = std::string_view(argv[1]).substr(echo.size());
+        return bench::serve_echo(kind.empty() ? "fiber" : kind.substr(1));
+    }
+    std::vector<bench::workload> all;
+    for (const auto& some : {primitives(), fairness()}) {
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    return bench::run_main("weft", all, argc, argv);
 }

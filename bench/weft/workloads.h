@@ -18,6 +18,15 @@ cost yield(std::size_t size);
 /// The same with fair sharing, the default.
 cost yield_fair(std::size_t size);
 
+/// The same without preemption.
+cost yield_no_preempt(std::size_t size);
+
+/// Two fibers wake each other in turns with two semaphores, `size` times each; nanoseconds for one.
+cost semaphore_ping_pong(std::size_t size);
+
+/// The same without preemption.
+cost semaphore_ping_pong_no_preempt(std::size_t size);
+
 /// `size` empty fibers in batches of 1000, each joined; nanoseconds for one.
 cost spawn(std::size_t size);
 
@@ -40,8 +49,35 @@ cost idle(std::size_t size);
 cost requeue_cfs(std::size_t size);
 cost requeue_eevdf(std::size_t size);
 
+/// Three fibers at nice 0, 5 and -5 compute for `size` seconds on one worker; by how many points of
+/// the CPU the share of one is off at most.
+cost shares(std::size_t size);
+
+/// The same with kernel threads on one CPU; at nice 5, 10 and 0 if less is not permitted.
+cost shares_thread(std::size_t size);
+
+/// Eight equal fibers compute for `size` seconds on two workers; by how many points of a worker the
+/// share of one is off at most.
+cost shares_equal(std::size_t size);
+
+/// One fiber blocks its kernel thread for `size` seconds, in sleep(3) or flock(2), and another on
+/// the same worker sleeps for 1 ms again and again; its longest time from one wake-up to the next
+/// in milliseconds.
+cost blocked_sleep(std::size_t size);
+cost blocked_flock(std::size_t size);
+
+/// `size` steps of work by two fibers with slices of 0.1 ms on one worker, and by one alone without
+/// preemption; how much more CPU time the former had for each preemption, in microseconds.
+cost preemption(std::size_t size);
+
+/// 64 fibers allocate, throw, lock and initialise once for `size` seconds, on two workers with
+/// slices of 0.5 ms; how often a result was wrong or a fiber did nothing. If they stand still it
+/// says so and ends the process.
+cost torture(std::size_t size);
+
 /// Sends back what it gets on a port that it prints, with one worker, until the process is killed.
-/// `kind`: fiber, coroutine, thread or process. Returns the exit status.
+/// `kind`: fiber, coroutine, thread or process; hog: fibers, and beside them one that computes
+/// without end; no-preempt: fibers that are not preempted. Returns the exit status.
 int serve_echo(std::string_view kind);
 
 }  // namespace bench

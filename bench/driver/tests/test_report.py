@@ -25,6 +25,11 @@ class LineTest(unittest.TestCase):
                      "Go 56.00 ns (50.00..60.00)", "ratio 0.200", "<= 0.25"):
             self.assertIn(part, text)
 
+    def test_a_floor_of_the_same_program_is_told_apart(self):
+        bar = dataclasses.replace(RATIO, peer="", floor="weft yield-thread")
+        verdict = judge(bar, Series((10,), "ns"), Series((50,), "ns"))
+        self.assertIn("weft, thread 50.00 ns", report.line(verdict, DECLARED.programs))
+
     def test_an_absolute_bar_shows_its_limit(self):
         text = report.line(judge(ABSOLUTE, Series((4266,), "bytes")), DECLARED.programs)
         self.assertIn("weft 4266 bytes  must be <= 4400 bytes", text)
