@@ -56,9 +56,10 @@ double median(std::vector<double> values) {
     return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-/// `, "name": median` for each of the figures beside the main one.
+/// `, "name": median` for each of the figures beside the main one, and their units.
 std::string other_figures(const std::vector<cost>& costs) {
     std::string text;
+    std::string units;
     for (std::size_t i = 0; i < costs.front().others.size(); ++i) {
         std::vector<double> values;
         for (const cost& one : costs) {
@@ -66,8 +67,12 @@ std::string other_figures(const std::vector<cost>& costs) {
         }
         text.append(",\"").append(costs.front().others[i].name).append("\":");
         text.append(std::to_string(median(std::move(values))));
+        if (const figure& one = costs.front().others[i]; !one.unit.empty()) {
+            units.append(units.empty() ? "" : ",");
+            units.append("\"").append(one.name).append("\":\"").append(one.unit).append("\"");
+        }
     }
-    return text;
+    return units.empty() ? text : text + ",\"units\":{" + units + "}";
 }
 
 void print(std::string_view program, const workload& chosen, const options& with,

@@ -19,6 +19,8 @@ namespace bench {
 struct figure {
     std::string name;
     double value = 0;
+    /// That of the workload unless given.
+    std::string unit = {};
 };
 
 /// One measurement: the figure, and the time on the clock per operation where it is a time.
@@ -59,7 +61,8 @@ double percentile(std::vector<double> values, double percent);
 /// Bytes that this process has resident, and its page tables.
 std::int64_t memory_bytes();
 
-/// Writes a figure's line: {"program": ..., "metric": ..., "value": ..., "unit": ...}.
+/// Writes a figure's line: {"program": ..., "metric": ..., "value": ..., "unit": ...}, and where
+/// others have a unit of their own "units": {name: unit}.
 /// Returns the exit status of the program: 1 if a workload failed, 2 for a bad command line.
 int run_main(std::string_view program, std::span<const workload> workloads, int argc,
              const char* const* argv);

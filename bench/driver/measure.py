@@ -137,7 +137,8 @@ def _series(figure, results):
     values = [each.get(figure) for each in results]
     if not all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in values):
         return Series(error=f"no figure '{figure}' was printed")
-    return Series(tuple(float(each) for each in values), str(results[0].get("unit", "")))
+    unit = results[0].get("units", {}).get(figure) or results[0].get("unit", "")
+    return Series(tuple(float(each) for each in values), str(unit))
 
 
 def progress_line(text):

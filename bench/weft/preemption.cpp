@@ -68,7 +68,8 @@ cost preemption(std::size_t size) {
         preempted += static_cast<double>(both.preempted);
     }
     return {.value = percentile(of_hogs, 50),
-            .others = {{"with_monitor", percentile(of_process, 50)}, {"preempted", preempted}}};
+            .others = {{"with_monitor", percentile(of_process, 50)},
+                       {"preempted", preempted, "times"}}};
 }
 
 }  // namespace bench

@@ -145,9 +145,9 @@ cost torture(std::size_t size) {
         blocked += static_cast<double>(each.blocked);
     }
     return {.value = static_cast<double>(chamber.errors()),
-            .others = {{"rounds", static_cast<double>(chamber.rounds())},
-                       {"preempted", preempted},
-                       {"blocked", blocked}}};
+            .others = {{"rounds", static_cast<double>(chamber.rounds()), "times"},
+                       {"preempted", preempted, "times"},
+                       {"blocked", blocked, "times"}}};
 }
 
 }  // namespace bench

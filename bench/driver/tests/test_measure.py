@@ -75,6 +75,12 @@ class MeasureTest(unittest.TestCase):
         verdict, = self.verdicts(fakes.ABSOLUTE + 'figure = "peak"\n')
         self.assertEqual((verdict.state, verdict.figure), (State.SHORT, 5000))
 
+    def test_a_figure_may_have_a_unit_of_its_own(self):
+        self.program("weft", """echo '{"value": 1, "peak": 5, "unit": "ms", "units":
+            {"peak": "bytes"}}' | tr '\\n' ' '""")
+        verdict, = self.verdicts(fakes.ABSOLUTE + 'figure = "peak"\n')
+        self.assertEqual((verdict.state, verdict.ours.unit), (State.HOLDS, "bytes"))
+
     def test_two_figures_of_the_same_run(self):
         self.program("weft", f"""echo run >> {self.log}
             echo '{{"value": 1, "peak": 5000, "unit": "bytes"}}'""")
