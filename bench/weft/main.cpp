@@ -86,6 +86,37 @@ workloads fairness() {
     };
 }
 
+/// Benchmarks of schedulers in general, with fibers and with kernel threads.
+workloads behaviour() {
+    return {
+        {.name = "schbench",
+         .unit = "us",
+         .default_size = 5,
+         .default_repeat = 1,
+         .run = bench::schbench},
+        {.name = "schbench-thread",
+         .unit = "us",
+         .default_size = 5,
+         .default_repeat = 1,
+         .run = bench::schbench_thread},
+        {.name = "hackbench", .unit = "ns", .default_size = 10, .run = bench::hackbench},
+        {.name = "hackbench-thread",
+         .unit = "ns",
+         .default_size = 10,
+         .run = bench::hackbench_thread},
+        {.name = "starvation",
+         .unit = "us",
+         .default_size = 500,
+         .default_repeat = 1,
+         .run = bench::starvation},
+        {.name = "starvation-thread",
+         .unit = "us",
+         .default_size = 500,
+         .default_repeat = 1,
+         .run = bench::starvation_thread},
+    };
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -95,7 +126,7 @@ int main(int argc, char** argv) {
         return bench::serve_echo(kind.empty() ? "fiber" : kind.substr(1));
     }
     std::vector<bench::workload> all;
-    for (const auto& some : {primitives(), fairness()}) {
+    for (const auto& some : {primitives(), fairness(), behaviour()}) {
         all.insert(all.end(), some.begin(), some.end());
     }
     return bench::run_main("weft", all, argc, argv);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How CPU time is divided among those that compute without end.
-#include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <weft/fair_entity.h>
 #include <weft/fiber.h>
 #include <weft/runtime.h>
@@ -17,10 +17,10 @@
 #include <numeric>
 #include <span>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <vector>
 
+#include "concurrency.h"
 #include "hog.h"
 #include "workloads.h"
 
@@ -55,20 +55,6 @@ bool set_thread_nice(int nice) {
     return ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice) == 0;
 }
 
-void stay_on_first_cpu() {
-    cpu_set_t usable;
-    ::sched_getaffinity(0, sizeof usable, &usable);
-    int first = 0;
-    while (!CPU_ISSET(first, &usable)) {
-        ++first;
-    }
-    CPU_ZERO(&usable);
-    CPU_SET(first, &usable);
-    if (::sched_setaffinity(0, sizeof usable, &usable) != 0) {
-        throw std::system_error(errno, std::generic_category(), "sched_setaffinity");
-    }
-}
-
 cpu_times of_threads(std::span<const int> nices, std::size_t seconds) {
     cpu_times used(nices.size());
     std::atomic<bool> stop{false};
@@ -77,7 +63,7 @@ cpu_times of_threads(std::span<const int> nices, std::size_t seconds) {
         std::vector<std::jthread> hogs;
         for (std::size_t i = 0; i < nices.size(); ++i) {
             hogs.emplace_back([&, i] {
-                stay_on_first_cpu();
+                const on_first_cpus one(1);
                 set_thread_nice(nices[i]);
                 ready.arrive_and_wait();
                 used[i] = compute_until(stop);

@@ -75,6 +75,21 @@ cost preemption(std::size_t size);
 /// says so and ends the process.
 cost torture(std::size_t size);
 
+/// After schbench: message threads wake workers that sleep and compute, for `size` seconds on two
+/// CPUs; the 99th percentile of the latency of a wake-up in microseconds, and others beside it.
+cost schbench(std::size_t size);
+cost schbench_thread(std::size_t size);
+
+/// After hackbench: `size` groups of 20 senders and 20 receivers over sockets, on two CPUs;
+/// nanoseconds for a message.
+cost hackbench(std::size_t size);
+cost hackbench_thread(std::size_t size);
+
+/// After LTP's starvation: one that never waits wakes another one `size` times on one CPU;
+/// microseconds for a wake-up that was served.
+cost starvation(std::size_t size);
+cost starvation_thread(std::size_t size);
+
 /// Sends back what it gets on a port that it prints, with one worker, until the process is killed.
 /// `kind`: fiber, coroutine, thread or process; hog: fibers, and beside them one that computes
 /// without end; no-preempt: fibers that are not preempted. Returns the exit status.
