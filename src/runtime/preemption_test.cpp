@@ -106,6 +106,26 @@ TEST(preemption, shares_follow_nice_without_a_yield) {
     }
 }
 
+TEST(preemption, three_that_compute_on_two_workers_get_the_same) {
+    const one_queue_each no_stress;
+    std::array<int, 3> done{};
+    runtime rt({.workers = 2});
+    rt.run([&] {
+        std::atomic<int> left{60'000};
+        std::vector<fiber> fibers;
+        for (int& each : done) {
+            fibers.emplace_back([&] {
+                while (--left >= 0) {
+                    compute_a_step();
+                    ++each;
+                }
+            });
+        }
+    });
+    const auto [least, most] = std::ranges::minmax(done);
+    EXPECT_GE(least, most * 0.65) << "one alone on its worker gets twice as much as the others";
+}
+
 TEST(preemption, one_that_blocks_in_the_kernel_does_not_stop_others) {
     runtime rt(one_worker);
     std::array<int, 2> ends{};

@@ -78,6 +78,13 @@ public:
         lane_.push_back(w);
     }
 
+    /// The weight of what pick_next() would take; 0 when empty.
+    [[nodiscard]] std::uint64_t next_weight() const noexcept {
+        const bool from_tree = !ahead_.empty() && first_of_tree_goes_first();
+        const waiter* const w = from_tree ? ahead_.first()->who : lane_.front();
+        return w != nullptr ? weight_of(*w).value : 0;
+    }
+
     /// Removes it; null when empty.
     waiter* pick_next() noexcept {
         waiter* w = nullptr;
@@ -139,11 +146,16 @@ public:
     }
 
     [[nodiscard]] std::uint64_t weight() const noexcept { return weight_.load(base::relaxed); }
+    /// With that of who runs, or was charged last.
+    [[nodiscard]] std::uint64_t load() const noexcept {
+        return weight() + running_.load(base::relaxed);
+    }
 
     /// `fiber`, or a coroutine (null), has run for `ns` while the others that were runnable weighed
     /// `others`.
     void charge(fiber_block* fiber, std::uint64_t ns, std::uint64_t others) noexcept {
         const fair_weight weight = weight_of_nice(fiber != nullptr ? fiber->nice_ : 0);
+        running_.store(weight.value, base::relaxed);
         now_.store(virtual_time() + ns * nice_0_weight / (others + weight.value), base::relaxed);
         if (fiber != nullptr) {
             fiber->vruntime_ += to_virtual(ns, weight);
@@ -222,6 +234,7 @@ private:
     fair_tree<order> ahead_;
     base::atomic<std::uint64_t> now_{0};
     base::atomic<std::uint64_t> weight_{0};  // of all that stand here
+    base::atomic<std::uint64_t> running_{nice_0_weight};
 };
 
 }  // namespace weft::sched

@@ -37,6 +37,7 @@ worker::successor worker::tick_on() noexcept {
     expire_timers(charged_at_);
     poll_now(charged_at_);
     take_injected();
+    balance(charged_at_);
     if (!queue_.should_preempt(fiber, has_had_slice(fiber)) || ask_for_checkpoint(fiber)) {
         return {};
     }

@@ -4,7 +4,7 @@
 // locking is done here.
 //
 //   push, pop, ...   owner only (the kernel thread that holds the worker's role)
-//   steal_into       one other worker: takes up to half
+//   steal_into       one other worker: takes about half, by weight
 //   size             any thread, a hint
 #pragma once
 
@@ -66,19 +66,27 @@ public:
     /// Nothing happens if no exchange was begun.
     void end_exchange() noexcept { lock_.leave_owner(); }
 
-    /// Moves the next half (rounded up, at most `most`) into `out`; returns how many. Not for the
-    /// owner. May run beside push(), pop() and size().
-    std::size_t steal_into(waiter_queue& out, std::size_t most) noexcept {
+    /// Moves the next ones into `out`, at most `most`, as long as each makes the loads of this
+    /// queue and of the thief, which has `thief_load`, more alike, or `or_swapped`, no less
+    /// alike; returns how many. Not for the owner. May run beside push(), pop() and size().
+    std::size_t steal_into(waiter_queue& out, std::size_t most, std::uint64_t thief_load,
+                           bool or_swapped = false) noexcept {
         lock_.lock_guest();
         const std::size_t size = size_.load(base::relaxed);
-        const std::size_t half = (size + 1) / 2;
-        const std::size_t wanted = half < most ? half : most;
-        for (std::size_t i = 0; i < wanted; ++i) {
+        auto gap = static_cast<std::int64_t>(policy_.load() - thief_load);
+        std::size_t taken = 0;
+        while (taken < most && taken < size) {
+            const auto weight = static_cast<std::int64_t>(policy_.next_weight());
+            if (or_swapped ? weight > gap : weight >= gap) {
+                break;
+            }
+            gap -= 2 * weight;
             out.push_back(*policy_.pick_next());
+            ++taken;
         }
-        size_.store(size - wanted, base::relaxed);
+        size_.store(size - taken, base::relaxed);
         lock_.unlock_guest();
-        return wanted;
+        return taken;
     }
 
     /// Whether `w`, the current one, which yields, should let another one run.
@@ -100,6 +108,11 @@ public:
     /// The sum of the weights of all that stand here. Owner only; a hint, as thieves may change it.
     [[nodiscard]] std::uint64_t weight() const noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS {
         return policy_.weight();
+    }
+
+    /// With who runs there. Any thread, a hint.
+    [[nodiscard]] std::uint64_t load() const noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS {
+        return policy_.load();
     }
 
     /// The current fiber, or a coroutine (null), has run for `ns` while the others that were

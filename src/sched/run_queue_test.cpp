@@ -11,7 +11,9 @@ namespace weft::sched {
 namespace {
 
 struct item : waiter {
-    item() noexcept : waiter(waiter_kind::thread) {}
+    explicit item(int nice = 0) noexcept : waiter(waiter_kind::thread) {
+        nice_ = static_cast<std::int8_t>(nice);
+    }
     int seen = 0;
 };
 
@@ -45,15 +47,49 @@ TEST_P(RunQueue, AThiefTakesTheOldestHalf) {
         queue.push(each);
     }
     waiter_queue loot;
-    EXPECT_EQ(queue.steal_into(loot, 100), 3u);
+    EXPECT_EQ(queue.steal_into(loot, 100, 0), 3u);
     for (std::size_t i = 0; i < 3; ++i) {
         EXPECT_EQ(loot.pop_front(), &items[i]);
     }
     EXPECT_TRUE(loot.empty());
-    EXPECT_EQ(queue.steal_into(loot, 0), 0u);
+    EXPECT_EQ(queue.steal_into(loot, 0, 0), 0u);
     EXPECT_EQ(queue.pop(), &items[3]);
     EXPECT_EQ(queue.pop(), &items[4]);
-    EXPECT_EQ(queue.steal_into(loot, 100), 0u);
+    EXPECT_EQ(queue.steal_into(loot, 100, 0), 0u);
+}
+
+// Weights: 1024 at nice 0, 3121 at -5, 335 at 5. Who runs, or ran last, counts as one of nice 0.
+TEST_P(RunQueue, AThiefTakesWhatMakesTheLoadsMoreAlike) {
+    run_queue queue(asymmetric());
+    item heavy(-5);
+    item light[3]{item(5), item(5), item(5)};
+    for (item& each : light) {
+        queue.push(each);
+    }
+    queue.push(heavy);
+    EXPECT_EQ(queue.load(), 1024u + 3u * 335u + 3121u);
+    waiter_queue loot;
+    // 5150 apart, then three times 670 less: 3140.
+    EXPECT_EQ(queue.steal_into(loot, 100, 0), 4u);
+    while (waiter* const w = loot.pop_front()) {
+        queue.push(*w);
+    }
+    EXPECT_EQ(queue.steal_into(loot, 100, 2000), 3u);
+    while (waiter* const w = loot.pop_front()) {
+        queue.push(*w);
+    }
+    EXPECT_EQ(queue.steal_into(loot, 100, 5000), 0u);
+}
+
+TEST_P(RunQueue, WhatMakesTheLoadsNoMoreAlikeMayChangeSidesWhenAsked) {
+    run_queue queue(asymmetric());
+    item only;
+    queue.push(only);
+    waiter_queue loot;
+    EXPECT_EQ(queue.steal_into(loot, 100, 1024), 0u);
+    EXPECT_EQ(queue.steal_into(loot, 100, 1025, true), 0u);
+    EXPECT_EQ(queue.steal_into(loot, 100, 1024, true), 1u);
+    EXPECT_EQ(loot.pop_front(), &only);
 }
 
 // The owner pushes and pops, two thieves steal: nothing may be lost or seen twice.
@@ -68,7 +104,7 @@ TEST_P(RunQueue, OwnerAndThievesShareWithoutLoss) {
         thieves.emplace_back([&] {
             while (!done.load(base::acquire)) {
                 waiter_queue loot;
-                const std::size_t n = queue.steal_into(loot, 16);
+                const std::size_t n = queue.steal_into(loot, 16, 0);
                 stolen.fetch_add(n, base::relaxed);
                 while (waiter* const w = loot.pop_front()) {
                     ++static_cast<item*>(w)->seen;

@@ -179,6 +179,8 @@ private:
     void expire_timers(base::nanoseconds_t now) noexcept;
     bool steal() noexcept;
     bool steal_from(worker& victim) noexcept;
+    bool take_from(worker& victim, std::uint64_t load, bool or_swapped) noexcept;
+    void balance(base::nanoseconds_t now) noexcept;
     void help_timers(base::nanoseconds_t now) noexcept;
     bool spin_for_work() noexcept;
     void sleep() noexcept;
@@ -210,7 +212,10 @@ private:
     timer_wheel wheel_;
     base::rng rng_;
     std::vector<std::uint64_t> seen_ticks_;  // of each victim, when last looked at
-    unsigned charge_period_ = 1;             // of how many switches the time is charged at once
+    std::vector<std::uint64_t> seen_loads_;  // of each worker, when last balanced
+    base::nanoseconds_t balance_at_ = 0;
+    unsigned uneven_for_ = 0;             // looks
+    unsigned charge_period_ = 1;          // of how many switches the time is charged at once
     unsigned exact_for_ = 0;              // charges until several switches may be charged at once
     base::nanoseconds_t charged_at_ = 0;  // 0: nobody has run since
     base::nanoseconds_t cpu_seen_ = 0;    // this kernel thread's CPU time when it was last read

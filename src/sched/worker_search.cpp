@@ -25,6 +25,8 @@ constexpr nanoseconds_t longest_without_poll = 1'000'000;
 // virtual machine; a spin of 5 us already catches a partner that answers).
 constexpr nanoseconds_t longest_spin = 20'000;
 constexpr nanoseconds_t shortest_spin = 2'000;
+constexpr nanoseconds_t balance_every = 32'000'000;
+constexpr unsigned looks_before_swap = 3;
 constexpr unsigned retry_spin_after = 16;  // sleeps without a spin before one is tried again
 constexpr std::size_t most_taken = 256;    // at a time, from a queue that others look at, too
 
@@ -54,6 +56,7 @@ void worker::maintain() noexcept {
     }
     maintained_at_ = now;
     charged_at_ = now;
+    balance(now);
     expire_timers(now);
     if (now - polled_at_ >= longest_without_poll || tick() >= poll_after_) {
         poll_now(now);
@@ -142,8 +145,13 @@ bool worker::steal_from(worker& victim) noexcept {
     if (queued == 0 || (queued == 1 && !stuck)) {
         return false;
     }
+    return take_from(victim, 0, false);
+}
+
+/// `load`: of this worker.
+bool worker::take_from(worker& victim, std::uint64_t load, bool or_swapped) noexcept {
     waiter_queue loot;
-    const std::size_t n = victim.queue_.steal_into(loot, most_taken);
+    const std::size_t n = victim.queue_.steal_into(loot, most_taken, load, or_swapped);
     if (n == 0) {
         return false;
     }
@@ -155,6 +163,34 @@ bool worker::steal_from(worker& victim) noexcept {
         wake_another_if_needed(queue_.size());
     }
     return true;
+}
+
+/// While all are busy: from the one with the greatest load, as much as makes the loads more alike.
+/// What comes and goes is not worth a move, so only what the load has been for two looks counts.
+/// Where nothing can make them more alike (three that compute on two workers) one changes sides
+/// after a few looks, so that each has company for as long; as the kernel does it.
+void worker::balance(nanoseconds_t now) noexcept {
+    if (now < balance_at_) {
+        return;
+    }
+    balance_at_ = now + balance_every;
+    worker* busiest = nullptr;
+    std::uint64_t greatest = 0;
+    for (std::size_t i = 0; i < owner_.worker_count(); ++i) {
+        worker& other = owner_.worker_at(i);
+        const std::uint64_t load = &other == this || other.asleep() ? 0 : other.queue_.load();
+        const std::uint64_t lasting = std::min(load, std::exchange(seen_loads_[i], load));
+        if (lasting > greatest) {
+            greatest = lasting;
+            busiest = &other;
+        }
+    }
+    const std::uint64_t load = queue_.load();
+    if (busiest == nullptr || greatest <= load) {
+        uneven_for_ = 0;
+    } else if (take_from(*busiest, load, ++uneven_for_ >= looks_before_swap)) {
+        uneven_for_ = 0;
+    }
 }
 
 /// Timers of workers that are too busy to look after them.
