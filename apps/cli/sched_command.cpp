@@ -18,7 +18,6 @@
 
 #include "lab/option_values.h"
 #include "output.h"
-#include "report/terminal_style.h"
 #include "sched/bundled.h"
 #include "sched/outcome.h"
 #include "sched/report_html.h"
@@ -26,6 +25,8 @@
 #include "sched/report_terminal.h"
 #include "sched/report_trace.h"
 #include "sched/workload_file.h"
+#include "sched_live.h"
+#include "sched_output.h"
 
 namespace weft::cli {
 
@@ -33,9 +34,6 @@ namespace {
 
 /// Of the lag: as many as a chart can show.
 constexpr std::size_t lag_samples = 400;
-
-template <class Value>
-using checked = std::expected<Value, std::string>;
 
 checked<sim::nanoseconds> duration_within(std::string_view text, sim::nanoseconds least,
                                           sim::nanoseconds most) {
@@ -85,19 +83,20 @@ checked<sim::window> window_from(const std::string& text) {
     return std::unexpected(fmt::format("'{}' is no part of a run, as in 0ms..80ms", text));
 }
 
+auto within(sim::nanoseconds least, sim::nanoseconds most) {
+    return [least, most](const std::string& text) { return duration_within(text, least, most); };
+}
+
 void add_simulation_options(CLI::App& command, sched_options& into) {
     lab::add_option(command, "--policy", into.policies,
                     "Policies to run it under, separated by commas: cfs, eevdf, fifo, round_robin, "
                     "or all",
                     "LIST", policies_from)
         ->default_str("cfs,eevdf");
-    const auto within = [](sim::nanoseconds least, sim::nanoseconds most) {
-        return
-            [least, most](const std::string& text) { return duration_within(text, least, most); };
-    };
     lab::add_option(command, "--duration", into.duration, "How long to run, as in 500ms or 2s",
                     "TIME", within(sim::shortest_duration, sim::longest_duration));
-    lab::add_option(command, "--cpus", into.cpus, "CPUs of the simulated machine", "N",
+    lab::add_option(command, "--cpus", into.cpus,
+                    "CPUs of the simulated machine; live, of this one", "N",
                     lab::within(lab::count_within, std::uint64_t{1}, sim::most_cpus));
     lab::add_option(command, "--tick", into.tick, "How often the policy may end a turn", "TIME",
                     within(sim::shortest_tick, sim::longest_tick));
@@ -105,6 +104,25 @@ void add_simulation_options(CLI::App& command, sched_options& into) {
                     lab::within(lab::count_within, std::uint64_t{0}, ~std::uint64_t{0}));
     lab::add_option(command, "--show", into.shown, "The part to draw, as in 0ms..80ms", "FROM..TO",
                     window_from);
+}
+
+/// They come after those of the simulation, some of which they exclude.
+void add_live_options(CLI::App& command, sched_options& into) {
+    CLI::Option* const live = command.add_flag(
+        "--live", into.live,
+        "Run it on this machine, as kernel threads and as fibers in turn, and compare both; "
+        "nice-ladder if no workload is named");
+    for (const char* const simulated : {"--policy", "--tick", "--list", "--print"}) {
+        live->excludes(command.get_option(simulated));
+    }
+    lab::add_option(command, "--slice", into.slice,
+                    "Live: how long a task may run while others wait, 0.1ms to 100ms", "TIME",
+                    within(sim::shortest_tick, sim::longest_tick))
+        ->needs(live);
+    lab::add_option(command, "--repeat", into.repeat,
+                    "Live: how often to run both, 1 to 100; the order alternates", "N",
+                    lab::within(lab::count_within, std::uint64_t{1}, std::uint64_t{100}))
+        ->needs(live);
 }
 
 void add_report_options(CLI::App& command, sched_options& into) {
@@ -198,36 +216,18 @@ checked<sim::outcome> outcome_of(sim::workload work, const sched_options& option
     return all;
 }
 
-/// As wide as the terminal, if it is one.
-report::terminal_style style_of(int descriptor) {
-    auto style = report::terminal_style::of(descriptor);
-    if (const auto width = report::width_of_terminal(descriptor, 1)) {
-        style.width = std::max(*width, sim::narrowest_page);
+int run_simulation(sim::workload work, const sched_options& options) {
+    const auto all = outcome_of(std::move(work), options);
+    if (!all) {
+        return complain(all.error());
     }
-    return style;
-}
-
-/// The files first, so that they are there whatever becomes of the terminal.
-bool report(const sched_options& options, const sim::outcome& all) {
-    bool written = true;
-    if (!options.json_path.empty()) {
-        written = write_output(options.json_path, sim::report_as_json(all));
-    }
-    if (!options.trace_path.empty()) {
-        written = write_output(options.trace_path, sim::report_as_trace(all)) && written;
-    }
-    if (!options.html_path.empty()) {
-        const std::string page = sim::report_as_html(all, WEFT_VERSION);
-        written = write_output(options.html_path, page) && written;
-    }
-    const bool to_stdout = options.json_path == "-" || options.trace_path == "-";
-    const int text = to_stdout ? STDERR_FILENO : STDOUT_FILENO;
-    return print(text, sim::report_for_terminal(all, style_of(text))) && written;
-}
-
-int complain(const std::string& error) {
-    fmt::print(stderr, "weft: {}\n", error);
-    return status_failed;
+    const bool written = write_reports(
+        options,
+        {.json = [&] { return sim::report_as_json(*all); },
+         .trace = [&] { return sim::report_as_trace(*all); },
+         .html = [&] { return sim::report_as_html(*all, WEFT_VERSION); },
+         .text = [&](const auto& style) { return sim::report_for_terminal(*all, style); }});
+    return written ? 0 : status_failed;
 }
 
 int print_bundled(const std::string& name) {
@@ -243,7 +243,8 @@ int print_bundled(const std::string& name) {
 
 CLI::App* add_sched_command(CLI::App& program, sched_options& into) {
     CLI::App* const command = program.add_subcommand(
-        "sched", "Run a workload under several schedulers, simulated, and show what each does");
+        "sched",
+        "Run a workload under several schedulers, simulated or live, and show what each does");
     command
         ->add_option("workload", into.workload,
                      "A bundled workload, a file, or - for standard input; none: list them")
@@ -252,9 +253,11 @@ CLI::App* add_sched_command(CLI::App& program, sched_options& into) {
     command->add_option("--print", into.print, "Print a bundled workload, to start from")
         ->type_name("NAME");
     add_simulation_options(*command, into);
+    add_live_options(*command, into);
     add_report_options(*command, into);
     command->footer(
-        "Example: weft sched nice-ladder --policy all --html sched.html\n"
+        "Examples: weft sched nice-ladder --policy all --html sched.html\n"
+        "          weft sched --live\n"
         "How to write a workload, and what is simulated: docs/scheduler.md, weft(1).");
     return command;
 }
@@ -263,7 +266,7 @@ int run_sched_command(const sched_options& options) {
     if (!options.print.empty()) {
         return print_bundled(options.print);
     }
-    if (options.list || options.workload.empty()) {
+    if (options.list || (options.workload.empty() && !options.live)) {
         return print(STDOUT_FILENO, sim::list_of_workloads(style_of(STDOUT_FILENO)))
                    ? 0
                    : status_failed;
@@ -272,7 +275,7 @@ int run_sched_command(const sched_options& options) {
         complain("--json and --trace cannot both go to standard output");
         return status_usage;
     }
-    auto read = workload_from(options.workload);
+    auto read = workload_from(options.workload.empty() ? "nice-ladder" : options.workload);
     if (!read) {
         return complain(read.error());
     }
@@ -280,11 +283,8 @@ int run_sched_command(const sched_options& options) {
     if (!work) {
         return complain(work.error());
     }
-    const auto all = outcome_of(std::move(*work), options);
-    if (!all) {
-        return complain(all.error());
-    }
-    return report(options, *all) ? 0 : status_failed;
+    return options.live ? run_sched_live(std::move(*work), options)
+                        : run_simulation(std::move(*work), options);
 }
 
 }  // namespace weft::cli

@@ -81,10 +81,7 @@ public:
 
     std::string text() && {
         head();
-        for (const policy_outcome& one : all_.policies) {
-            picture(one);
-        }
-        legend();
+        pictures();
         for (std::size_t i = 0; i < all_.policies.size(); i += columns_) {
             shown_ = std::span(all_.policies).subspan(i);
             shown_ = shown_.first(std::min(columns_, shown_.size()));
@@ -97,7 +94,19 @@ public:
         return std::move(out_);
     }
 
+    std::string pictures_only() && {
+        pictures();
+        return std::move(out_);
+    }
+
 private:
+    void pictures() {
+        for (const policy_outcome& one : all_.policies) {
+            picture(one);
+        }
+        legend();
+    }
+
     void line(std::string_view text = {}, std::string_view ink = {}) {
         if (style_.colour && !ink.empty()) {
             out_ += fmt::format("{}{}{}\n", ink, text, plain);
@@ -353,6 +362,10 @@ private:
 
 std::string report_for_terminal(const outcome& all, const report::terminal_style& style) {
     return page(all, style).text();
+}
+
+std::string pictures_for_terminal(const outcome& all, const report::terminal_style& style) {
+    return page(all, style).pictures_only();
 }
 
 std::string list_of_workloads(const report::terminal_style& style) {

@@ -18,6 +18,9 @@ inline constexpr std::size_t narrowest_page = 60;
 /// Ends with a newline.
 std::string report_for_terminal(const outcome& all, const report::terminal_style& style = {});
 
+/// Only the rows of columns, with an empty line before each picture.
+std::string pictures_for_terminal(const outcome& all, const report::terminal_style& style);
+
 /// The bundled workloads, and what to type.
 std::string list_of_workloads(const report::terminal_style& style = {});
 
