@@ -10,13 +10,13 @@
 #include "lab/interrupts.h"
 #include "live/comparison.h"
 #include "live/ladder.h"
+#include "live/report_html.h"
 #include "live/report_json.h"
 #include "live/report_terminal.h"
 #include "live/runner.h"
 #include "live/suitability.h"
 #include "live/thread_facts.h"
 #include "output.h"
-#include "sched/report_html.h"
 #include "sched/report_trace.h"
 #include "sched_output.h"
 
@@ -76,7 +76,7 @@ bool report(const sched_options& options, const live::comparison& all) {
         options,
         {.json = [&] { return live::report_as_json(all); },
          .trace = [&] { return sim::report_as_trace(all.first); },
-         .html = [&] { return sim::report_as_html(all.first, WEFT_VERSION); },
+         .html = [&] { return live::report_as_html(all, WEFT_VERSION); },
          .text = [&](const auto& style) { return live::report_for_terminal(all, style); }});
 }
 

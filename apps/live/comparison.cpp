@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "ladder.h"
 #include "live_recording.h"
+#include "report_words.h"
 #include "sched/measures.h"
 
 namespace weft::live {
@@ -109,20 +111,30 @@ private:
 
     void add_records(const live_run& run) {
         const auto owners = owners_of_threads(run);
+        std::set<pid_t> own_threads;
+        for (const kernel_turn& one : run.kernel.turns) {
+            own_threads.insert(one.thread);
+        }
         for (const kernel_turn& one : run.kernel.turns) {
             const auto owner = owners.find(one.thread);
             if (owner == owners.end()) {
                 continue;  // a thread of the program that ran no task
             }
-            ++made_.kernel_reasons[static_cast<std::size_t>(one.reason)];
+            ++(one.preempted ? made_.kernel.preempted : made_.kernel.waited);
+            if (one.next) {
+                ++(*one.next == 0                    ? made_.kernel.to_idle
+                   : owners.contains(*one.next)      ? made_.kernel.to_task
+                   : own_threads.contains(*one.next) ? made_.kernel.to_program
+                                                     : made_.kernel.to_other);
+            }
             all_kernel_turns_.push_back(one.to - one.from);
             if (owner->second < kernel_turns_.size()) {
                 kernel_turns_[owner->second].push_back(one.to - one.from);
             }
         }
-        made_.kernel_source = run.kernel.source;
-        made_.kernel_refused = run.kernel.refused;
-        made_.kernel_lost += run.kernel.lost;
+        made_.kernel.source = run.kernel.source;
+        made_.kernel.refused = run.kernel.refused;
+        made_.kernel.lost += run.kernel.lost;
     }
 
     void add_runtime(const runtime_counts& counts) {
@@ -209,6 +221,9 @@ std::vector<std::string> notes_on(const live_plan& plan, int shift,
             "only.",
             sim::text_of(*plan.slice)));
     }
+    if (!runs.empty() && !runs.front().kernel.refused.empty()) {
+        notes.push_back(fmt::format("Not permitted: {}.", runs.front().kernel.refused));
+    }
     return notes;
 }
 
@@ -277,6 +292,7 @@ comparison compare(live_plan plan, int shift, nanoseconds tick, std::vector<live
     comparison made{.plan = std::move(plan), .shift = shift, .tick = tick, .rounds = half};
     made.notes = notes_on(made.plan, shift, runs);
     made.first.work = made.plan.work;
+    made.first.how = how_it_was_run(made);
     for (const std::span<const live_run> of_kind : {all.first(half), all.subspan(half)}) {
         sim::recording recorded = recording_of(made.plan, of_kind.front());
         sim::measures measured = sim::measure(made.plan.work, recorded, lag_samples);

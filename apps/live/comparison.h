@@ -54,6 +54,20 @@ struct task_figures {
     switch_counts switches{};
 };
 
+/// What the kernel's records say of the ends of turns of threads that ran tasks.
+struct kernel_counts {
+    std::uint64_t preempted = 0;
+    std::uint64_t waited = 0;
+    // Who came next. By the trace point only.
+    std::uint64_t to_task = 0;     ///< a thread that ran tasks
+    std::uint64_t to_program = 0;  ///< another thread of this program
+    std::uint64_t to_other = 0;    ///< another program, or the kernel
+    std::uint64_t to_idle = 0;
+    std::uint64_t lost = 0;  ///< records
+    std::string source;      ///< of the last run; see switch_records
+    std::string refused;
+};
+
 /// All runs of one kind.
 struct side {
     task_kind kind = task_kind::kernel_threads;
@@ -67,10 +81,7 @@ struct side {
     length_summary turns;
     length_summary slices;
     length_summary kernel_turns;
-    std::array<std::uint64_t, 3> kernel_reasons{};  ///< by switch_reason
-    std::string kernel_source;                      ///< of the last run; see switch_records
-    std::string kernel_refused;
-    std::uint64_t kernel_lost = 0;
+    kernel_counts kernel{};
 };
 
 struct comparison {

@@ -69,9 +69,11 @@ json runtime_of(const side& one) {
 
 json kernel_of(const side& one) {
     const auto text = [](const std::string& of) { return of.empty() ? json() : json(of); };
-    return {{"source", text(one.kernel_source)},  {"refused", text(one.kernel_refused)},
-            {"preempted", one.kernel_reasons[0]}, {"waited", one.kernel_reasons[1]},
-            {"ended", one.kernel_reasons[2]},     {"lost", one.kernel_lost}};
+    const kernel_counts& of = one.kernel;
+    return {
+        {"source", text(of.source)}, {"refused", text(of.refused)}, {"preempted", of.preempted},
+        {"waited", of.waited},       {"to_task", of.to_task},       {"to_program", of.to_program},
+        {"to_other", of.to_other},   {"to_idle", of.to_idle},       {"lost", of.lost}};
 }
 
 json side_of(const comparison& all, const side& one) {

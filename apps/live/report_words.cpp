@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report_words.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -20,23 +22,25 @@ std::vector<std::string> sentences_on(const side& one) {
     std::vector<std::string> sentences;
     if (one.runtime) {
         const runtime_counts& counts = *one.runtime;
-        sentences.push_back(
-            fmt::format("The runtime ran something {} times; {} times it preempted a fiber at a "
-                        "tick, {} times one "
-                        "blocked in the kernel, {} ended.",
-                        counts.dispatched, counts.preempted, counts.blocked, counts.finished));
-    }
-    if (!one.kernel_source.empty()) {
-        const auto& reasons = one.kernel_reasons;
         sentences.push_back(fmt::format(
-            "{}: the kernel's {} say that threads with tasks were switched away {} times "
-            "preempted, {} "
-            "times waiting, {} times ended{}.",
-            name_of(one.kind), one.kernel_source, reasons[0], reasons[1], reasons[2],
-            one.kernel_lost == 0 ? "" : fmt::format("; {} records were lost", one.kernel_lost)));
+            "The runtime ran something {} times. {} times it preempted a fiber at a tick, {} times "
+            "one blocked in the kernel, {} ended.",
+            counts.dispatched, counts.preempted, counts.blocked, counts.finished));
     }
-    if (!one.kernel_refused.empty()) {
-        sentences.push_back(fmt::format("{}: {}.", name_of(one.kind), one.kernel_refused));
+    const kernel_counts& kernel = one.kernel;
+    if (!kernel.source.empty()) {
+        std::string text = fmt::format(
+            "By the kernel's {}, {} were preempted {} times and waited {} times", kernel.source,
+            one.kind == task_kind::fibers ? "the threads of the fibers" : "the threads",
+            kernel.preempted, kernel.waited);
+        if (kernel.to_task + kernel.to_program + kernel.to_other + kernel.to_idle != 0) {
+            text += fmt::format(
+                "; then ran one of them {} times, another thread of this program "
+                "{}, another program {}, nobody {}",
+                kernel.to_task, kernel.to_program, kernel.to_other, kernel.to_idle);
+        }
+        text += kernel.lost == 0 ? "." : fmt::format("; {} records were lost.", kernel.lost);
+        sentences.push_back(std::move(text));
     }
     return sentences;
 }

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <weft/runtime.h>
 
+#include "switch_recorder.h"
 #include "task_loop.h"
 #include "thread_facts.h"
 
@@ -132,13 +133,14 @@ private:
 };
 
 /// Until the run should be over, or somebody wants it to be. True if so.
-bool wait_for_end(nanoseconds end, int stop_fd) {
+bool wait_for_end(nanoseconds end, int stop_fd, switch_recorder& recorder) {
     for (nanoseconds now = steady_now(); now < end; now = steady_now()) {
         pollfd one{.fd = stop_fd, .events = POLLIN, .revents = 0};
         const nanoseconds rest = std::min(end - now, look_interval);
         if (::poll(&one, 1, static_cast<int>(rest / sim::ms) + 1) > 0) {
             return true;
         }
+        recorder.drain();
     }
     return false;
 }
@@ -148,12 +150,15 @@ bool wait_for_end(nanoseconds end, int stop_fd) {
 std::expected<live_run, std::string> run_live(task_kind kind, const live_plan& plan, int stop_fd) {
     live_run run{.kind = kind, .duration = plan.work.duration, .tasks = logs_of(plan.work)};
     stage on(run.tasks.size());
+    switch_recorder recorder(plan.cpus);
     host hosts(plan, on, run);
     std::thread thread([&hosts] { hosts.run(); });
     on.gate.wait();
-    run.interrupted = wait_for_end(on.end, stop_fd);
+    run.interrupted = wait_for_end(on.end, stop_fd, recorder);
     on.stopped.done();
     thread.join();
+    recorder.drain();
+    run.kernel = recorder.records(on.start, on.end);
     if (!hosts.error().empty()) {
         return std::unexpected(fmt::format("{}: {}", name_of(kind), hosts.error()));
     }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,26 +15,21 @@
 
 namespace weft::live {
 
-enum class switch_reason : std::uint8_t {
-    preempted,  ///< it would have gone on
-    waited,     ///< it waits for something; without the trace point, or has ended
-    ended,
-};
-
 /// A kernel thread was on a CPU.
 struct kernel_turn {
     pid_t thread;
     std::uint32_t cpu;
     sim::nanoseconds from;
     sim::nanoseconds to;
-    switch_reason reason;
+    bool preempted;             ///< it would have gone on; or else it waits
+    std::optional<pid_t> next;  ///< the thread that came after it, 0 the idle one; trace point only
 };
 
 struct switch_records {
-    std::string source;   ///< what the kernel permitted; empty: nothing
-    std::string refused;  ///< what it did not permit, why, and what would; empty: it all was
-    std::vector<kernel_turn> turns;  ///< by their ends
-    std::uint64_t lost = 0;          ///< records for which there was no room
+    std::string source{};   ///< what the kernel permitted; empty: nothing
+    std::string refused{};  ///< what it did not permit, why, and what would; empty: it all was
+    std::vector<kernel_turn> turns{};  ///< by their ends, CPU by CPU
+    std::uint64_t lost = 0;            ///< records for which there was no room
 };
 
 }  // namespace weft::live

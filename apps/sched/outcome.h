@@ -20,6 +20,7 @@ struct policy_outcome {
 struct outcome {
     workload work;
     std::vector<policy_outcome> policies;
+    std::string how = {};  ///< it was run, if it was not simulated
 };
 
 /// Tasks are named alike under every policy, but not all of them need exist under each: a fork bomb

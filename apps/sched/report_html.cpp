@@ -118,8 +118,9 @@ class body {
 public:
     explicit body(const outcome& all) : all_(all) {}
 
-    std::string text() && {
+    std::string text(std::string_view section) && {
         head();
+        out_ += section;
         timelines();
         charts();
         for (const policy_outcome& one : all_.policies) {
@@ -138,10 +139,14 @@ private:
     void head() {
         const workload& work = all_.work;
         add("<h1>{}</h1>", escaped(work.title));
-        add("<p class=\"soft\">{}: {} CPU{}, {}, a tick each {}, seed {}; simulated with "
-            "weft::fair_queue</p>",
-            escaped(work.name), work.cpus, work.cpus == 1 ? "" : "s", text_of(work.duration),
-            text_of(work.tick), work.seed);
+        if (all_.how.empty()) {
+            add("<p class=\"soft\">{}: {} CPU{}, {}, a tick each {}, seed {}; simulated with "
+                "weft::fair_queue</p>",
+                escaped(work.name), work.cpus, work.cpus == 1 ? "" : "s", text_of(work.duration),
+                text_of(work.tick), work.seed);
+        } else {
+            add("<p class=\"soft\">{}</p>", escaped(all_.how));
+        }
         std::string_view rest = work.about;
         while (!rest.empty()) {
             const std::string_view paragraph = rest.substr(0, rest.find('\n'));
@@ -234,11 +239,11 @@ private:
 
 }  // namespace
 
-std::string report_as_html(const outcome& all, std::string_view version) {
+std::string report_as_html(const outcome& all, std::string_view version, std::string_view section) {
     return report::to_text({.title = "weft sched: " + all.work.title,
                             .version = version,
                             .style = report::asset_sched_css(),
-                            .body = body(all).text(),
+                            .body = body(all).text(section),
                             .script = report::asset_sched_js()},
                            data_of(all));
 }

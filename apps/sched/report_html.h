@@ -12,7 +12,8 @@
 
 namespace weft::sim {
 
-/// `version` is weft's.
-std::string report_as_html(const outcome& all, std::string_view version);
+/// `version` is weft's. `section`, HTML as it is, stands below the head.
+std::string report_as_html(const outcome& all, std::string_view version,
+                           std::string_view section = {});
 
 }  // namespace weft::sim
