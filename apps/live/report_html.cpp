@@ -28,7 +28,10 @@ public:
         shares();
         lengths("Slices: until another task ran", &task_figures::slices, &side::slices);
         lengths("Turns: between two gaps", &task_figures::turns, &side::turns);
-        lengths("Turns in the kernel's records", &task_figures::kernel_turns, &side::kernel_turns);
+        if (has_records(all_)) {
+            lengths("Turns in the kernel's records", &task_figures::kernel_turns,
+                    &side::kernel_turns);
+        }
         ends();
         add("<p class=\"soft\">Below: the first round. Shares there are of all the CPUs' time, of "
             "which other programs may have had a part; idle is what the tasks did not have.</p>");

@@ -45,7 +45,7 @@ public:
         shares();
         lengths("Slices, ms: until another task ran", &task_figures::slices, &side::slices);
         lengths("Turns, ms: between two gaps", &task_figures::turns, &side::turns);
-        if (has_records()) {
+        if (has_records(all_)) {
             lengths("Turns in the kernel's records, ms", &task_figures::kernel_turns,
                     &side::kernel_turns);
         }
@@ -81,13 +81,8 @@ private:
         return fmt::format("  {:<{}}", name.substr(0, label_), label_);
     }
 
-    [[nodiscard]] bool has_records() const {
-        return std::ranges::any_of(all_.sides,
-                                   [](const side& one) { return one.kernel_turns.count != 0; });
-    }
-
     void head() {
-        line(all_.plan.work.title, "\x1b[1m");
+        line(report::cut(all_.plan.work.title, style_.width), "\x1b[1m");
         paragraph(how_it_was_run(all_));
         for (const std::string& note : all_.notes) {
             paragraph(note);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report_words.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,6 +17,11 @@ std::string how_it_was_run(const comparison& all) {
         "the kernel's tick is {} (HZ={:.0f})",
         plan.work.name, fmt::join(plan.cpus, " and "), sim::text_of(plan.work.duration),
         all.rounds > 1 ? fmt::format(", {} times", all.rounds) : "", sim::text_of(all.tick), hertz);
+}
+
+bool has_records(const comparison& all) {
+    return std::ranges::any_of(all.sides,
+                               [](const side& one) { return one.kernel_turns.count != 0; });
 }
 
 std::vector<std::string> sentences_on(const side& one) {

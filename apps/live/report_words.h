@@ -19,6 +19,9 @@ inline constexpr std::array<std::string_view, turn_losses> words_for_loss{
 /// On what, how long, how often.
 std::string how_it_was_run(const comparison& all);
 
+/// Whether the kernel recorded turns of the tasks.
+bool has_records(const comparison& all);
+
 /// What the runtime and the kernel counted.
 std::vector<std::string> sentences_on(const side& one);
 

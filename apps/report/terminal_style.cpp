@@ -48,4 +48,13 @@ std::optional<std::size_t> width_of_terminal(int descriptor, std::size_t least) 
     return size.ws_col;
 }
 
+std::string_view cut(std::string_view text, std::size_t most) noexcept {
+    if (text.size() > most) {
+        while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) {
+            --most;
+        }
+    }
+    return text.substr(0, most);
+}
+
 }  // namespace weft::report

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string_view>
 
 namespace weft::report {
 
@@ -20,5 +21,8 @@ struct terminal_style {
 
 /// The columns of a terminal that has at least `least`; nothing when it has fewer, or is none.
 std::optional<std::size_t> width_of_terminal(int descriptor, std::size_t least) noexcept;
+
+/// At most so many bytes, and no half of a character.
+std::string_view cut(std::string_view text, std::size_t most) noexcept;
 
 }  // namespace weft::report

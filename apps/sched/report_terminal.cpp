@@ -54,16 +54,6 @@ std::string in_ms(nanoseconds at) {
     return fmt::format("{} ms", milliseconds(at));
 }
 
-/// At most so many bytes, and no half of a character.
-std::string_view cut(std::string_view text, std::size_t most) {
-    if (text.size() > most) {
-        while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) {
-            --most;
-        }
-    }
-    return text.substr(0, most);
-}
-
 class page {
 public:
     page(const outcome& all, const report::terminal_style& style) : all_(all), style_(style) {
@@ -121,7 +111,7 @@ private:
 
     void head() {
         const workload& work = all_.work;
-        line(cut(work.title, style_.width), bold);
+        line(report::cut(work.title, style_.width), bold);
         line(fmt::format("{}: {} CPU{}, {}, a tick each {}, seed {}", work.name, work.cpus,
                          work.cpus == 1 ? "" : "s", text_of(work.duration), text_of(work.tick),
                          work.seed),
