@@ -50,8 +50,9 @@ std::map<pid_t, std::size_t> owners_of_threads(const live_run& run) {
 
 class adder {
 public:
-    adder(const live_plan& plan, std::span<const live_run> runs, std::span<const double> ideal)
-        : plan_(plan), runs_(runs), ideal_(ideal) {
+    adder(const live_plan& plan, nanoseconds tick, std::span<const live_run> runs,
+          std::span<const double> ideal)
+        : plan_(plan), tick_(tick), runs_(runs), ideal_(ideal) {
         made_.kind = runs.front().kind;
         made_.tasks.resize(ideal.size());
         turns_.resize(ideal.size());
@@ -175,12 +176,14 @@ private:
         made_.occupied = in_seconds(all) / (seconds * static_cast<double>(plan_.cpus.size()));
         made_.turns_per_second = static_cast<double>(turns) / seconds;
         made_.slices_per_second = static_cast<double>(all_slices.size()) / seconds;
+        made_.whole_ticks = part_of_whole_ticks(all_slices, tick_);
         made_.turns = lengths_of(std::move(all_turns));
         made_.slices = lengths_of(std::move(all_slices));
         made_.kernel_turns = lengths_of(std::move(all_kernel_turns_));
     }
 
     const live_plan& plan_;
+    nanoseconds tick_;
     std::span<const live_run> runs_;
     std::span<const double> ideal_;
     side made_;
@@ -242,6 +245,18 @@ length_summary lengths_of(std::vector<nanoseconds> lengths) {
             .greatest = summary.longest};
 }
 
+double part_of_whole_ticks(std::span<const nanoseconds> lengths, nanoseconds tick) {
+    if (lengths.empty()) {
+        return 0;
+    }
+    const auto whole = std::ranges::count_if(lengths, [tick](nanoseconds length) {
+        const nanoseconds nearest = (length + tick / 2) / tick * tick;
+        const nanoseconds off = length < nearest ? nearest - length : length - nearest;
+        return nearest != 0 && off <= tick / 20;
+    });
+    return static_cast<double>(whole) / static_cast<double>(lengths.size());
+}
+
 std::vector<std::vector<turn_loss>> losses_of(const live_run& run) {
     struct place {
         nanoseconds from;
@@ -280,8 +295,9 @@ std::vector<std::vector<turn_loss>> losses_of(const live_run& run) {
     return losses;
 }
 
-side side_of(const live_plan& plan, std::span<const live_run> runs, std::span<const double> ideal) {
-    return adder(plan, runs, ideal).sum();
+side side_of(const live_plan& plan, nanoseconds tick, std::span<const live_run> runs,
+             std::span<const double> ideal) {
+    return adder(plan, tick, runs, ideal).sum();
 }
 
 comparison compare(live_plan plan, int shift, nanoseconds tick, std::vector<live_run> runs) {
@@ -303,7 +319,7 @@ comparison compare(live_plan plan, int shift, nanoseconds tick, std::vector<live
             }
         }
         made.first.policies.push_back({std::move(recorded), std::move(measured)});
-        made.sides.push_back(side_of(made.plan, of_kind, made.ideal));
+        made.sides.push_back(side_of(made.plan, tick, of_kind, made.ideal));
     }
     return made;
 }

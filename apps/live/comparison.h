@@ -75,6 +75,7 @@ struct side {
     double occupied = 0;  ///< of the CPUs' time, what the tasks had
     double turns_per_second = 0;
     double slices_per_second = 0;
+    double whole_ticks = 0;  ///< of the slices, those of a whole number of ticks; see below
     double worst_error = 0;  ///< percent points, of all tasks
     loss_counts lost{};
     std::optional<runtime_counts> runtime;
@@ -99,11 +100,16 @@ struct comparison {
 /// Of values in any order.
 length_summary lengths_of(std::vector<nanoseconds> lengths);
 
+/// The part of them that is a whole number of ticks, at least one, to a twentieth of a tick: where
+/// the tick ends slices it is nearly all of them, of lengths at random it is a tenth.
+double part_of_whole_ticks(std::span<const nanoseconds> lengths, nanoseconds tick);
+
 /// By task, by turn.
 std::vector<std::vector<turn_loss>> losses_of(const live_run& run);
 
 /// `ideal` by task, summing up to 1. Runs of the same kind, at least one.
-side side_of(const live_plan& plan, std::span<const live_run> runs, std::span<const double> ideal);
+side side_of(const live_plan& plan, nanoseconds tick, std::span<const live_run> runs,
+             std::span<const double> ideal);
 
 /// Runs in any order, both kinds as often.
 comparison compare(live_plan plan, int shift, nanoseconds tick, std::vector<live_run> runs);

@@ -34,6 +34,13 @@ TEST(comparison, lengths_are_summed_up) {
     EXPECT_EQ(of.greatest, 5U);
 }
 
+TEST(comparison, slices_of_whole_ticks_are_told_from_others) {
+    const std::array<nanoseconds, 6> lengths{4 * ms,  12 * ms - ms / 5, 4 * ms + ms / 5,
+                                             ms / 10, 6 * ms,           4 * ms + ms / 4};
+    EXPECT_DOUBLE_EQ(part_of_whole_ticks(lengths, 4 * ms), 0.5);
+    EXPECT_EQ(part_of_whole_ticks({}, 4 * ms), 0);
+}
+
 TEST(comparison, who_ran_next_on_the_cpu_tells_why_a_turn_ended) {
     const auto losses = losses_of(run_of_two(task_kind::kernel_threads));
     EXPECT_EQ(std::ranges::count(losses[0], turn_loss::to_task), 25);

@@ -111,6 +111,11 @@ private:
             add("<th>{}</th>", name_of(one.kind));
         }
         add("</tr>");
+        add("<tr><td>slices of whole ticks</td>");
+        for (const side& one : all_.sides) {
+            add("<td>{:.0f} %</td>", 100 * one.whole_ticks);
+        }
+        add("</tr>");
         for (std::size_t n = 0; n < turn_losses; ++n) {
             add("<tr><td>{}</td>", words_for_loss[n]);
             for (const side& one : all_.sides) {

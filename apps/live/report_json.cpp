@@ -82,6 +82,7 @@ json side_of(const comparison& all, const side& one) {
               {"worst_error_points", rounded(one.worst_error)},
               {"turns_per_second", rounded(one.turns_per_second)},
               {"slices_per_second", rounded(one.slices_per_second)},
+              {"whole_tick_percent", percent(one.whole_ticks)},
               {"turns_ended", losses(one.lost)},
               {"slices_ms", in_ms(one.slices)},
               {"turns_ms", in_ms(one.turns)},

@@ -172,6 +172,8 @@ private:
             [](const side& one) { return fmt::format("{:.0f}", one.turns_per_second); });
         row("slices per second",
             [](const side& one) { return fmt::format("{:.0f}", one.slices_per_second); });
+        row("slices of whole ticks, %",
+            [](const side& one) { return fmt::format("{:.0f}", 100 * one.whole_ticks); });
         for (std::size_t n = 0; n < turn_losses; ++n) {
             row(words_for_loss[n], [n](const side& one) { return fmt::format("{}", one.lost[n]); });
         }
