@@ -57,6 +57,7 @@ public:
         made_.tasks.resize(ideal.size());
         turns_.resize(ideal.size());
         slices_.resize(ideal.size());
+        latencies_.resize(ideal.size());
         kernel_turns_.resize(ideal.size());
     }
 
@@ -69,7 +70,8 @@ public:
                 add_runtime(*run.runtime);
             }
         }
-        finish();
+        finish_shares();
+        finish_lengths();
         return std::move(made_);
     }
 
@@ -93,6 +95,9 @@ private:
     void add_turns(const live_run& run) {
         const auto losses = losses_of(run);
         for (std::size_t i = 0; i < run.tasks.size(); ++i) {
+            for (const wakeup& one : run.tasks[i].wakeups) {
+                latencies_[i].push_back(one.at - one.due);
+            }
             nanoseconds slice = 0;
             for (std::size_t n = 0; n < losses[i].size(); ++n) {
                 const turn& one = run.tasks[i].turns[n];
@@ -148,19 +153,10 @@ private:
         made_.runtime->finished += counts.finished;
     }
 
-    void finish() {
+    void finish_shares() {
         nanoseconds all = 0;
-        std::size_t turns = 0;
-        std::vector<nanoseconds> all_turns;
-        std::vector<nanoseconds> all_slices;
-        for (std::size_t i = 0; i < made_.tasks.size(); ++i) {
-            all += made_.tasks[i].cpu_time;
-            all_turns.insert(all_turns.end(), turns_[i].begin(), turns_[i].end());
-            all_slices.insert(all_slices.end(), slices_[i].begin(), slices_[i].end());
-            for (std::size_t n = 0; n < turn_losses; ++n) {
-                made_.lost[n] += made_.tasks[i].lost[n];
-                turns += made_.tasks[i].lost[n];
-            }
+        for (const task_figures& task : made_.tasks) {
+            all += task.cpu_time;
         }
         for (std::size_t i = 0; i < made_.tasks.size(); ++i) {
             task_figures& task = made_.tasks[i];
@@ -168,18 +164,42 @@ private:
                 all == 0 ? 0 : static_cast<double>(task.cpu_time) / static_cast<double>(all);
             task.error_points = 100 * (task.share - ideal_[i]);
             made_.worst_error = std::max(made_.worst_error, std::abs(task.error_points));
+        }
+        made_.occupied = in_seconds(all) / (seconds() * static_cast<double>(plan_.cpus.size()));
+    }
+
+    void finish_lengths() {
+        made_.turns = lengths_of(joined(turns_));
+        made_.slices = lengths_of(joined(slices_));
+        made_.latencies = lengths_of(joined(latencies_));
+        made_.kernel_turns = lengths_of(std::move(all_kernel_turns_));
+        made_.slices_per_second = static_cast<double>(made_.slices.count) / seconds();
+        made_.whole_ticks = part_of_whole_ticks(joined(slices_), tick_);
+        std::uint64_t turns = 0;
+        for (std::size_t i = 0; i < made_.tasks.size(); ++i) {
+            task_figures& task = made_.tasks[i];
             task.turns = lengths_of(std::move(turns_[i]));
             task.slices = lengths_of(std::move(slices_[i]));
+            task.latencies = lengths_of(std::move(latencies_[i]));
             task.kernel_turns = lengths_of(std::move(kernel_turns_[i]));
+            for (std::size_t n = 0; n < turn_losses; ++n) {
+                made_.lost[n] += task.lost[n];
+                turns += task.lost[n];
+            }
         }
-        const double seconds = in_seconds(plan_.work.duration) * static_cast<double>(runs_.size());
-        made_.occupied = in_seconds(all) / (seconds * static_cast<double>(plan_.cpus.size()));
-        made_.turns_per_second = static_cast<double>(turns) / seconds;
-        made_.slices_per_second = static_cast<double>(all_slices.size()) / seconds;
-        made_.whole_ticks = part_of_whole_ticks(all_slices, tick_);
-        made_.turns = lengths_of(std::move(all_turns));
-        made_.slices = lengths_of(std::move(all_slices));
-        made_.kernel_turns = lengths_of(std::move(all_kernel_turns_));
+        made_.turns_per_second = static_cast<double>(turns) / seconds();
+    }
+
+    [[nodiscard]] double seconds() const {
+        return in_seconds(plan_.work.duration) * static_cast<double>(runs_.size());
+    }
+
+    static std::vector<nanoseconds> joined(const std::vector<std::vector<nanoseconds>>& parts) {
+        std::vector<nanoseconds> all;
+        for (const std::vector<nanoseconds>& part : parts) {
+            all.insert(all.end(), part.begin(), part.end());
+        }
+        return all;
     }
 
     const live_plan& plan_;
@@ -189,6 +209,7 @@ private:
     side made_;
     std::vector<std::vector<nanoseconds>> turns_;
     std::vector<std::vector<nanoseconds>> slices_;
+    std::vector<std::vector<nanoseconds>> latencies_;
     std::vector<std::vector<nanoseconds>> kernel_turns_;
     std::vector<nanoseconds> all_kernel_turns_;
 };

@@ -47,6 +47,7 @@ struct task_figures {
     double error_points = 0;  ///< percent points above the ideal
     length_summary turns;
     length_summary slices;
+    length_summary latencies;
     length_summary kernel_turns;  ///< by the kernel's records; none if its threads ran others too
     loss_counts lost{};
     std::uint64_t stalls = 0;
@@ -81,6 +82,7 @@ struct side {
     std::optional<runtime_counts> runtime;
     length_summary turns;
     length_summary slices;
+    length_summary latencies;
     length_summary kernel_turns;
     kernel_counts kernel{};
 };

@@ -104,6 +104,16 @@ TEST(comparison, rounds_are_added_up_and_their_range_is_kept) {
     EXPECT_EQ(all.first.policies.size(), 2U);
 }
 
+TEST(comparison, latencies_are_of_wake_ups) {
+    std::vector<live_run> runs{run_of_two(task_kind::kernel_threads),
+                               run_of_two(task_kind::fibers)};
+    runs[1].tasks[0].wakeups = {{.due = 5 * ms, .at = 6 * ms}, {.due = 8 * ms, .at = 11 * ms}};
+    const comparison all = compare(plan_of_two(), 0, 4 * ms, std::move(runs));
+    EXPECT_EQ(all.sides[0].latencies.count, 0U);
+    EXPECT_EQ(all.sides[1].latencies.count, 2U);
+    EXPECT_EQ(all.sides[1].tasks[0].latencies.greatest, 3 * ms);
+}
+
 TEST(comparison, tasks_that_never_ran_have_no_share) {
     std::vector<live_run> runs{run_of_two(task_kind::kernel_threads),
                                run_of_two(task_kind::fibers)};

@@ -28,6 +28,9 @@ public:
         shares();
         lengths("Slices: until another task ran", &task_figures::slices, &side::slices);
         lengths("Turns: between two gaps", &task_figures::turns, &side::turns);
+        if (has_latencies(all_)) {
+            lengths("Wake-up latency", &task_figures::latencies, &side::latencies);
+        }
         if (has_records(all_)) {
             lengths("Turns in the kernel's records", &task_figures::kernel_turns,
                     &side::kernel_turns);

@@ -45,6 +45,9 @@ public:
         shares();
         lengths("Slices, ms: until another task ran", &task_figures::slices, &side::slices);
         lengths("Turns, ms: between two gaps", &task_figures::turns, &side::turns);
+        if (has_latencies(all_)) {
+            lengths("Wake-up latency, ms", &task_figures::latencies, &side::latencies);
+        }
         if (has_records(all_)) {
             lengths("Turns in the kernel's records, ms", &task_figures::kernel_turns,
                     &side::kernel_turns);

@@ -19,6 +19,10 @@ std::string how_it_was_run(const comparison& all) {
         all.rounds > 1 ? fmt::format(", {} times", all.rounds) : "", sim::text_of(all.tick), hertz);
 }
 
+bool has_latencies(const comparison& all) {
+    return std::ranges::any_of(all.sides, [](const side& one) { return one.latencies.count != 0; });
+}
+
 bool has_records(const comparison& all) {
     return std::ranges::any_of(all.sides,
                                [](const side& one) { return one.kernel_turns.count != 0; });

@@ -19,6 +19,8 @@ inline constexpr std::array<std::string_view, turn_losses> words_for_loss{
 /// On what, how long, how often.
 std::string how_it_was_run(const comparison& all);
 
+/// Whether anybody woke.
+bool has_latencies(const comparison& all);
 /// Whether the kernel recorded turns of the tasks.
 bool has_records(const comparison& all);
 

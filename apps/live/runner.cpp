@@ -33,6 +33,23 @@ std::vector<task_log> logs_of(const sim::workload& work) {
     return logs;
 }
 
+/// Opens the gate at the latest when it ends, so that tasks can be joined when not all could be
+/// started. The run is over at once for them, since it has no end yet.
+class gate_opener {
+public:
+    explicit gate_opener(stage& on) : on_(on) {}
+    ~gate_opener() {
+        if (!on_.gate.is_done()) {
+            on_.gate.done();
+        }
+    }
+    gate_opener(const gate_opener&) = delete;
+    gate_opener& operator=(const gate_opener&) = delete;
+
+private:
+    stage& on_;
+};
+
 /// Starts the tasks, opens the gate when all are ready, and waits until all have ended.
 class host {
 public:
@@ -40,6 +57,7 @@ public:
 
     /// On a thread of its own, whose CPUs the tasks inherit.
     void run() noexcept {
+        const gate_opener opener(on_);
         try {
             if (const std::error_code error = pin_thread(plan_.cpus)) {
                 throw std::system_error(error, "pinning to CPUs");
@@ -47,9 +65,6 @@ public:
             into_.kind == task_kind::fibers ? run_fibers() : run_threads();
         } catch (const std::exception& caught) {
             error_ = caught.what();
-        }
-        if (!on_.gate.is_done()) {
-            on_.gate.done();
         }
     }
 
@@ -65,13 +80,9 @@ private:
 
     void run_threads() {
         std::vector<std::jthread> threads;
-        try {
-            for (std::size_t i = 0; i < into_.tasks.size(); ++i) {
-                threads.emplace_back([this, i] { run_thread(i); });
-            }
-        } catch (const std::system_error&) {
-            on_.gate.done();  // the run is over at once for those that are there: its end is 0
-            throw;
+        const gate_opener opener(on_);
+        for (std::size_t i = 0; i < into_.tasks.size(); ++i) {
+            threads.emplace_back([this, i] { run_thread(i); });
         }
         open();
     }
@@ -93,6 +104,7 @@ private:
         }
         runtime system(options);
         std::vector<fiber> fibers;
+        const gate_opener opener(on_);
         for (std::size_t i = 0; i < into_.tasks.size(); ++i) {
             task_log& log = into_.tasks[i];
             fibers.push_back(system.spawn(
