@@ -227,7 +227,7 @@ std::vector<double> ideal_shares(const sim::measures& measured) {
 }
 
 std::vector<std::string> notes_on(const live_plan& plan, int shift,
-                                  std::span<const live_run> runs) {
+                                  std::span<const live_run> of_threads) {
     std::vector<std::string> notes;
     if (shift != 0) {
         notes.push_back(fmt::format(
@@ -236,7 +236,7 @@ std::vector<std::string> notes_on(const live_plan& plan, int shift,
             "shares hardly change.",
             shift, lowest_nice(plan.work) - shift));
     }
-    const bool has_slices = std::ranges::all_of(runs, [](const live_run& run) {
+    const bool has_slices = std::ranges::all_of(of_threads, [](const live_run& run) {
         return std::ranges::all_of(run.tasks, &task_log::has_slice);
     });
     if (!has_slices) {
@@ -245,8 +245,8 @@ std::vector<std::string> notes_on(const live_plan& plan, int shift,
             "only.",
             sim::text_of(*plan.slice)));
     }
-    if (!runs.empty() && !runs.front().kernel.refused.empty()) {
-        notes.push_back(fmt::format("Not permitted: {}.", runs.front().kernel.refused));
+    if (const std::string& refused = of_threads.front().kernel.refused; !refused.empty()) {
+        notes.push_back(fmt::format("Not permitted: {}.", refused));
     }
     return notes;
 }
@@ -322,15 +322,16 @@ side side_of(const live_plan& plan, nanoseconds tick, std::span<const live_run> 
 }
 
 comparison compare(live_plan plan, int shift, nanoseconds tick, std::vector<live_run> runs) {
-    std::ranges::stable_sort(runs, {}, &live_run::kind);
-    const auto fibers = std::ranges::find(runs, task_kind::fibers, &live_run::kind);
-    const auto half = static_cast<std::size_t>(fibers - runs.begin());
-    const std::span all(runs);
-    comparison made{.plan = std::move(plan), .shift = shift, .tick = tick, .rounds = half};
-    made.notes = notes_on(made.plan, shift, runs);
+    std::array<std::vector<live_run>, 2> by_kind;
+    for (live_run& run : runs) {
+        by_kind[static_cast<std::size_t>(run.kind)].push_back(std::move(run));
+    }
+    const auto& kernel = by_kind[static_cast<std::size_t>(task_kind::kernel_threads)];
+    comparison made{.plan = std::move(plan), .shift = shift, .tick = tick, .rounds = kernel.size()};
+    made.notes = notes_on(made.plan, shift, kernel);
     made.first.work = made.plan.work;
     made.first.how = how_it_was_run(made);
-    for (const std::span<const live_run> of_kind : {all.first(half), all.subspan(half)}) {
+    for (const std::vector<live_run>& of_kind : by_kind) {
         sim::recording recorded = recording_of(made.plan, of_kind.front());
         sim::measures measured = sim::measure(made.plan.work, recorded, lag_samples);
         if (made.ideal.empty()) {

@@ -2,6 +2,8 @@
 #include "live_recording.h"
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 namespace weft::live {
 
@@ -19,8 +21,12 @@ public:
         for (std::uint32_t i = 0; i < run_.tasks.size(); ++i) {
             add_task(i);
         }
-        std::ranges::stable_sort(made_.spans, {}, &sim::run_span::to);
-        std::ranges::stable_sort(made_.transitions, {}, &sim::transition::at);
+        std::ranges::sort(made_.spans, {}, [](const sim::run_span& one) {
+            return std::tuple(one.to, one.from, one.task);
+        });
+        std::ranges::sort(made_.transitions, {}, [](const sim::transition& one) {
+            return std::tuple(one.at, one.task, one.what);
+        });
         return std::move(made_);
     }
 
