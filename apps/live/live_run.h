@@ -20,7 +20,7 @@ namespace weft::live {
 
 enum class task_kind : std::uint8_t { kernel_threads, fibers };
 
-inline constexpr std::string_view name_of(task_kind kind) noexcept {
+constexpr std::string_view name_of(task_kind kind) noexcept {
     return kind == task_kind::fibers ? "fibers" : "kernel";
 }
 

@@ -6,7 +6,6 @@ The machine may be loaded: what is judged is that the figures fit together, not 
 """
 
 import json
-import os
 import signal
 import tempfile
 import unittest
@@ -63,7 +62,6 @@ class Figures(unittest.TestCase):
         for text in ("greedy", "kernel", "fibers", "CPU time, %", "Slices, ms", "turns per second"):
             self.assertIn(text, done.stderr)
 
-    @unittest.skipIf(os.environ.get("WEFT_SANITIZE"), "nothing preempts as it does without")
     def test_a_fiber_that_computes_does_not_keep_the_others_out(self):
         done = live("-", "--duration", "1s", "--json", "-", stdin_text=EQUAL)
         for one in json.loads(done.stdout)["systems"]:
