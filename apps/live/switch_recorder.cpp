@@ -130,6 +130,9 @@ public:
     void drain() {
         const std::uint64_t end = __atomic_load_n(&head_->data_head, __ATOMIC_ACQUIRE);
         const std::uint64_t begin = head_->data_tail;
+        if (end == begin) {
+            return;
+        }
         // A record may begin at the end of the ring and go on at its start.
         std::vector<std::byte> records(static_cast<std::size_t>(end - begin));
         const auto* const data = reinterpret_cast<const std::byte*>(head_) + page_size();
