@@ -58,8 +58,9 @@ public:
     /// for one CPU; see weft/fair_cfs.h.
     static constexpr std::uint64_t granularity = 1'000'000;
     static constexpr std::uint64_t sleeper_credit = 3'000'000;
-    /// How far ahead anybody stays, however long it has computed without letting others run.
-    static constexpr std::uint64_t most_ahead = 100'000'000;
+    /// How much CPU time anybody owes, however long it has computed without letting others run; in
+    /// its own virtual time, since a light one is ahead by seconds after a usual slice.
+    static constexpr std::uint64_t most_owed = 100'000'000;
     /// How far behind anybody stays who waits for its turn; a bound for arithmetic only.
     static constexpr std::uint64_t most_behind = std::uint64_t{1} << 62;
 
@@ -205,9 +206,12 @@ private:
     /// Within what a sleeper may keep and a hog may owe.
     void place(fiber_block& fiber, std::uint64_t credit) const noexcept {
         const auto distance = static_cast<std::int64_t>(fiber.vruntime_ - virtual_time());
-        const auto bounded = std::clamp(distance, -static_cast<std::int64_t>(credit),
-                                        static_cast<std::int64_t>(most_ahead));
-        fiber.vruntime_ = virtual_time() + static_cast<std::uint64_t>(bounded);
+        if (distance < -static_cast<std::int64_t>(credit)) {
+            fiber.vruntime_ = virtual_time() - credit;
+        } else if (distance > static_cast<std::int64_t>(granularity)) [[unlikely]] {
+            const std::uint64_t most = to_virtual(most_owed, weight_of(fiber));
+            fiber.vruntime_ = virtual_time() + std::min(static_cast<std::uint64_t>(distance), most);
+        }
     }
 
     void insert(fiber_block& fiber, waiter& w) noexcept {

@@ -152,7 +152,19 @@ TEST_F(fair_policy_test, nobody_owes_more_than_the_bound) {
     policy_.enqueue(started(-20));
     policy_.charge(&hog, 1'000 * ms, policy_.weight());
     policy_.enqueue(hog);
-    EXPECT_EQ(vruntime(hog), policy_.virtual_time() + fair_policy::most_ahead);
+    EXPECT_EQ(vruntime(hog),
+              policy_.virtual_time() + to_virtual(fair_policy::most_owed, weight_of_nice(19)));
+}
+
+TEST_F(fair_policy_test, the_lightest_gets_no_more_than_its_share) {
+    fiber_block& light = started(19);
+    policy_.enqueue(light);
+    policy_.enqueue(started());
+    int turns = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        turns += turn(4 * ms) == &light ? 1 : 0;
+    }
+    EXPECT_NEAR(turns / 200.0, 100.0 * 15 / (15 + 1024), 0.1);
 }
 
 TEST_F(fair_policy_test, coroutines_and_new_fibers_do_not_starve_who_is_ahead) {
