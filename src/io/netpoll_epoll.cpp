@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/netpoll_epoll.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -107,6 +108,11 @@ sched::poll_result netpoll::poll(base::nanoseconds_t deadline) noexcept {
         }
     }
     return result;
+}
+
+bool netpoll::is_ready() const noexcept {
+    pollfd set{.fd = epoll_.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&set, 1, 0) > 0;
 }
 
 /// Edge-triggered: setting the timer anew makes the next expiration an edge, so nobody reads it.

@@ -37,6 +37,7 @@ public:
     /// See sched/poller.h. Any number of threads may wait at once; the kernel wakes one for an
     /// event.
     sched::poll_result poll(base::nanoseconds_t deadline) noexcept override;
+    [[nodiscard]] bool is_ready() const noexcept override;
     void tick_in(base::nanoseconds_t delay) noexcept override;
     void interrupt() noexcept override;
 

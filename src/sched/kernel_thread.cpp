@@ -82,16 +82,17 @@ void kernel_thread::hold(worker& role) noexcept {
     charge_what_was_lost(role);
     if (suspended_ != nullptr) {
         suspended_->set_home(role);
+        role.begin_turn(*suspended_);
         suspended_ = nullptr;
-        role.expect_checkpoint();
     }
 }
 
-/// The CPU time that was used without a role, before there was a call into weft or a tick.
+/// The CPU time that was used without a role: on the way to sleep and back or, where the role was
+/// taken away, before there was a call into weft or a tick.
 void kernel_thread::charge_what_was_lost(worker& role) noexcept {
     const base::nanoseconds_t since = std::exchange(cpu_at_loss_, 0);
     if (since != 0 && suspended_ != nullptr) {
-        role.charge_late(*suspended_, cpu_time() - since);
+        role.charge_since(*suspended_, since);
     }
 }
 
@@ -132,6 +133,7 @@ void kernel_thread::suspend_here() noexcept {
 /// `next`.
 void kernel_thread::hand_on(worker& role, waiter& next, kernel_thread& to) noexcept {
     suspend_here();
+    cpu_at_loss_ = role.settled_cpu();
     home_ = &role;
     block_.worker.store(nullptr, base::relaxed);
     role.prepare_handover(&next != &to ? &next : nullptr);

@@ -106,7 +106,8 @@ private:
     worker* given_ = nullptr;                  // with take_role
     base::atomic<bool> aside_{false};          // by step_aside(); for the handler
     base::atomic<std::uint64_t> ticks_{0};
-    base::nanoseconds_t cpu_at_loss_ = 0;  // when its role was taken away; 0: it was not
+    base::nanoseconds_t cpu_at_loss_ =
+        0;  // when it last let go of a role; 0: nothing is to be charged
     [[no_unique_address]] context::sanitizer_context base_sanitizer_;
 };
 

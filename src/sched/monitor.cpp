@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/monitor.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
-#include <utility>
 
 #include "base/futex.h"
 #include "sched/scheduler.h"
@@ -15,21 +16,13 @@ using base::nanoseconds_t;
 
 // Who blocks is seen by the second look after: within 20 ms, also where the machine is late.
 constexpr nanoseconds_t usual_interval = 8'000'000;
-constexpr nanoseconds_t shortest_interval = 1'000'000;
-constexpr nanoseconds_t kernel_tick = 4'000'000;  // CONFIG_HZ is 250 on most machines
-constexpr nanoseconds_t blocking_share = 4;       // who used more than a fourth does not block
-constexpr unsigned quiet_looks = 10;              // before it rests
+constexpr nanoseconds_t hurried_interval = 1'000'000;
+constexpr nanoseconds_t blocking_share = 4;  // who used more than a fourth does not block
+constexpr unsigned quiet_looks = 10;         // before it rests
 
 }  // namespace
 
 monitor::monitor(scheduler& owner) : owner_(owner), sights_(owner.options().workers) {}
-
-/// By the shortest slice that anybody has asked for so far.
-void monitor::set_pace() noexcept {
-    const nanoseconds_t slice = owner_.shortest_wanted_slice();
-    ticks_ = slice < kernel_tick / 2;
-    interval_ = ticks_ ? slice : usual_interval;
-}
 
 void monitor::start() {
     thread_ = std::thread([this] { run(); });
@@ -53,23 +46,28 @@ bool monitor::all_sleep() const noexcept {
 }
 
 void monitor::run() noexcept {
+    ::prctl(PR_SET_TIMERSLACK, 1);  // the kernel adds 50 us to sleeps by default
     unsigned quiet = 0;
     while (!stopping_.load(base::seq_cst)) {
-        set_pace();
         quiet = all_sleep() ? quiet + 1 : 0;
-        rest_until(quiet > quiet_looks
-                       ? base::time_never
-                       : base::now_ns() +
-                             (hurry_ ? std::min(shortest_interval, interval_) : interval_));
-        hurry_ = false;
+        rest_until(quiet > quiet_looks ? base::time_never : next_look());
         if (stopping_.load(base::seq_cst)) {
             break;
         }
         keep_spares();
+        const nanoseconds_t now = base::now_ns();
         for (std::size_t i = 0; i < sights_.size(); ++i) {
-            look_at(owner_.worker_at(i), sights_[i]);
+            look_at(owner_.worker_at(i), sights_[i], now);
         }
     }
+}
+
+nanoseconds_t monitor::next_look() noexcept {
+    nanoseconds_t next = base::now_ns() + usual_interval;
+    for (const sight& each : sights_) {
+        next = each.due != 0 ? std::min(next, each.due) : next;
+    }
+    return next;
 }
 
 void monitor::rest_until(nanoseconds_t deadline) noexcept {
@@ -96,9 +94,9 @@ void monitor::keep_spares() noexcept {
     }
 }
 
-void monitor::look_at(worker& role, sight& last) noexcept {
+void monitor::look_at(worker& role, sight& last, nanoseconds_t now) noexcept {
     if (last.taken) {
-        give_away(role, last);
+        give_away(role, last, now);
         return;
     }
     kernel_thread* const holder = role.last_holder();
@@ -106,40 +104,77 @@ void monitor::look_at(worker& role, sight& last) noexcept {
         last = {};
         return;
     }
-    const sight now{.holder = holder,
-                    .tick = role.tick(),
-                    .cpu = holder->cpu_time(),
-                    .at = base::now_ns(),
-                    .own_ticks = holder->ticks()};
-    const sight before = std::exchange(last, now);
-    if (now.holder != before.holder || now.tick != before.tick) {
-        return;
+    if (holder != last.holder || role.tick() != last.tick) {
+        watch_turn(role, *holder, last, now);
     }
-    const bool computes = (now.cpu - before.cpu) * blocking_share >= now.at - before.at;
-    if (computes && !ticks_ && now.own_ticks != before.own_ticks) {
-        return;
-    }
-    using enum kernel_thread::kernel_state;
-    const kernel_thread::kernel_state state = holder->state();
-    if (!computes && state != runs) {
-        if (holder->take_away(role)) {
-            give_away(role, last);
-        }
-    } else if (now.cpu != before.cpu && state == runs) {
-        holder->tick();
+    if (now >= last.due) {
+        judge(role, last, now);
     }
 }
 
+/// Something else runs than at the last look.
+void monitor::watch_turn(worker& role, kernel_thread& holder, sight& last,
+                         nanoseconds_t now) noexcept {
+    const worker::turn turn = role.last_turn();
+    last = {.holder = &holder,
+            .tick = role.tick(),
+            .began = now,
+            .slice = owner_.shortest_wanted_slice(),
+            .since = now,
+            .own_ticks = holder.ticks()};
+    if (turn.tick == last.tick) {
+        last.began = last.since = turn.began;
+        last.slice = turn.slice;
+        last.cpu = turn.cpu;
+        last.due = turn.began + turn.slice;
+    } else {
+        last.cpu = holder.cpu_time();
+        last.due = now + std::min(last.slice, usual_interval);
+    }
+}
+
+void monitor::judge(worker& role, sight& last, nanoseconds_t now) noexcept {
+    kernel_thread& holder = *last.holder;
+    const nanoseconds_t used = holder.cpu_time() - last.cpu;
+    const bool computes = used * blocking_share >= now - last.since;
+    const bool ticks_itself = holder.ticks() != last.own_ticks;
+    const bool slice_is_over = now - last.began >= last.slice;
+    last.since = now;
+    last.cpu += used;
+    last.own_ticks = holder.ticks();
+    const bool wanted = somebody_waits(role, now);
+    last.due = now + (wanted ? std::min(last.slice, usual_interval) : usual_interval);
+    if (computes && (!wanted || (ticks_itself && !slice_is_over))) {
+        return;
+    }
+    using enum kernel_thread::kernel_state;
+    const kernel_thread::kernel_state state = holder.state();
+    if (!computes && state != runs) {
+        if (holder.take_away(role)) {
+            give_away(role, last, now);
+        }
+    } else if (used != 0 && state == runs) {
+        holder.tick();
+    }
+}
+
+/// Whether there is anything that a tick could do.
+bool monitor::somebody_waits(worker& role, nanoseconds_t now) const noexcept {
+    return role.queue().size() != 0 || owner_.has_injected() ||
+           role.wheel().next_deadline() <= now || owner_.get_poller().is_ready();
+}
+
 /// To a spare, which runs what is next. Without one: whoever was suspended can run by itself.
-void monitor::give_away(worker& role, sight& last) noexcept {
+void monitor::give_away(worker& role, sight& last, nanoseconds_t now) noexcept {
     kernel_thread* heir = owner_.threads().take_spare();
     heir = heir != nullptr ? heir : role.take_suspended();
-    last = {.taken = heir == nullptr};
+    last = {};
     if (heir != nullptr) {
         heir->give(role);
     } else {
+        last.taken = true;
+        last.due = now + hurried_interval;
         owner_.threads().want_spare(true);
-        hurry_ = true;
     }
 }
 

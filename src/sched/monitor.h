@@ -6,10 +6,12 @@
 //     ms: a kernel thread that has run nothing else and used little CPU since the last look, and
 //     sleeps in the kernel by /proc, is blocked. So one that the kernel has merely given no CPU is
 //     not, unless /proc cannot be read: to take the role from one that runs is right, if dear;
-//   - it ticks those that compute and did not tick by themselves: where slices are shorter than
-//     half of the kernel's tick, so that it looks once a slice; where the system refused a timer;
-//     and where the kernel's ticks hit others, since it shares the CPU. Not who sleeps, as a signal
-//     would end a system call with EINTR.
+//   - it ticks one that computes, at the end of its slice, if somebody waits: the kernel's own tick
+//     comes every 4 ms on most machines, late for slices of 3 ms and much too late for shorter
+//     ones; it hits others where the kernel shares the CPU, and the system may refuse the timer.
+//     When a turn of one that was preempted before began is known (worker::turn), so it is timed
+//     exactly; of others when it was first seen. Not one that sleeps is ticked, as a signal would
+//     end a system call with EINTR.
 // While all workers sleep for a while it sleeps, too, without a deadline, until one wakes.
 //
 // It never allocates, and takes no lock but spinlocks: whoever holds another one may be waiting for
@@ -49,30 +51,35 @@ public:
     }
 
 private:
-    /// Of a worker, when last looked at.
+    using time = base::nanoseconds_t;
+
+    /// Of a worker: what runs there, and what it has used since it was last judged.
     struct sight {
         kernel_thread* holder = nullptr;
         std::uint64_t tick = 0;
-        base::nanoseconds_t cpu = 0;
-        base::nanoseconds_t at = 0;
+        time began = 0;  // as far as is known
+        time slice = 0;
+        time since = 0;  // from when on is counted
+        time cpu = 0;    // that the holder had used by then
         std::uint64_t own_ticks = 0;
+        time due = 0;        // when it is to be judged
         bool taken = false;  // the monitor has the role, and found nobody to give it to
     };
 
     void run() noexcept;
-    void rest_until(base::nanoseconds_t deadline) noexcept;
+    [[nodiscard]] time next_look() noexcept;
+    void rest_until(time deadline) noexcept;
     [[nodiscard]] bool all_sleep() const noexcept;
-    void set_pace() noexcept;
-    void look_at(worker& role, sight& last) noexcept;
-    void give_away(worker& role, sight& last) noexcept;
+    void look_at(worker& role, sight& last, time now) noexcept;
+    void watch_turn(worker& role, kernel_thread& holder, sight& last, time now) noexcept;
+    void judge(worker& role, sight& last, time now) noexcept;
+    [[nodiscard]] bool somebody_waits(worker& role, time now) const noexcept;
+    void give_away(worker& role, sight& last, time now) noexcept;
     void keep_spares() noexcept;
     void stir() noexcept;
 
     scheduler& owner_;
-    bool ticks_ = false;  // slices are too short for the kernel's tick
-    base::nanoseconds_t interval_ = 0;
     std::vector<sight> sights_;
-    bool hurry_ = false;                 // look again soon
     base::atomic<bool> resting_{false};  // without a deadline
     base::atomic<bool> stopping_{false};
     base::atomic<std::uint32_t> stirred_{0};  // futex word

@@ -26,6 +26,9 @@ public:
     /// at a time.
     virtual poll_result poll(base::nanoseconds_t deadline) noexcept = 0;
 
+    /// Whether poll() would find something now. Any thread; never waits, wakes nobody.
+    [[nodiscard]] virtual bool is_ready() const noexcept = 0;
+
     /// Makes one poll() say that the tick has come, `delay` from now or later; one that waits
     /// returns for it. Any thread. There is one tick: the last call counts.
     virtual void tick_in(base::nanoseconds_t delay) noexcept = 0;

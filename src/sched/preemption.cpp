@@ -73,8 +73,21 @@ bool worker::ask_for_checkpoint(fiber_block* fiber) noexcept {
     return false;
 }
 
-void worker::expect_checkpoint() noexcept {
+/// The next checkpoint shall tell that there is any.
+void worker::begin_turn(const fiber_block& fiber) noexcept {
     base::this_thread_block().need_resched.store(tick() + 1, base::relaxed);
+    turn_began_.store(charged_at_, base::relaxed);
+    turn_slice_.store(slice_of(&fiber), base::relaxed);
+    turn_cpu_.store(cpu_seen_, base::relaxed);
+    turn_tick_.store(tick(), base::release);
+}
+
+worker::turn worker::last_turn() const noexcept {
+    const std::uint64_t tick = turn_tick_.load(base::acquire);
+    return {.tick = tick,
+            .began = turn_began_.load(base::relaxed),
+            .slice = turn_slice_.load(base::relaxed),
+            .cpu = turn_cpu_.load(base::relaxed)};
 }
 
 bool worker::yield_is_due(fiber_block& me) noexcept {
@@ -140,9 +153,10 @@ void worker::prepare_handover(waiter* next) noexcept {
     handover_ = next;
 }
 
-void worker::charge_late(fiber_block& fiber, base::nanoseconds_t cpu) noexcept {
+void worker::charge_since(fiber_block& fiber, base::nanoseconds_t cpu) noexcept {
     if (owner_.options().fair) {
-        const auto ran = static_cast<std::uint64_t>(std::max<base::nanoseconds_t>(cpu, 0));
+        const auto ran =
+            static_cast<std::uint64_t>(std::max<base::nanoseconds_t>(cpu_seen_ - cpu, 0));
         queue_.charge(&fiber, ran, queue_.weight());
     }
 }

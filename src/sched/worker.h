@@ -74,8 +74,12 @@ public:
     void prepare_handover(waiter* next) noexcept;
     /// The holder, whose CPU time is `cpu`, has lost the role to the caller; `fiber` runs on it.
     void taken_away(fiber_block* fiber, base::nanoseconds_t cpu) noexcept;
-    /// `fiber`, which goes on here, has used `cpu` meanwhile.
-    void charge_late(fiber_block& fiber, base::nanoseconds_t cpu) noexcept;
+    /// Of the CPU time of the holder of the role, what is charged or need not be.
+    [[nodiscard]] base::nanoseconds_t settled_cpu() const noexcept {
+        return cpu_seen_ + charged_since_;
+    }
+    /// `fiber`, which goes on here, has not been charged for what the holder used since `cpu`.
+    void charge_since(fiber_block& fiber, base::nanoseconds_t cpu) noexcept;
     /// One that is suspended and runnable here, whatever stands before it. By whoever has the role.
     kernel_thread* take_suspended() noexcept;
     /// Who holds the role or held it last; null before anybody did. Any thread, a hint.
@@ -89,8 +93,18 @@ public:
 
     /// For the current fiber, at a checkpoint where the word was set: whether it shall yield.
     bool yield_is_due(fiber_block& me) noexcept;
-    /// `fiber` runs again, which was preempted: the next checkpoint shall tell that it has any.
-    void expect_checkpoint() noexcept;
+    /// `fiber` runs again, which was preempted.
+    void begin_turn(const fiber_block& fiber) noexcept;
+
+    /// Of one that was preempted before, and when it began: for the monitor.
+    struct turn {
+        std::uint64_t tick = 0;  // see tick()
+        base::nanoseconds_t began = 0;
+        base::nanoseconds_t slice = 0;
+        base::nanoseconds_t cpu = 0;  // that the holder of the role had used by then
+    };
+    /// The last one. Any thread, a hint.
+    [[nodiscard]] turn last_turn() const noexcept;
 
     /// After waiter::prepare() of the current fiber.
     wake_reason park_current(base::nanoseconds_t deadline) noexcept;
@@ -231,6 +245,10 @@ private:
     std::uint64_t budget_ = most_budget;  // dispatches between two maintain()
     base::nanoseconds_t spin_for_ = 0;    // adapts to how often spinning found something
     unsigned sleeps_without_spin_ = 0;
+    base::atomic<std::uint64_t> turn_tick_{0};
+    base::atomic<base::nanoseconds_t> turn_began_{0};
+    base::atomic<base::nanoseconds_t> turn_slice_{0};
+    base::atomic<base::nanoseconds_t> turn_cpu_{0};
     // 1 while it counts among the sleepers, also while it wakes others in poll().
     base::atomic<unsigned> asleep_{0};
     [[no_unique_address]] context::sanitizer_context after_sanitizer_;  // for after::recycle
