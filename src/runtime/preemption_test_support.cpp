@@ -7,25 +7,30 @@
 
 namespace weft {
 
-void compute_until(const std::atomic<bool>& stop) {
+namespace {
+
+/// ThreadSanitizer delivers signals only where its own functions are called.
+void let_signals_in() {
 #if defined(__SANITIZE_THREAD__)
-    // It delivers signals only where its own functions are called.
-    while (!stop.load(std::memory_order_relaxed)) {
-        std::free(std::malloc(16));
-    }
-#else
-    while (!stop.load(std::memory_order_relaxed)) {
-    }
+    void* const memory = std::malloc(16);
+    asm volatile("" : : "r"(memory) : "memory");  // else the compiler leaves both calls out
+    std::free(memory);
 #endif
+}
+
+}  // namespace
+
+void compute_until(const std::atomic<bool>& stop) {
+    while (!stop.load(std::memory_order_relaxed)) {
+        let_signals_in();
+    }
 }
 
 void compute_a_step() {
     for (int i = 0; i < 100'000; ++i) {
         asm volatile("" : : "r"(i));
     }
-#if defined(__SANITIZE_THREAD__)
-    std::free(std::malloc(16));
-#endif
+    let_signals_in();
 }
 
 one_queue_each::one_queue_each() {
@@ -73,6 +78,10 @@ std::uint64_t preempted(const runtime& rt) {
 
 std::uint64_t blocked(const runtime& rt) {
     return sum(rt, &worker_stats::blocked);
+}
+
+std::uint64_t stolen(const runtime& rt) {
+    return sum(rt, &worker_stats::stolen);
 }
 
 }  // namespace weft

@@ -17,7 +17,7 @@ inline constexpr runtime_options one_worker{.workers = 1};
 /// Computes until `stop`, in calls of nothing.
 void compute_until(const std::atomic<bool>& stop);
 
-/// Computes for some 50 us. Tests count such steps rather than CPU time: where others want the CPU,
+/// Computes for some 30 us. Tests count such steps rather than CPU time: where others want the CPU,
 /// reading the clock of CPU time lets the kernel switch to them at once, before the tick that
 /// preempts comes.
 void compute_a_step();
@@ -41,5 +41,6 @@ std::chrono::nanoseconds process_cpu_time();
 /// Of all workers.
 std::uint64_t preempted(const runtime& rt);
 std::uint64_t blocked(const runtime& rt);
+std::uint64_t stolen(const runtime& rt);
 
 }  // namespace weft
