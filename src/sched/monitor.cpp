@@ -16,6 +16,7 @@ using base::nanoseconds_t;
 
 // Who blocks is seen by the second look after: within 20 ms, also where the machine is late.
 constexpr nanoseconds_t usual_interval = 8'000'000;
+constexpr nanoseconds_t kernel_tick = 4'000'000;  // CONFIG_HZ is 250 on most machines
 constexpr nanoseconds_t hurried_interval = 1'000'000;
 constexpr nanoseconds_t blocking_share = 4;  // who used more than a fourth does not block
 constexpr unsigned quiet_looks = 10;         // before it rests
@@ -116,21 +117,22 @@ void monitor::look_at(worker& role, sight& last, nanoseconds_t now) noexcept {
 void monitor::watch_turn(worker& role, kernel_thread& holder, sight& last,
                          nanoseconds_t now) noexcept {
     const worker::turn turn = role.last_turn();
+    const std::uint64_t tick = role.tick();
+    const bool others_run = tick - last.tick > turn.number - last.turns;
     last = {.holder = &holder,
-            .tick = role.tick(),
+            .tick = tick,
+            .turns = turn.number,
             .began = now,
             .slice = owner_.shortest_wanted_slice(),
             .since = now,
             .own_ticks = holder.ticks()};
-    if (turn.tick == last.tick) {
+    last.cpu = turn.tick == tick ? turn.cpu : holder.cpu_time();
+    if (turn.tick == tick) {
         last.began = last.since = turn.began;
         last.slice = turn.slice;
-        last.cpu = turn.cpu;
-        last.due = turn.began + turn.slice;
-    } else {
-        last.cpu = holder.cpu_time();
-        last.due = now + std::min(last.slice, usual_interval);
     }
+    last.is_timed = last.slice < kernel_tick / 2 || (others_run && turn.tick == tick);
+    last.due = last.is_timed ? last.began + last.slice : now + usual_interval;
 }
 
 void monitor::judge(worker& role, sight& last, nanoseconds_t now) noexcept {
@@ -143,8 +145,8 @@ void monitor::judge(worker& role, sight& last, nanoseconds_t now) noexcept {
     last.cpu += used;
     last.own_ticks = holder.ticks();
     const bool wanted = somebody_waits(role, now);
-    last.due = now + (wanted ? std::min(last.slice, usual_interval) : usual_interval);
-    if (computes && (!wanted || (ticks_itself && !slice_is_over))) {
+    last.due = now + (wanted && last.is_timed ? last.slice : usual_interval);
+    if (computes && (!wanted || (ticks_itself && !(last.is_timed && slice_is_over)))) {
         return;
     }
     using enum kernel_thread::kernel_state;

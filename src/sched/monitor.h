@@ -6,12 +6,14 @@
 //     ms: a kernel thread that has run nothing else and used little CPU since the last look, and
 //     sleeps in the kernel by /proc, is blocked. So one that the kernel has merely given no CPU is
 //     not, unless /proc cannot be read: to take the role from one that runs is right, if dear;
-//   - it ticks one that computes, at the end of its slice, if somebody waits: the kernel's own tick
-//     comes every 4 ms on most machines, late for slices of 3 ms and much too late for shorter
-//     ones; it hits others where the kernel shares the CPU, and the system may refuse the timer.
-//     When a turn of one that was preempted before began is known (worker::turn), so it is timed
-//     exactly; of others when it was first seen. Not one that sleeps is ticked, as a signal would
-//     end a system call with EINTR.
+//   - it ticks one that computes, if somebody waits and the kernel's own tick does not do: that
+//     comes every 4 ms on most machines, too late for slices of less than 2 ms; it hits others
+//     where the kernel shares the CPU, and the system may refuse the timer. At 3 ms it does as long
+//     as all that run there compute, and is cheaper: a signal from here costs the worker an
+//     interrupt (13 us and more on a virtual machine) and this thread a wake-up. Where others run,
+//     too, they wait for the end of the slice, so that is timed exactly then: when a turn of one
+//     that was preempted before began is known (worker::turn), of others when it was first seen.
+//     Not one that sleeps is ticked, as a signal would end a system call with EINTR.
 // While all workers sleep for a while it sleeps, too, without a deadline, until one wakes.
 //
 // It never allocates, and takes no lock but spinlocks: whoever holds another one may be waiting for
@@ -57,13 +59,15 @@ private:
     struct sight {
         kernel_thread* holder = nullptr;
         std::uint64_t tick = 0;
+        std::uint64_t turns = 0;
         time began = 0;  // as far as is known
         time slice = 0;
         time since = 0;  // from when on is counted
         time cpu = 0;    // that the holder had used by then
         std::uint64_t own_ticks = 0;
-        time due = 0;        // when it is to be judged
-        bool taken = false;  // the monitor has the role, and found nobody to give it to
+        bool is_timed = false;  // by this thread, not by the kernel's tick
+        time due = 0;           // when it is to be judged
+        bool taken = false;     // the monitor has the role, and found nobody to give it to
     };
 
     void run() noexcept;

@@ -76,6 +76,7 @@ bool worker::ask_for_checkpoint(fiber_block* fiber) noexcept {
 /// The next checkpoint shall tell that there is any.
 void worker::begin_turn(const fiber_block& fiber) noexcept {
     base::this_thread_block().need_resched.store(tick() + 1, base::relaxed);
+    worker_counters::add(turns_);
     turn_began_.store(charged_at_, base::relaxed);
     turn_slice_.store(slice_of(&fiber), base::relaxed);
     turn_cpu_.store(cpu_seen_, base::relaxed);
@@ -84,7 +85,8 @@ void worker::begin_turn(const fiber_block& fiber) noexcept {
 
 worker::turn worker::last_turn() const noexcept {
     const std::uint64_t tick = turn_tick_.load(base::acquire);
-    return {.tick = tick,
+    return {.number = turns_.load(base::relaxed),
+            .tick = tick,
             .began = turn_began_.load(base::relaxed),
             .slice = turn_slice_.load(base::relaxed),
             .cpu = turn_cpu_.load(base::relaxed)};

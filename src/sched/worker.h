@@ -98,6 +98,7 @@ public:
 
     /// Of one that was preempted before, and when it began: for the monitor.
     struct turn {
+        std::uint64_t number = 0;
         std::uint64_t tick = 0;  // see tick()
         base::nanoseconds_t began = 0;
         base::nanoseconds_t slice = 0;
@@ -245,6 +246,7 @@ private:
     std::uint64_t budget_ = most_budget;  // dispatches between two maintain()
     base::nanoseconds_t spin_for_ = 0;    // adapts to how often spinning found something
     unsigned sleeps_without_spin_ = 0;
+    base::atomic<std::uint64_t> turns_{0};
     base::atomic<std::uint64_t> turn_tick_{0};
     base::atomic<base::nanoseconds_t> turn_began_{0};
     base::atomic<base::nanoseconds_t> turn_slice_{0};
