@@ -65,6 +65,14 @@ class CheckLayers(SourceTreeTest):
             self.write("src/io/a.cpp", "int a = 1'000;\n" + use)
             self.assert_finding("src/io/a.cpp:2:", "src/base/atomic.h")
 
+    def test_what_tests_share_may_name_it_all(self):
+        use = "std::atomic<int> a;\nauto b = std::chrono::steady_clock::now();\n"
+        for name in ("a_test.cpp", "a_test_support.h", "a_test_support.cpp"):
+            self.write(f"src/io/{name}", use)
+        self.assert_clean()
+        self.write("src/io/test_support.h", "std::atomic<int> a;\n")
+        self.assert_finding("src/io/test_support.h:1:", "src/base/atomic.h")
+
     def test_clock(self):
         self.write("src/base/clock.h", "auto now() { return std::chrono::steady_clock::now(); }\n")
         self.write("include/weft/time.h", "using clock = std::chrono::steady_clock;\n")
