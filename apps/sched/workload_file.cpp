@@ -17,6 +17,9 @@ namespace {
 constexpr bounds any_step{shortest_step, longest_duration};
 constexpr bounds any_time{0, longest_duration};
 
+/// Each may stand for a table in a table: toml++ takes any depth, and destroys it by recursion.
+constexpr std::ptrdiff_t most_dots_in_line = 200;
+
 /// The name of a file without folder and ending.
 std::string stem_of(std::string_view file) {
     file.remove_prefix(file.rfind('/') + 1);  // npos + 1 == 0
@@ -25,6 +28,18 @@ std::string stem_of(std::string_view file) {
         file.remove_suffix(ending.size());
     }
     return file == "-" ? "standard input" : std::string(file.substr(0, longest_name));
+}
+
+/// The number of the first line with more dots than any workload has; 0: there is none.
+std::size_t line_with_dots(std::string_view text) {
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        if (std::ranges::count(line, '.') > most_dots_in_line) {
+            return number;
+        }
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+    }
+    return 0;
 }
 
 class file_parser {
@@ -255,6 +270,10 @@ std::expected<workload, std::string> parse_workload(std::string_view text, std::
     if (text.size() > longest_file) {
         return std::unexpected(
             fmt::format("{}: longer than {} bytes, which no workload is", file, longest_file));
+    }
+    if (const std::size_t line = line_with_dots(text); line != 0) {
+        return std::unexpected(
+            fmt::format("{}:{}:1: more than {} dots in a line", file, line, most_dots_in_line));
     }
     toml::table root;
     try {

@@ -109,6 +109,8 @@ TEST(workload_file, an_error_says_where_and_what_is_allowed) {
         {"cpus = ", "1:8: "},
         {"[=", "1:2: "},
         {"[[$]]", "1:3: "},
+        {"\u00e9 = 1", "1:1: "},
+        {"\ufefb = 1", "1:1: "},
         {"cpu = 2\n" + hog, "1:1: unknown key 'cpu'; known here: title, duration, cpus"},
         {"cpus = 0\n" + hog, "1:8: cpus: 0 is not from 1 to 64"},
         {"cpus = 2.0\n" + hog, "1:8: cpus must be a whole number"},
@@ -173,6 +175,21 @@ TEST(workload_file, what_is_too_large_is_refused_unread) {
     }
     EXPECT_THAT(error_of(many), HasSubstr("there are more than 256 tasks"));
     EXPECT_THAT(error_of("x = " + std::string(100'000, '[')), StartsWith("1:"));
+}
+
+TEST(workload_file, what_is_nested_deeply_is_refused) {
+    std::string path = "a";
+    for (int i = 0; i < 500'000; ++i) {
+        path += ".a";
+    }
+    for (const std::string& text : {path + " = 1", "[" + path + "]", "[[" + path + "]]"}) {
+        EXPECT_THAT(error_of("\n" + text), StartsWith("2:1: more than 200 dots in a line"));
+    }
+    std::string tables = "1";
+    for (int i = 0; i < 100; ++i) {
+        tables = "{ a.a.a = " + tables + "}";
+    }
+    EXPECT_THAT(error_of("x = " + tables), HasSubstr("depth"));
 }
 
 TEST(workload_file, the_comment_at_the_head_is_kept) {
