@@ -33,7 +33,7 @@ private:
 }  // namespace detail
 
 /// Returns what `call()` returns and throws what it throws. While it runs it has a kernel thread
-/// beside those of the workers, and uses CPU time that is not charged to the fiber. Costs about 20
+/// beside those of the workers, and uses CPU time that is not charged to the fiber. Costs 10 to 20
 /// us, so it is for calls that may take longer than that. A call of weft's that waits, made from
 /// within, ends that: what comes after it is run by the worker as usual.
 ///

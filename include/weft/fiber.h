@@ -289,7 +289,7 @@ void set_nice(int nice) noexcept;
 void set_slice(std::chrono::nanoseconds slice);
 
 /// For loops that compute for long: lets others run if this fiber has had its slice, else costs
-/// about a nanosecond. A fiber that calls it often is not preempted by a signal, which costs
+/// 2 ns. A fiber that calls it often is not preempted by a signal, which costs
 /// microseconds and a kernel thread. Where preemption is off it reads a clock (25 ns) and yields
 /// once a slice. Nothing in coroutines, which have `co_await async::yield()`, and on plain threads.
 void checkpoint() noexcept;
