@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace weft::lab {
 
@@ -107,12 +108,14 @@ std::vector<std::uint64_t> histogram::serialize() const {
 }
 
 bool histogram::deserialize(std::span<const std::uint64_t> numbers) {
+    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
     clear();
-    if (numbers.size() < 3 || numbers.size() % 2 == 0) {
+    if (numbers.size() < 3 || numbers.size() % 2 == 0 || numbers[0] > numbers[1] ||
+        numbers[1] > most) {
         return false;
     }
     for (std::size_t i = 3; i < numbers.size(); i += 2) {
-        if (numbers[i] >= bucket_count) {
+        if (numbers[i] >= bucket_count || numbers[i + 1] > most - count_) {
             clear();
             return false;
         }

@@ -96,6 +96,10 @@ TEST(histogram, refuses_numbers_that_are_no_histogram) {
     EXPECT_FALSE(h.deserialize(std::vector<std::uint64_t>{}));
     EXPECT_FALSE(h.deserialize(std::vector<std::uint64_t>{1, 2, 3, 4}));
     EXPECT_FALSE(h.deserialize(std::vector<std::uint64_t>{1, 2, 3, 1'000'000, 1}));
+    EXPECT_FALSE(h.deserialize(std::vector<std::uint64_t>{2, 1, 3, 1, 1}))
+        << "least above greatest";
+    EXPECT_FALSE(h.deserialize(std::vector<std::uint64_t>{0, ~std::uint64_t{0}, 3, 1, 1}));
+    EXPECT_FALSE(h.deserialize(std::vector<std::uint64_t>{0, 1, 1, 0, ~std::uint64_t{0}, 1, 1}));
     EXPECT_TRUE(h.empty());
 }
 
