@@ -12,6 +12,8 @@ ARGS   ?=
 # Which bars to measure, a pattern on area or metric, e.g. make bars ONLY=foundation
 ONLY   ?=
 ROUNDS ?= 20
+# For how long `make fuzz` runs each reader, and which, a pattern, e.g. make fuzz ONLY=workload
+SECONDS ?= 60
 
 MAKEFLAGS += --no-print-directory
 report := build/report
@@ -19,7 +21,7 @@ format_files = $(shell git ls-files '*.h' '*.cpp')
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench bars soak test-asan test-tsan test-clang test-aarch64 coverage \
-        install format tidy clean
+        fuzz install format tidy clean
 
 help:
 	@echo 'make run           10,000 clients under four models, one after the other: table and report'
@@ -34,6 +36,7 @@ help:
 	@echo 'make test-aarch64  the tests for AArch64, under qemu'
 	@echo 'make coverage      the tests, and which lines they ran: build/coverage/report'
 	@echo 'make soak          the tests under both sanitizers, many times  (ROUNDS=20)'
+	@echo 'make fuzz          readers of files and messages on bytes of all kinds  (SECONDS=60)'
 	@echo 'make format        format all C++ files'
 	@echo 'make tidy          clang-tidy over all C++ files but tests'
 	@echo 'make clean         remove build/'
@@ -110,6 +113,19 @@ soak: setup-build
 	$(call build,tsan)
 	@ctest --preset asan --repeat until-fail:$(ROUNDS)
 	@ctest --preset tsan --repeat until-fail:$(ROUNDS)
+
+# What is found is kept in build/fuzz/found, what leads further in build/fuzz/corpus.
+fuzz: setup-fuzz
+	@$(MAKE) build/fuzz/build.ninja
+	$(call build,fuzz)
+	@set -e; for program in build/fuzz/tests/fuzz/weft_*$(ONLY)*_fuzz; do \
+	    name=$${program##*/weft_}; name=$${name%_fuzz}; \
+	    mkdir -p build/fuzz/found build/fuzz/corpus/$$name; \
+	    $$program -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
+	        -dict=tests/fuzz/$$name.dict -artifact_prefix=build/fuzz/found/$$name- \
+	        -print_final_stats=1 -verbosity=0 build/fuzz/corpus/$$name \
+	        $$(cat build/fuzz/tests/fuzz/$$name.seeds); \
+	done
 
 install: setup-build
 	@$(MAKE) build/release/build.ninja

@@ -4,15 +4,20 @@
 # mixes instrumented and plain objects reports errors that are none.
 if(WEFT_SANITIZE STREQUAL "")
     set(WEFT_SANITIZE_FLAGS "")
-elseif(WEFT_SANITIZE STREQUAL "address")
+elseif(WEFT_SANITIZE MATCHES "^(address|fuzzer)$")
     # Without the check of virtual calls: it opens a pipe to find out whether an address can be read,
     # and takes "no descriptor left" for "no such object", which a test of just that case runs into.
     set(WEFT_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined
                             -fno-sanitize=vptr)
+    if(WEFT_SANITIZE STREQUAL "fuzzer")
+        # clang only, which does not say before version 21 that there is a sanitizer, as g++ does.
+        list(APPEND WEFT_SANITIZE_FLAGS -fsanitize=fuzzer-no-link -D__SANITIZE_ADDRESS__=1)
+    endif()
 elseif(WEFT_SANITIZE STREQUAL "thread")
     set(WEFT_SANITIZE_FLAGS -fsanitize=thread)
 else()
-    message(FATAL_ERROR "WEFT_SANITIZE is '${WEFT_SANITIZE}'; it may be empty, address or thread")
+    message(FATAL_ERROR "WEFT_SANITIZE is '${WEFT_SANITIZE}'; it may be empty, address, thread "
+                        "or fuzzer")
 endif()
 
 if(WEFT_SANITIZE_FLAGS)

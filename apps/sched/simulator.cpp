@@ -15,23 +15,25 @@ constexpr std::array<std::string_view, all_policies.size()> names{"cfs", "eevdf"
 
 template <class Policy>
 std::expected<recording, std::string> run(const workload& work,
-                                          const typename Policy::parameters& settings) {
-    return simulation<Policy>(work, settings).run(most_steps);
+                                          const typename Policy::parameters& settings,
+                                          std::uint64_t step_limit) {
+    return simulation<Policy>(work, settings).run(step_limit);
 }
 
-std::expected<recording, std::string> run(const workload& work, policy under) {
+std::expected<recording, std::string> run(const workload& work, policy under,
+                                          std::uint64_t step_limit) {
     switch (under) {
         case policy::cfs:
-            return run<cfs>(work, cfs::parameters::for_cpus(work.cpus));
+            return run<cfs>(work, cfs::parameters::for_cpus(work.cpus), step_limit);
         case policy::eevdf: {
             auto settings = eevdf::parameters::for_cpus(work.cpus);
             settings.tick = work.tick;
-            return run<eevdf>(work, settings);
+            return run<eevdf>(work, settings, step_limit);
         }
         case policy::fifo:
-            return run<fifo>(work, {});
+            return run<fifo>(work, {}, step_limit);
         case policy::round_robin:
-            return run<round_robin>(work, {});
+            return run<round_robin>(work, {}, step_limit);
     }
     std::unreachable();
 }
@@ -51,8 +53,9 @@ std::optional<policy> policy_of(std::string_view name) noexcept {
     return std::nullopt;
 }
 
-std::expected<recording, std::string> simulate(const workload& work, policy under) {
-    auto done = run(work, under);
+std::expected<recording, std::string> simulate(const workload& work, policy under,
+                                               std::uint64_t step_limit) {
+    auto done = run(work, under, step_limit);
     if (done) {
         done->policy = name_of(under);
     }

@@ -36,6 +36,7 @@ std::optional<policy> policy_of(std::string_view name) noexcept;
 inline constexpr std::uint64_t most_steps = 2'000'000;
 
 /// The error is a sentence.
-std::expected<recording, std::string> simulate(const workload& work, policy under);
+std::expected<recording, std::string> simulate(const workload& work, policy under,
+                                               std::uint64_t step_limit = most_steps);
 
 }  // namespace weft::sim
