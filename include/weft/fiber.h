@@ -7,7 +7,9 @@
 //     f.join();                                   // rethrows what left the callable
 //
 // A fiber may go on on another kernel thread after any call that can wait. Do not keep the address
-// of a thread_local, and do not hold a std::mutex, across such a call.
+// of a thread_local across such a call. A std::mutex may be held across one where fibers are
+// preempted (runtime_options::preempt): who blocks on it is moved aside. weft::mutex may anywhere,
+// at a lower price. Neither a std::recursive_mutex: it belongs to a kernel thread.
 #pragma once
 
 #include <chrono>
