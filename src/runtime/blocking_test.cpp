@@ -5,6 +5,7 @@
 #include <weft/blocking.h>
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <weft/async.h>
 #include <weft/fiber.h>
@@ -14,6 +15,7 @@
 
 #include <array>
 #include <latch>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -168,6 +170,44 @@ TEST(blocking, beyond_the_cap_it_blocks_its_worker) {
         }
     });
     EXPECT_LE(rt.stats().kernel_threads, 3U);
+}
+
+TEST(blocking, a_spawn_or_a_checkpoint_within_does_not_end_it) {
+    runtime rt(by_itself);
+    rt.run([] {
+        const pipe p;
+        fiber writer;
+        blocking([&] {
+            writer = fiber([&] { p.write('s'); });
+            this_fiber::checkpoint();
+            EXPECT_EQ(p.read(), 's');
+        });
+    });
+    EXPECT_EQ(blocked(rt), 1U);
+}
+
+TEST(blocking, a_child_of_fork_may_return_from_it) {
+    weft::run(by_itself, [] {
+        const pid_t child = blocking([] { return ::fork(); });
+        if (child == 0) {
+            ::_exit(17);
+        }
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_TRUE(WIFEXITED(status));
+        EXPECT_EQ(WEXITSTATUS(status), 17);
+    });
+}
+
+TEST(blocking, any_number_may_be_the_cap) {
+    runtime rt({.workers = 1,
+                .preempt = false,
+                .most_kernel_threads = std::numeric_limits<std::size_t>::max()});
+    rt.run([] {
+        const pipe p;
+        fiber writer([&] { p.write('x'); });
+        EXPECT_EQ(blocking([&] { return p.read(); }), 'x');
+    });
 }
 
 TEST(blocking, is_not_taken_for_computing) {

@@ -125,6 +125,31 @@ TEST(preemption, three_that_compute_on_two_workers_change_sides) {
     EXPECT_GE(stolen(rt), 6U);
 }
 
+// The busiest worker by weight has nobody to give away.
+TEST(preemption, workers_are_evened_out_beside_a_heavy_one) {
+    const one_queue_each no_stress;
+    constexpr int most = 9;
+    runtime rt({.workers = 3});
+    std::atomic<bool> stop{false};
+    std::vector<fiber> hogs;
+    hogs.push_back(rt.spawn(fiber_options{.nice = -20}, [&] { compute_until(stop); }));
+    for (int i = 0; i < most; ++i) {
+        hogs.push_back(rt.spawn([&] { compute_until(stop); }));
+    }
+    const auto is_even = [&] {
+        std::vector<std::uint64_t> queued;
+        for (const worker_stats& each : rt.stats().workers) {
+            queued.push_back(each.queued);
+        }
+        std::ranges::sort(queued);
+        return queued[2] <= 5 && queued[0] + queued[1] + queued[2] >= most - 2;
+    };
+    while (!is_even()) {
+        std::this_thread::yield();
+    }
+    stop = true;
+}
+
 TEST(preemption, one_that_blocks_in_the_kernel_does_not_stop_others) {
     runtime rt(one_worker);
     std::array<int, 2> ends{};

@@ -6,8 +6,10 @@
 #include <weft/runtime.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -93,6 +95,24 @@ TEST(slice, of_a_fiber_says_how_often_it_is_preempted) {
     EXPECT_GE(long_ones, 2U);
 }
 
+// Who blocks is found as soon as anybody, not at the end of its slice.
+TEST(slice, of_one_that_blocks_does_not_matter) {
+    runtime rt({.workers = 1, .slice = 100ms});
+    rt.run([&] {
+        std::atomic<bool> stop{false};
+        fiber hog([&] { compute_until(stop); });
+        fiber sleeps([&] {
+            for (int i = 0; i < 10; ++i) {
+                compute_a_step();
+                std::this_thread::sleep_for(60ms);
+                this_fiber::yield();  // it needs a worker again
+            }
+            stop = true;
+        });
+    });
+    EXPECT_GE(blocked(rt), 6U);
+}
+
 TEST(slice, is_clamped) {
     const one_queue_each no_stress;
     EXPECT_GE(preemptions_within(8000, {.slice = 10s}), 1U);
@@ -151,6 +171,32 @@ TEST(checkpoint, gives_way_also_where_nothing_is_preempted) {
     runtime rt({.workers = 1, .preempt = false, .slice = 1ms});
     EXPECT_GE(turns_with_checkpoints(rt, 1000), 10);
     EXPECT_EQ(preempted(rt), 0U);
+}
+
+// The time of each is its own, not that of who had the worker before it. Under fifo, since else who
+// has had less keeps the worker.
+TEST(checkpoint, counts_from_the_beginning_of_a_turn) {
+    runtime rt({.workers = 1, .fifo = true, .preempt = false});
+    std::array<int, 2> turns{};
+    std::array<int, 2> steps{};
+    rt.run([&] {
+        int left = 10'000;
+        int last = -1;
+        std::vector<fiber> hogs;
+        for (std::size_t me = 0; me < 2; ++me) {
+            hogs.emplace_back(fiber_options{.slice = me == 0 ? nanoseconds(300us) : 10ms}, [&, me] {
+                while (--left > 0) {
+                    turns[me] += std::exchange(last, static_cast<int>(me)) != static_cast<int>(me);
+                    ++steps[me];
+                    compute_a_step();
+                    this_fiber::checkpoint();
+                }
+            });
+        }
+    });
+    ASSERT_GE(turns[0], 3);
+    ASSERT_GE(turns[1], 3);
+    EXPECT_LT(3 * steps[0] / turns[0], steps[1] / turns[1]) << "steps in a turn";
 }
 
 TEST(checkpoint, who_stops_checking_is_preempted_again) {

@@ -3,7 +3,7 @@
 
 #include <sched.h>
 
-#include <system_error>
+#include <exception>
 
 #include "base/clock.h"
 #include "sched/scheduler.h"
@@ -28,20 +28,23 @@ blocking_scope::blocking_scope() noexcept {
     sched::kernel_threads& threads = here->owner().threads();
     try {
         threads.start_maker();
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {
         return;
     }
     const base::nanoseconds_t give_up =
         here->owner().preempts() ? base::now_ns() + longest_wait_for_spare : base::time_never;
-    while (!(aside_ = here->step_aside()) && !here->is_aside() && !threads.at_cap() &&
+    const std::uint64_t failures = threads.failures();
+    while (!(aside_ = here->step_aside()) && !here->is_aside() && threads.failures() == failures &&
            base::now_ns() < give_up) {
         ::sched_yield();
     }
 }
 
 blocking_scope::~blocking_scope() {
-    if (aside_) {
-        sched::this_kernel_thread()->come_back();
+    // In the child of a fork() that was made within, there is none.
+    sched::kernel_thread* const here = sched::this_kernel_thread();
+    if (aside_ && here != nullptr) {
+        here->come_back();
     }
 }
 

@@ -141,12 +141,13 @@ new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
 void launch_fiber(sched::fiber_block& block, sched::scheduler* owner,
                   void (*start)(sched::start_action, void*)) noexcept {
     block.set_start(start);
-    const sched::entry in;
-    sched::worker* const here = sched::this_worker();
-    if (here != nullptr && (owner == nullptr || owner == &here->owner())) {
+    const sched::brief_entry in;
+    sched::worker* const here = in.role();
+    sched::scheduler& on = owner != nullptr ? *owner : *sched::current_scheduler();
+    if (here != nullptr && &here->owner() == &on) {
         here->launch(block);
     } else {
-        owner->launch(block);
+        on.launch(block);
     }
 }
 
@@ -198,7 +199,7 @@ void checkpoint() noexcept {
         return;
     }
     sched::fiber_block* const me = sched::this_fiber_block();
-    if (me == nullptr) {
+    if (me == nullptr || sched::this_kernel_thread()->is_aside()) {
         return;
     }
     const sched::entry in;

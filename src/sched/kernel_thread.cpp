@@ -188,6 +188,7 @@ bool kernel_thread::step_aside() noexcept {
     const brief_entry in;
     worker* const role = in.role();
     if (role == nullptr) {
+        cpu_at_loss_ = 0;
         return !aside_.exchange(true, base::relaxed);  // the monitor was faster
     }
     kernel_threads& threads = owner_.threads();

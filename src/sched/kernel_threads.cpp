@@ -40,10 +40,13 @@ void kernel_threads::start_maker() {
 }
 
 void kernel_threads::want_spare(bool needed) noexcept {
-    std::uint32_t expected = nothing;
+    std::uint32_t wanted = wanted_.load(base::relaxed);
     const std::uint32_t spare = needed ? a_needed_spare : a_spare;
-    if (wanted_.compare_exchange_strong(expected, spare, base::acq_rel)) {
-        base::futex_wake(wanted_);
+    while (wanted < spare) {
+        if (wanted_.compare_exchange_weak(wanted, spare, base::acq_rel, base::relaxed)) {
+            base::futex_wake(wanted_);
+            return;
+        }
     }
 }
 
@@ -58,7 +61,9 @@ void kernel_threads::make_spares() noexcept {
             return;
         }
         const bool made = make_spare();
-        at_cap_.store(!made, base::relaxed);
+        if (!made) {
+            failures_.fetch_add(1, base::relaxed);
+        }
         if (!made && wanted == a_needed_spare && !std::exchange(said_at_cap_, true)) {
             say_at_cap();
         }
@@ -67,9 +72,14 @@ void kernel_threads::make_spares() noexcept {
     }
 }
 
+bool kernel_threads::at_cap() const noexcept {
+    return count() >= owner_.worker_count() &&
+           count() - owner_.worker_count() >= owner_.options().most_threads;
+}
+
 bool kernel_threads::make_spare() noexcept {
     refusal_ = 0;
-    if (threads_.size() >= owner_.worker_count() + owner_.options().most_threads) {
+    if (at_cap()) {
         return false;
     }
     const base::signals_blocked inherited(signals_);

@@ -54,8 +54,10 @@ public:
     void join() noexcept;
 
     [[nodiscard]] std::size_t spares() const noexcept { return spare_count_.load(base::relaxed); }
-    /// Whether the last one that was wanted could not be made.
-    [[nodiscard]] bool at_cap() const noexcept { return at_cap_.load(base::relaxed); }
+    /// How often one that was wanted could not be made.
+    [[nodiscard]] std::uint64_t failures() const noexcept { return failures_.load(base::relaxed); }
+    /// Whether there are as many as there may be.
+    [[nodiscard]] bool at_cap() const noexcept;
     /// That were started and not joined.
     [[nodiscard]] std::size_t count() const noexcept { return count_.load(base::relaxed); }
 
@@ -76,7 +78,7 @@ private:
     sigset_t signals_{};                    // that were blocked where the maker was started
     int refusal_ = 0;                       // errno of the system, when it last refused a thread
     bool said_at_cap_ = false;
-    base::atomic<bool> at_cap_{false};
+    base::atomic<std::uint64_t> failures_{0};
     base::spinlock lock_;
     waiter_queue spares_ WEFT_GUARDED_BY(lock_);  // the last one first: its stack is warm
     base::atomic<std::size_t> spare_count_{0};

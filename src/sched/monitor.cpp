@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/futex.h"
+#include "base/signal_mask.h"
 #include "sched/scheduler.h"
 
 namespace weft::sched {
@@ -19,13 +20,21 @@ constexpr nanoseconds_t usual_interval = 8'000'000;
 constexpr nanoseconds_t kernel_tick = 4'000'000;  // CONFIG_HZ is 250 on most machines
 constexpr nanoseconds_t hurried_interval = 1'000'000;
 constexpr nanoseconds_t blocking_share = 4;  // who used more than a fourth does not block
-constexpr unsigned quiet_looks = 10;         // before it rests
+constexpr unsigned unticked_looks = 3;
+constexpr unsigned quiet_looks = 10;  // before it rests
+
+/// Who sleeps now and then may be about to: the kernel says that it runs, but it has only been
+/// woken and is still within the call that a signal would end.
+bool computes_only(nanoseconds_t used, nanoseconds_t elapsed) noexcept {
+    return used * 4 >= elapsed * 3;
+}
 
 }  // namespace
 
 monitor::monitor(scheduler& owner) : owner_(owner), sights_(owner.options().workers) {}
 
 void monitor::start() {
+    const base::signals_blocked none(base::all_but_faults());
     thread_ = std::thread([this] { run(); });
 }
 
@@ -108,8 +117,15 @@ void monitor::look_at(worker& role, sight& last, nanoseconds_t now) noexcept {
     if (holder != last.holder || role.tick() != last.tick) {
         watch_turn(role, *holder, last, now);
     }
-    if (now >= last.due) {
-        judge(role, last, now);
+    if (now - last.since >= usual_interval && judge(role, last, now)) {
+        return;
+    }
+    if (last.slice != 0 && now - last.slice_began >= last.slice) {
+        end_slice(role, last, now);
+    }
+    last.due = last.since + usual_interval;
+    if (last.slice != 0) {
+        last.due = std::min(last.due, last.slice_began + last.slice);
     }
 }
 
@@ -118,44 +134,58 @@ void monitor::watch_turn(worker& role, kernel_thread& holder, sight& last,
                          nanoseconds_t now) noexcept {
     const worker::turn turn = role.last_turn();
     const std::uint64_t tick = role.tick();
+    const bool is_known = turn.tick == tick;
     const bool others_run = tick - last.tick > turn.number - last.turns;
     last = {.holder = &holder,
             .tick = tick,
             .turns = turn.number,
-            .began = now,
-            .slice = owner_.shortest_wanted_slice(),
-            .since = now,
+            .since = is_known ? turn.began : now,
+            .cpu = is_known ? turn.cpu : holder.cpu_time(),
             .own_ticks = holder.ticks()};
-    last.cpu = turn.tick == tick ? turn.cpu : holder.cpu_time();
-    if (turn.tick == tick) {
-        last.began = last.since = turn.began;
-        last.slice = turn.slice;
+    const nanoseconds_t slice = is_known ? turn.slice : owner_.shortest_wanted_slice();
+    if (slice < kernel_tick / 2 || (others_run && is_known)) {
+        last.slice = slice;
+        last.slice_began = last.since;
+        last.slice_cpu = last.cpu;
     }
-    last.is_timed = last.slice < kernel_tick / 2 || (others_run && turn.tick == tick);
-    last.due = last.is_timed ? last.began + last.slice : now + usual_interval;
 }
 
-void monitor::judge(worker& role, sight& last, nanoseconds_t now) noexcept {
+/// Whether it blocks; true if the role was taken away. One that computes without a tick of its own
+/// gets one.
+bool monitor::judge(worker& role, sight& last, nanoseconds_t now) noexcept {
     kernel_thread& holder = *last.holder;
     const nanoseconds_t used = holder.cpu_time() - last.cpu;
-    const bool computes = used * blocking_share >= now - last.since;
+    const nanoseconds_t elapsed = now - last.since;
+    const bool computes = used * blocking_share >= elapsed;
     const bool ticks_itself = holder.ticks() != last.own_ticks;
-    const bool slice_is_over = now - last.began >= last.slice;
     last.since = now;
     last.cpu += used;
     last.own_ticks = holder.ticks();
-    const bool wanted = somebody_waits(role, now);
-    last.due = now + (wanted && last.is_timed ? last.slice : usual_interval);
-    if (computes && (!wanted || (ticks_itself && !(last.is_timed && slice_is_over)))) {
-        return;
-    }
-    using enum kernel_thread::kernel_state;
-    const kernel_thread::kernel_state state = holder.state();
-    if (!computes && state != runs) {
+    if (!computes && holder.state() != kernel_thread::kernel_state::runs) {
         if (holder.take_away(role)) {
             give_away(role, last, now);
+            return true;
         }
-    } else if (used != 0 && state == runs) {
+    } else if (!computes || ticks_itself) {
+        last.unticked = 0;
+    } else if (computes_only(used, elapsed) || ++last.unticked >= unticked_looks) {
+        tick(role, holder, now);
+    }
+    return false;
+}
+
+void monitor::end_slice(worker& role, sight& last, nanoseconds_t now) noexcept {
+    kernel_thread& holder = *last.holder;
+    const nanoseconds_t used = holder.cpu_time() - last.slice_cpu;
+    if (computes_only(used, now - last.slice_began)) {
+        tick(role, holder, now);
+    }
+    last.slice_began = now;
+    last.slice_cpu += used;
+}
+
+void monitor::tick(worker& role, kernel_thread& holder, nanoseconds_t now) noexcept {
+    if (somebody_waits(role, now) && holder.state() == kernel_thread::kernel_state::runs) {
         holder.tick();
     }
 }

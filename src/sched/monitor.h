@@ -55,19 +55,22 @@ public:
 private:
     using time = base::nanoseconds_t;
 
-    /// Of a worker: what runs there, and what it has used since it was last judged.
+    /// Of a worker: what runs there.
     struct sight {
         kernel_thread* holder = nullptr;
         std::uint64_t tick = 0;
         std::uint64_t turns = 0;
-        time began = 0;  // as far as is known
-        time slice = 0;
-        time since = 0;  // from when on is counted
-        time cpu = 0;    // that the holder had used by then
+        bool taken = false;  // the monitor has the role, and found nobody to give it to
+        time due = 0;        // when it is to be looked at
+        // Whether it blocks is judged each usual interval:
+        time since = 0;
+        time cpu = 0;  // that the holder had used by then
         std::uint64_t own_ticks = 0;
-        bool is_timed = false;  // by this thread, not by the kernel's tick
-        time due = 0;           // when it is to be judged
-        bool taken = false;     // the monitor has the role, and found nobody to give it to
+        unsigned unticked = 0;  // intervals in which it ran without a tick of its own
+        // Its slice, where this thread times it (0: not):
+        time slice = 0;
+        time slice_began = 0;
+        time slice_cpu = 0;
     };
 
     void run() noexcept;
@@ -76,7 +79,9 @@ private:
     [[nodiscard]] bool all_sleep() const noexcept;
     void look_at(worker& role, sight& last, time now) noexcept;
     void watch_turn(worker& role, kernel_thread& holder, sight& last, time now) noexcept;
-    void judge(worker& role, sight& last, time now) noexcept;
+    bool judge(worker& role, sight& last, time now) noexcept;
+    void end_slice(worker& role, sight& last, time now) noexcept;
+    void tick(worker& role, kernel_thread& holder, time now) noexcept;
     [[nodiscard]] bool somebody_waits(worker& role, time now) const noexcept;
     void give_away(worker& role, sight& last, time now) noexcept;
     void keep_spares() noexcept;

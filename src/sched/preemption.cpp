@@ -8,6 +8,7 @@
 // Known is who, after it was preempted or asked, got to a checkpoint within the same dispatch.
 // Where nothing is preempted the word is set for good, and checkpoints read the clock.
 #include <algorithm>
+#include <utility>
 
 #include "sched/scheduler.h"
 #include "sched/worker.h"
@@ -37,8 +38,10 @@ worker::successor worker::tick_on() noexcept {
     expire_timers(charged_at_);
     poll_now(charged_at_);
     take_injected();
-    balance(charged_at_);
-    if (!queue_.should_preempt(fiber, has_had_slice(fiber)) || ask_for_checkpoint(fiber)) {
+    balance(charged_at_, queue_.load());
+    const bool slice_is_over = has_had_slice(fiber);
+    if ((!slice_is_over && !owner_.options().fair) ||
+        !queue_.should_preempt(fiber, slice_is_over) || ask_for_checkpoint(fiber)) {
         return {};
     }
     return next_after_slice();
@@ -95,10 +98,13 @@ worker::turn worker::last_turn() const noexcept {
 bool worker::yield_is_due(fiber_block& me) noexcept {
     if (!owner_.preempts()) {
         const base::nanoseconds_t now = base::now_ns();
-        if (now < next_checkpoint_) {
+        if (std::exchange(checked_tick_, tick()) != tick()) {
+            checked_since_ = now;
+        }
+        if (now - checked_since_ < slice_of(&me)) {
             return false;
         }
-        next_checkpoint_ = now + slice_of(&me);
+        checked_since_ = now;
         return true;
     }
     auto& word = base::this_thread_block().need_resched;

@@ -28,7 +28,7 @@ worker::worker(scheduler& owner, unsigned index, bool asymmetric_locks)
       stress_migrate_(owner.options().stress_migrate),
       wheel_(base::now_ns()),
       rng_(0x51ed270b + index),
-      seen_ticks_(owner.options().workers),
+      seen_others_(owner.options().workers),
       seen_loads_(owner.options().workers) {}
 
 void worker::taken_by(kernel_thread& thread) noexcept {

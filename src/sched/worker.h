@@ -195,7 +195,7 @@ private:
     bool steal() noexcept;
     bool steal_from(worker& victim) noexcept;
     bool take_from(worker& victim, std::uint64_t load, bool or_swapped) noexcept;
-    void balance(base::nanoseconds_t now) noexcept;
+    void balance(base::nanoseconds_t now, std::uint64_t own_load) noexcept;
     void help_timers(base::nanoseconds_t now) noexcept;
     bool spin_for_work() noexcept;
     void sleep() noexcept;
@@ -226,7 +226,8 @@ private:
     std::uint64_t next_id_ = 0;  // ids are handed out in blocks; 0: ask for one
     timer_wheel wheel_;
     base::rng rng_;
-    std::vector<std::uint64_t> seen_ticks_;  // of each victim, when last looked at
+    /// Of each victim, when last looked at: dispatches of others than such as were preempted.
+    std::vector<std::uint64_t> seen_others_;
     std::vector<std::uint64_t> seen_loads_;  // of each worker, when last balanced
     base::nanoseconds_t balance_at_ = 0;
     unsigned uneven_for_ = 0;             // looks
@@ -236,10 +237,12 @@ private:
     base::nanoseconds_t cpu_seen_ = 0;    // this kernel thread's CPU time when it was last read
     base::nanoseconds_t cpu_read_at_ = 0;
     base::nanoseconds_t charged_since_ = 0;
-    std::uint64_t ran_tick_ = 0;               // the dispatch that ran_ belongs to
-    std::uint64_t ran_ = 0;                    // ns, by the ticks that came since
-    std::uint64_t asked_at_ = 0;               // ran_ when it was left to a checkpoint
-    base::nanoseconds_t next_checkpoint_ = 0;  // where the clock decides
+    std::uint64_t ran_tick_ = 0;  // the dispatch that ran_ belongs to
+    std::uint64_t ran_ = 0;       // ns, by the ticks that came since
+    std::uint64_t asked_at_ = 0;  // ran_ when it was left to a checkpoint
+    // Where the clock decides at checkpoints: since when this dispatch is known.
+    base::nanoseconds_t checked_since_ = 0;
+    std::uint64_t checked_tick_ = 0;
     base::nanoseconds_t maintained_at_ = 0;
     base::nanoseconds_t polled_at_ = 0;
     std::uint64_t poll_after_ = 0;        // the tick from which on a poll is worth its price

@@ -56,7 +56,7 @@ void worker::maintain() noexcept {
     }
     maintained_at_ = now;
     charged_at_ = now;
-    balance(now);
+    balance(now, queue_.weight());  // who yielded stands there by now
     expire_timers(now);
     if (now - polled_at_ >= longest_without_poll || tick() >= poll_after_) {
         poll_now(now);
@@ -137,11 +137,12 @@ bool worker::steal() noexcept {
 }
 
 /// A single one is left to the victim, unless the victim has run the same thing since we last
-/// looked: two fibers that wake each other in turn are faster on one worker than torn apart.
+/// looked, or nothing but such as were preempted: two fibers that wake each other in turn are
+/// faster on one worker than torn apart.
 bool worker::steal_from(worker& victim) noexcept {
     const std::size_t queued = victim.queue_.size();
-    const std::uint64_t tick = victim.tick();
-    const bool stuck = std::exchange(seen_ticks_[victim.index()], tick) == tick;
+    const std::uint64_t others = victim.tick() - victim.turns_.load(base::relaxed);
+    const bool stuck = std::exchange(seen_others_[victim.index()], others) == others;
     if (queued == 0 || (queued == 1 && !stuck)) {
         return false;
     }
@@ -169,7 +170,7 @@ bool worker::take_from(worker& victim, std::uint64_t load, bool or_swapped) noex
 /// What comes and goes is not worth a move, so only what the load has been for two looks counts.
 /// Where nothing can make them more alike (three that compute on two workers) one changes sides
 /// after a few looks, so that each has company for as long; as the kernel does it.
-void worker::balance(nanoseconds_t now) noexcept {
+void worker::balance(nanoseconds_t now, std::uint64_t own_load) noexcept {
     if (now < balance_at_) {
         return;
     }
@@ -180,15 +181,14 @@ void worker::balance(nanoseconds_t now) noexcept {
         worker& other = owner_.worker_at(i);
         const std::uint64_t load = &other == this || other.asleep() ? 0 : other.queue_.load();
         const std::uint64_t lasting = std::min(load, std::exchange(seen_loads_[i], load));
-        if (lasting > greatest) {
+        if (lasting > greatest && other.queue_.size() != 0) {
             greatest = lasting;
             busiest = &other;
         }
     }
-    const std::uint64_t load = queue_.load();
-    if (busiest == nullptr || greatest <= load) {
+    if (busiest == nullptr || greatest <= own_load) {
         uneven_for_ = 0;
-    } else if (take_from(*busiest, load, ++uneven_for_ >= looks_before_swap)) {
+    } else if (take_from(*busiest, own_load, ++uneven_for_ >= looks_before_swap)) {
         uneven_for_ = 0;
     }
 }
