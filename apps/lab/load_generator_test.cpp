@@ -295,5 +295,20 @@ TEST(load_report, survives_the_control_channel) {
     EXPECT_THROW(loop_report_from(nlohmann::json::object()), nlohmann::json::exception);
 }
 
+TEST(load_report, a_count_is_whole_and_not_negative) {
+    const auto with = [](const nlohmann::json& asked) {
+        return round_report_from({{"asked", asked},
+                                  {"answered", 1},
+                                  {"errors", {{"reset", 2}}},
+                                  {"interrupted", false}});
+    };
+    EXPECT_EQ(with(7).asked, 7U);
+    EXPECT_EQ(with(7).errors[load_error::reset], 2U);
+    for (const nlohmann::json& wrong :
+         {nlohmann::json(-1), nlohmann::json(1.5), nlohmann::json(1e300), nlohmann::json("7")}) {
+        EXPECT_THROW(with(wrong), nlohmann::json::exception) << wrong;
+    }
+}
+
 }  // namespace
 }  // namespace weft::lab

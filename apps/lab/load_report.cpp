@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "json_counts.h"
 #include "units.h"
 
 namespace weft::lab {
@@ -31,9 +32,11 @@ json to_json(const error_counts& errors) {
 
 error_counts errors_from(const json& document) {
     error_counts errors;
+    const auto& members = document.get_ref<const json::object_t&>();
     for (std::size_t i = 0; i < load_error_count; ++i) {
-        errors.add(static_cast<load_error>(i),
-                   document.value(std::string(error_names[i]), std::uint64_t{0}));
+        if (const auto found = members.find(error_names[i]); found != members.end()) {
+            errors.add(static_cast<load_error>(i), count_of(found->second));
+        }
     }
     return errors;
 }
@@ -48,7 +51,7 @@ generator_use use_from(const json& document) {
 
 histogram histogram_from(const json& document) {
     histogram value;
-    if (!value.deserialize(document.get<std::vector<std::uint64_t>>())) {
+    if (!value.deserialize(counts_of(document))) {
         throw json::other_error::create(501, "not a histogram", &document);
     }
     return value;
@@ -144,8 +147,8 @@ json to_json(const round_report& report) {
 
 connect_report connect_report_from(const json& document) {
     connect_report report;
-    document.at("asked").get_to(report.asked);
-    document.at("clients").get_to(report.clients);
+    report.asked = count_at(document, "asked");
+    report.clients = count_at(document, "clients");
     document.at("seconds").get_to(report.seconds);
     report.latency = histogram_from(document.at("latency"));
     report.errors = errors_from(document.at("errors"));
@@ -156,10 +159,10 @@ connect_report connect_report_from(const json& document) {
 
 loop_report loop_report_from(const json& document) {
     loop_report report;
-    document.at("clients").get_to(report.clients);
-    document.at("active").get_to(report.active);
-    document.at("requests").get_to(report.requests);
-    document.at("requests_in_all").get_to(report.requests_in_all);
+    report.clients = count_at(document, "clients");
+    report.active = count_at(document, "active");
+    report.requests = count_at(document, "requests");
+    report.requests_in_all = count_at(document, "requests_in_all");
     document.at("seconds").get_to(report.seconds);
     report.latency = histogram_from(document.at("latency"));
     report.lag = histogram_from(document.at("lag"));
@@ -171,8 +174,8 @@ loop_report loop_report_from(const json& document) {
 
 round_report round_report_from(const json& document) {
     round_report report;
-    document.at("asked").get_to(report.asked);
-    document.at("answered").get_to(report.answered);
+    report.asked = count_at(document, "asked");
+    report.answered = count_at(document, "answered");
     report.errors = errors_from(document.at("errors"));
     document.at("interrupted").get_to(report.interrupted);
     return report;

@@ -3,6 +3,7 @@
 
 #include "child_process.h"
 #include "control_channel.h"
+#include "json_counts.h"
 #include "load_connections.h"
 #include "system_calls.h"
 
@@ -145,7 +146,7 @@ std::vector<probe> probes_from(const json& list) {
     std::vector<probe> probes;
     for (const json& one : list) {
         probes.push_back({.name = one.at("name").get<std::string>(),
-                          .live = one.at("live").get<std::uint64_t>(),
+                          .live = count_at(one, "live"),
                           .nanoseconds = one.at("nanoseconds").get<std::vector<double>>()});
     }
     return probes;

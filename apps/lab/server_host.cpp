@@ -3,6 +3,7 @@
 
 #include "clients_options.h"
 #include "control_channel.h"
+#include "json_counts.h"
 
 #include <chrono>
 #include <string>
@@ -100,9 +101,9 @@ std::expected<server_config, std::string> server_config_from(const json& documen
 }
 
 server_counts server_counts_from(const json& document) {
-    return {.refused = document.at("refused").get<std::uint64_t>(),
-            .failed = document.at("failed").get<std::uint64_t>(),
-            .crashed = document.at("crashed").get<std::uint64_t>()};
+    return {.refused = count_at(document, "refused"),
+            .failed = count_at(document, "failed"),
+            .crashed = count_at(document, "crashed")};
 }
 
 int run_server_host(int control_fd) {
