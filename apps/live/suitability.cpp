@@ -24,7 +24,7 @@ std::optional<std::string> why_not_live(const sim::workload& work, std::size_t c
         }
         if (task.slice != 0) {
             return fmt::format(
-                "{} has a slice of its own: fibers of a runtime have one in common "
+                "{} has a slice of its own: a live run gives all the same one "
                 "(--slice sets that of all)",
                 task.name);
         }
