@@ -13,6 +13,7 @@
 
 #include "report/asset.h"
 #include "report/html_page.h"
+#include "report/line_writer.h"
 #include "report_charts.h"
 #include "statistics.h"
 #include "summary.h"
@@ -35,7 +36,7 @@ std::string shown(const std::optional<estimate>& value, unit in) {
     return value ? text_of(*value, in, symbols::unicode) : "&ndash;";
 }
 
-class body {
+class body : private report::line_writer {
 public:
     body(const results& run, const std::vector<chart>& charts) : run_(run), charts_(charts) {}
 
@@ -54,12 +55,6 @@ public:
     }
 
 private:
-    template <class... Args>
-    void add(fmt::format_string<Args...> text, Args&&... args) {
-        fmt::format_to(std::back_inserter(out_), text, std::forward<Args>(args)...);
-        out_ += '\n';
-    }
-
     void head() {
         const run_info& info = run_.run;
         add("<h1>{} clients, {}</h1>", text_of_count(info.clients), escaped(names()));
@@ -277,7 +272,6 @@ private:
 
     const results& run_;
     const std::vector<chart>& charts_;
-    std::string out_;
 };
 
 }  // namespace

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report_html.h"
 
-#include <iterator>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "report/html_page.h"
+#include "report/line_writer.h"
 #include "report_words.h"
 #include "sched/report_html.h"
 
@@ -16,7 +16,7 @@ namespace {
 
 using report::escaped;
 
-class section {
+class section : private report::line_writer {
 public:
     explicit section(const comparison& all) : all_(all) {}
 
@@ -42,12 +42,6 @@ public:
     }
 
 private:
-    template <class... Args>
-    void add(fmt::format_string<Args...> text, Args&&... args) {
-        fmt::format_to(std::back_inserter(out_), text, std::forward<Args>(args)...);
-        out_ += '\n';
-    }
-
     void open_table(std::string_view title) {
         add("<details open><summary>{}</summary><div class=\"wide\"><table>", title);
     }
@@ -135,7 +129,6 @@ private:
     }
 
     const comparison& all_;
-    std::string out_;
 };
 
 }  // namespace

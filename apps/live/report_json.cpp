@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report_json.h"
 
-#include <cmath>
-
 #include <nlohmann/json.hpp>
+
+#include "report/json_numbers.h"
 
 namespace weft::live {
 
@@ -11,14 +11,8 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-/// To a millionth: what is beyond is the noise of floating point.
-double rounded(double value) {
-    return std::round(value * 1e6) / 1e6;
-}
-
-double percent(double part) {
-    return rounded(100 * part);
-}
+using report::percent;
+using report::rounded;
 
 json in_ms(const length_summary& of) {
     return {{"count", of.count},

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -12,6 +11,7 @@
 
 #include "report/asset.h"
 #include "report/html_page.h"
+#include "report/line_writer.h"
 #include "timeline.h"
 
 WEFT_ASSET(sched_css);
@@ -114,7 +114,7 @@ json data_of(const outcome& all) {
     return made;
 }
 
-class body {
+class body : private report::line_writer {
 public:
     explicit body(const outcome& all) : all_(all) {}
 
@@ -130,12 +130,6 @@ public:
     }
 
 private:
-    template <class... Args>
-    void add(fmt::format_string<Args...> text, Args&&... args) {
-        fmt::format_to(std::back_inserter(out_), text, std::forward<Args>(args)...);
-        out_ += '\n';
-    }
-
     void head() {
         const workload& work = all_.work;
         add("<h1>{}</h1>", escaped(work.title));
@@ -234,7 +228,6 @@ private:
     }
 
     const outcome& all_;
-    std::string out_;
 };
 
 }  // namespace

@@ -6,20 +6,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include "report/json_numbers.h"
+
 namespace weft::sim {
 
 namespace {
 
 using json = nlohmann::ordered_json;
 
-/// To a millionth: what is beyond is the noise of floating point.
-double rounded(double value) {
-    return std::round(value * 1e6) / 1e6;
-}
-
-double percent(double part) {
-    return rounded(100 * part);
-}
+using report::percent;
+using report::rounded;
 
 double in_us(nanoseconds duration) {
     return rounded(static_cast<double>(duration) / static_cast<double>(us));

@@ -33,9 +33,12 @@ private:
 }  // namespace detail
 
 /// Returns what `call()` returns and throws what it throws. While it runs it has a kernel thread
-/// beside those of the workers, and uses CPU time that is not charged to the fiber. Costs 10 to 20
-/// us, so it is for calls that may take longer than that. A call of weft's that waits, made from
-/// within, ends that: what comes after it is run by the worker as usual.
+/// beside those of the workers, and uses CPU time that is not charged to the fiber. Costs about 10
+/// us, so it is for calls that may take longer than that. A call of weft's that waits or yields,
+/// made from within, ends that: what comes after it is run by the worker as usual.
+///
+/// It waits for a worker when the call has returned. So where fibers are not preempted no
+/// std::mutex may be held across it: who blocks on that has the worker.
 ///
 /// At most runtime_options::most_kernel_threads calls run beside the workers at a time; beyond
 /// that a call blocks its worker. From a fiber, a coroutine or a plain thread, where it is just

@@ -290,10 +290,10 @@ void set_nice(int nice) noexcept;
 /// a plain thread.
 void set_slice(std::chrono::nanoseconds slice);
 
-/// For loops that compute for long: lets others run if this fiber has had its slice, else costs
-/// 2 ns. A fiber that calls it often is not preempted by a signal, which costs
-/// microseconds and a kernel thread. Where preemption is off it reads a clock (25 ns) and yields
-/// once a slice. Nothing in coroutines, which have `co_await async::yield()`, and on plain threads.
+/// For loops that compute for long: lets others run if this fiber has had its slice, else costs 2
+/// ns. A fiber that calls it often is not preempted by a signal, which costs microseconds and a
+/// kernel thread. Where preemption is off it reads a clock (25 ns) and yields once a slice. Nothing
+/// in coroutines, which have `co_await async::yield()`, on plain threads and within blocking().
 void checkpoint() noexcept;
 
 /// Of the running fiber; nobody's on a plain thread.

@@ -43,8 +43,9 @@ struct runtime_options {
     /// is one worker. Uses SIGURG. Nothing where the system has no membarrier(2).
     bool preempt = true;
     /// CPU time that a fiber may use while others wait, from 0.1 ms to 100 ms. What it really gets
-    /// ends with a tick of the kernel, 4 ms on most machines; slices below half of that are timed
-    /// by a thread of weft's, at a higher price.
+    /// ends with a tick of the kernel, 4 ms on most machines; slices below half of that, and any
+    /// where others come and go beside one that computes, are timed by a thread of weft's, at a
+    /// higher price.
     std::chrono::nanoseconds slice = std::chrono::milliseconds(3);
     /// Beside one for each worker: those that are spare, or hold a fiber that was preempted or
     /// blocks. Where no more are to be had a fiber is not preempted, except in favour of another

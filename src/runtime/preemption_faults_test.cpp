@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <latch>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -29,6 +30,7 @@ using namespace std::chrono_literals;
 
 TEST(preemption_cap, is_kept_and_those_that_were_preempted_take_turns) {
     const one_queue_each no_stress;
+    ::testing::internal::CaptureStderr();
     runtime rt({.workers = 1, .slice = 500us, .most_kernel_threads = 2});
     std::atomic<int> computing{0};
     std::atomic<bool> stop{false};
@@ -46,6 +48,10 @@ TEST(preemption_cap, is_kept_and_those_that_were_preempted_take_turns) {
     stop = true;
     hogs.clear();
     EXPECT_EQ(rt.stats().kernel_threads, 3U);
+    const std::string said = ::testing::internal::GetCapturedStderr();
+    const std::size_t at = said.find("runtime_options::most_kernel_threads");
+    EXPECT_NE(at, std::string::npos) << said;
+    EXPECT_EQ(said.find("runtime_options::most_kernel_threads", at + 1), std::string::npos) << said;
 }
 
 // The first hog is suspended and holds what the second one spins for; there is no thread for the

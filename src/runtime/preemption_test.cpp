@@ -3,9 +3,6 @@
 // Fibers and coroutines that compute without end, or block in the kernel, beside others on the
 // same worker. Each test would hang, or be off by far, without preemption.
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include <weft/async.h>
 #include <weft/fiber.h>

@@ -4,7 +4,8 @@
 // role goes from one to the other.
 //
 // Checkpoints. Who is known to call checkpoint() is asked first: its slice is over, the tick sets
-// need_resched to the number of this dispatch, and who still runs at the next tick is preempted.
+// need_resched to the number of this dispatch, and who still runs at a tick some time later is
+// preempted.
 // Known is who, after it was preempted or asked, got to a checkpoint within the same dispatch.
 // Where nothing is preempted the word is set for good, and checkpoints read the clock.
 #include <algorithm>

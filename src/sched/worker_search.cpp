@@ -25,10 +25,11 @@ constexpr nanoseconds_t longest_without_poll = 1'000'000;
 // virtual machine; a spin of 5 us already catches a partner that answers).
 constexpr nanoseconds_t longest_spin = 20'000;
 constexpr nanoseconds_t shortest_spin = 2'000;
+constexpr unsigned retry_spin_after = 16;  // sleeps without a spin before one is tried again
+// Balancing while all are busy: rarely enough that what is lost by moving does not count.
 constexpr nanoseconds_t balance_every = 32'000'000;
 constexpr unsigned looks_before_swap = 3;
-constexpr unsigned retry_spin_after = 16;  // sleeps without a spin before one is tried again
-constexpr std::size_t most_taken = 256;    // at a time, from a queue that others look at, too
+constexpr std::size_t most_taken = 256;  // at a time, from a queue that others look at, too
 
 }  // namespace
 
