@@ -13,6 +13,7 @@ set(WEFT_PUBLIC_HEADERS
     fair_queue.h
     fair_tree.h
     fiber.h
+    fiber_group.h
     mutex.h
     runtime.h
     semaphore.h

@@ -31,6 +31,7 @@
 
 namespace weft {
 
+class fiber_group;
 class runtime;
 
 namespace sched {
@@ -52,6 +53,9 @@ struct fiber_options {
     /// runtime's (runtime_options::slice, where more is said). Others are clamped. It does not
     /// change how much a fiber gets, but in how large parts.
     std::chrono::nanoseconds slice{0};
+    /// The group that it is in, of the same runtime (weft/fiber_group.h). Null: that of the fiber
+    /// that starts it, if it is of the same runtime, else none.
+    const fiber_group* group = nullptr;
 };
 
 namespace detail {

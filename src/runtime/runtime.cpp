@@ -14,6 +14,8 @@
 #include <string>
 #include <thread>
 
+#include <weft/fiber_group.h>
+
 #include "base/assert.h"
 #include "io/netpoll_epoll.h"
 #include "sched/current.h"
@@ -99,6 +101,9 @@ runtime::~runtime() {
     parts_->scheduler.wait_quiescent();
     parts_->scheduler.stop();
 }
+
+fiber_group::fiber_group(runtime& on, const fiber_group_options& options)
+    : fiber_group(on.get_scheduler(), options) {}
 
 sched::scheduler& runtime::get_scheduler() const noexcept {
     return parts_->scheduler;

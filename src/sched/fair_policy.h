@@ -22,6 +22,10 @@
 // stands in the lane, and its virtual time begins when it starts. Coroutines have none, and stand
 // there like sleepers.
 //
+// Members of a group weigh what queue_weight.h says, which changes with the number of those that
+// are runnable. Who has had more than its share owes CPU time; so if the same members wait in the
+// tree when their weight has doubled, what they owe in virtual time is halved.
+//
 // A fiber's vruntime counts in the time of the worker in whose queue it stood last (home_); who
 // moves it to another one calls move(). A fifo queue is one that is never charged.
 //
@@ -36,6 +40,7 @@
 #include "base/atomic.h"
 #include "sched/fiber_block.h"
 #include "sched/kernel_thread.h"
+#include "sched/queue_weight.h"
 #include "sched/waiter_queue.h"
 
 namespace weft::sched {
@@ -46,6 +51,9 @@ struct ahead_node {
     fair_links<ahead_node> links;
     std::uint64_t vruntime = 0;
     waiter* who = nullptr;
+    // Of the same group and worker.
+    ahead_node* next_member = nullptr;
+    ahead_node* prev_member = nullptr;
 
     /// What is kept free for it there; a multiple of what stacks are aligned to.
     static constexpr std::size_t room = 64;
@@ -64,12 +72,17 @@ public:
     /// How far behind anybody stays who waits for its turn; a bound for arithmetic only.
     static constexpr std::uint64_t most_behind = std::uint64_t{1} << 62;
 
+    /// Without `groups` nobody may be in one.
+    explicit fair_policy(const group_table* groups = nullptr, unsigned worker = 0) noexcept
+        : weight_(groups, worker) {}
+
     [[nodiscard]] std::uint64_t virtual_time() const noexcept { return now_.load(base::relaxed); }
 
     /// `how`: woken, or moved: it was runnable before, here or elsewhere.
     void enqueue(waiter& w, arrival how = arrival::moved) noexcept {
-        add_weight(weight_of(w).value);
-        if (fiber_block* const fiber = fiber_of(w)) {
+        fiber_block* const fiber = fiber_of(w);
+        weight_.add(w, fiber);
+        if (fiber != nullptr) {
             place(*fiber, how == arrival::woken ? sleeper_credit : most_behind);
             if (is_ahead(*fiber)) {
                 insert(*fiber, w);
@@ -83,32 +96,51 @@ public:
     [[nodiscard]] std::uint64_t next_weight() const noexcept {
         const bool from_tree = !ahead_.empty() && first_of_tree_goes_first();
         const waiter* const w = from_tree ? ahead_.first()->who : lane_.front();
-        return w != nullptr ? weight_of(*w).value : 0;
+        return w != nullptr ? in_weights(weight_.of(*w)) : 0;
     }
 
-    /// Removes it; null when empty.
+    /// Removes the next one, for the worker of this queue to run it; null when empty.
     waiter* pick_next() noexcept {
+        waiter* const w = take_next();
+        set_running(w);
+        return w;
+    }
+
+    /// Removes the next one, for another worker; null when empty.
+    waiter* take_next() noexcept {
         waiter* w = nullptr;
         if (!ahead_.empty() && first_of_tree_goes_first()) [[unlikely]] {
             ahead_node& node = *ahead_.first();
             ahead_.erase(node);
             w = node.who;
+            if (w->group_ != 0) [[unlikely]] {
+                leave_seat(node);
+            }
         } else {
             w = lane_.pop_front();
         }
         if (w != nullptr) {
-            add_weight(-std::uint64_t{weight_of(*w).value});
+            weight_.remove(*w);
         }
         return w;
     }
 
-    /// Whether exchange() may be called: the lane has somebody, and nobody is ahead, `w` neither.
+    /// `w`, null for nobody, is what runs.
+    void set_running(waiter* w) noexcept {
+        weight_.set_running(w, w != nullptr && w->group_ != 0 ? block_of(*w) : nullptr);
+    }
+    /// Whether a member of a group runs, as far as set_running(), pick_next() and charge() said.
+    [[nodiscard]] bool member_runs() const noexcept { return weight_.member_runs(); }
+
+    /// Whether exchange() may be called: the lane has somebody, nobody is ahead, `w` neither, and
+    /// who would change places is in no group.
     [[nodiscard]] bool can_exchange(const fiber_block& w) const noexcept {
-        return !lane_.empty() && ahead_.empty() && !is_ahead(w);
+        return !lane_.empty() && ahead_.empty() && !is_ahead(w) &&
+               (w.group_ | lane_.front()->group_) == 0;
     }
     /// pick_next(), then enqueue(w).
     void exchange(fiber_block& w) noexcept {
-        add_weight(std::uint64_t{weight_of(w).value} - weight_of(*lane_.front()).value);
+        weight_.exchange(*lane_.front(), w);
         lane_.rotate(w);
     }
 
@@ -146,18 +178,22 @@ public:
         return !before_in_time(v, virtual_time()) || !before_in_time(v, theirs);
     }
 
-    [[nodiscard]] std::uint64_t weight() const noexcept { return weight_.load(base::relaxed); }
-    /// With that of who runs, or was charged last.
+    /// Of all that stand here, as charge() wants it.
+    [[nodiscard]] std::uint64_t weight() const noexcept { return weight_.sum(); }
+    /// With that of who runs, or was charged last; the unit is that of weights.
     [[nodiscard]] std::uint64_t load() const noexcept {
-        return weight() + running_.load(base::relaxed);
+        return in_weights(weight() + running_.load(base::relaxed));
     }
 
     /// `fiber`, or a coroutine (null), has run for `ns` while the others that were runnable weighed
     /// `others`.
     void charge(fiber_block* fiber, std::uint64_t ns, std::uint64_t others) noexcept {
+        if (weight_.has_members() || (fiber != nullptr && fiber->group_ != 0)) [[unlikely]] {
+            charge_beside_groups(fiber, ns, others);
+            return;
+        }
         const fair_weight weight = weight_of_nice(fiber != nullptr ? fiber->nice_ : 0);
-        running_.store(weight.value, base::relaxed);
-        now_.store(virtual_time() + ns * nice_0_weight / (others + weight.value), base::relaxed);
+        count_run(ns, others, std::uint64_t{weight.value} << queue_weight::parts_shift);
         if (fiber != nullptr) {
             fiber->vruntime_ += to_virtual(ns, weight);
         }
@@ -193,11 +229,93 @@ private:
                                                       : nullptr;
     }
 
-    void add_weight(std::uint64_t difference) noexcept {
-        weight_.store(weight_.load(base::relaxed) + difference, base::relaxed);
+    /// The fiber that `w` stands for, started or not. Null: none.
+    static fiber_block* block_of(waiter& w) noexcept {
+        return w.kind() == waiter_kind::fiber ? static_cast<fiber_block*>(&w) : fiber_of(w);
     }
 
-    static fair_weight weight_of(const waiter& w) noexcept { return weight_of_nice(w.nice_); }
+    static constexpr std::uint64_t nice_0_parts = std::uint64_t{nice_0_weight}
+                                                  << queue_weight::parts_shift;
+    static std::uint64_t in_weights(std::uint64_t parts) noexcept {
+        return parts >> queue_weight::parts_shift;
+    }
+
+    /// For so long one of `weight` ran beside `others`, both in parts. An hour counts as long as
+    /// more does: of that who runs owes a bounded part only.
+    void count_run(std::uint64_t ns, std::uint64_t others, std::uint64_t weight) noexcept {
+        constexpr std::uint64_t most = 3'600'000'000'000;
+        running_.store(weight, base::relaxed);
+        now_.store(virtual_time() + std::min(ns, most) * nice_0_parts / (others + weight),
+                   base::relaxed);
+    }
+
+    void charge_beside_groups(fiber_block* fiber, std::uint64_t ns, std::uint64_t others) noexcept {
+        set_running(fiber);
+        since_look_ += ns;
+        if (since_look_ >= look_at_groups_every) {
+            since_look_ = 0;
+            weight_.refresh([this](group_seat& seat) { rescale_debts(seat); });
+        }
+        count_run(ns, others, fiber != nullptr ? weight_.of(*fiber) : nice_0_parts);
+        if (fiber == nullptr) {
+            return;
+        }
+        fiber->vruntime_ += weight_.to_virtual(ns, *fiber);
+        if (fiber->group_ != 0) {
+            group_seat& seat = weight_.seat_of(*fiber);
+            seat.ran.store(seat.ran.load(base::relaxed) + ns, base::relaxed);
+        }
+    }
+
+    /// How often a look at other workers is worth its price, in ns.
+    static constexpr std::uint64_t look_at_groups_every = 250'000;
+
+    static void enter_seat(group_seat& seat, ahead_node& node) noexcept {
+        const std::uint64_t total = seat.total();
+        const std::uint64_t weight = seat.owner->weight();
+        if (seat.first_ahead == nullptr || total * seat.keyed_weight > seat.keyed_total * weight) {
+            seat.keyed_total = total;
+            seat.keyed_weight = weight;
+        }
+        node.next_member = seat.first_ahead;
+        if (seat.first_ahead != nullptr) {
+            seat.first_ahead->prev_member = &node;
+        }
+        seat.first_ahead = &node;
+    }
+
+    void leave_seat(ahead_node& node) noexcept {
+        if (node.prev_member != nullptr) {
+            node.prev_member->next_member = node.next_member;
+        } else {
+            weight_.seat_of(*node.who).first_ahead = node.next_member;
+        }
+        if (node.next_member != nullptr) {
+            node.next_member->prev_member = node.prev_member;
+        }
+    }
+
+    /// Of members in the tree, if they weigh at least twice as much as when they came.
+    void rescale_debts(group_seat& seat) noexcept {
+        const std::uint64_t total = std::max<std::uint64_t>(seat.total(), 1);
+        const std::uint64_t weight = seat.owner->weight();
+        if (2 * total * seat.keyed_weight > seat.keyed_total * weight) {
+            return;
+        }
+        const std::uint64_t times = total * seat.keyed_weight;
+        const std::uint64_t by = seat.keyed_total * weight;
+        for (ahead_node* node = seat.first_ahead; node != nullptr; node = node->next_member) {
+            if (before_in_time(virtual_time(), node->vruntime)) {
+                ahead_.erase(*node);
+                const std::uint64_t debt = node->vruntime - virtual_time();
+                node->vruntime = virtual_time() + queue_weight::scale(debt, times, by);
+                fiber_of(*node->who)->vruntime_ = node->vruntime;
+                ahead_.insert(*node);
+            }
+        }
+        seat.keyed_total = total;
+        seat.keyed_weight = weight;
+    }
 
     [[nodiscard]] bool is_ahead(const fiber_block& fiber) const noexcept {
         return before_in_time(virtual_time() + granularity, fiber.vruntime_);
@@ -209,7 +327,7 @@ private:
         if (distance < -static_cast<std::int64_t>(credit)) {
             fiber.vruntime_ = virtual_time() - credit;
         } else if (distance > static_cast<std::int64_t>(granularity)) [[unlikely]] {
-            const std::uint64_t most = to_virtual(most_owed, weight_of(fiber));
+            const std::uint64_t most = weight_.to_virtual(most_owed, fiber);
             fiber.vruntime_ = virtual_time() + std::min(static_cast<std::uint64_t>(distance), most);
         }
     }
@@ -219,6 +337,9 @@ private:
         node->vruntime = fiber.vruntime_;
         node->who = &w;
         ahead_.insert(*node);
+        if (w.group_ != 0) [[unlikely]] {
+            enter_seat(weight_.seat_of(w), *node);
+        }
     }
 
     [[nodiscard]] bool first_of_tree_goes_first() const noexcept {
@@ -237,8 +358,9 @@ private:
     waiter_queue lane_;
     fair_tree<order> ahead_;
     base::atomic<std::uint64_t> now_{0};
-    base::atomic<std::uint64_t> weight_{0};  // of all that stand here
-    base::atomic<std::uint64_t> running_{nice_0_weight};
+    queue_weight weight_;                                // of all that stand here
+    std::uint64_t since_look_ = 0;                       // ns charged since groups were looked at
+    base::atomic<std::uint64_t> running_{nice_0_parts};  // of who was charged last
 };
 
 }  // namespace weft::sched

@@ -10,6 +10,7 @@
 #include <exception>
 
 #include <weft/fair_entity.h>
+#include <weft/fiber_group.h>
 
 #include "base/assert.h"
 #include "sched/current.h"
@@ -113,6 +114,22 @@ static base::nanoseconds_t slice_of(std::chrono::nanoseconds asked) noexcept {
                : std::clamp(asked.count(), sched::shortest_slice, sched::longest_slice);
 }
 
+/// The one that a new fiber `of` a scheduler will be in; null: none.
+static sched::group* group_for(const fiber_options& options, sched::scheduler& of) noexcept {
+    if (options.group != nullptr) {
+        WEFT_ASSERT(options.group->get_group() != nullptr, "fiber_options::group was moved from");
+        WEFT_ASSERT(options.group->get_scheduler() == &of,
+                    "fiber_options::group is of another runtime");
+        return options.group->get_group();
+    }
+    const sched::fiber_block* const spawner = sched::this_fiber_block();
+    if (spawner == nullptr || spawner->group() == 0 || sched::current_scheduler() != &of)
+        [[likely]] {
+        return nullptr;
+    }
+    return &of.groups().at(spawner->group());
+}
+
 new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
     sched::scheduler* const here = sched::current_scheduler();
     WEFT_ASSERT(owner != nullptr || here != nullptr,
@@ -132,6 +149,10 @@ new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
     }
     block->set_details(std::move(details));
     block->set_nice(std::clamp(options.nice, least_nice, greatest_nice));
+    if (sched::group* const group = group_for(options, on)) {
+        sched::group_table::add_member(*group);
+        block->set_group(group->index());
+    }
     if (options.stack_size > on.default_stacks().stack_size()) {
         block->set_stack_size(options.stack_size);
     }

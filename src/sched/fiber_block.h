@@ -79,6 +79,10 @@ public:
     void set_nice(int nice) noexcept { nice_ = static_cast<std::int8_t>(nice); }
     [[nodiscard]] int nice() const noexcept { return nice_; }
 
+    /// Its index in the scheduler's group_table; 0: none.
+    void set_group(std::uint8_t index) noexcept { group_ = index; }
+    [[nodiscard]] std::uint8_t group() const noexcept { return group_; }
+
     /// Of what it computes; 0: as the runtime says. In user code; throws std::bad_alloc.
     void set_slice(base::nanoseconds_t slice);
     [[nodiscard]] base::nanoseconds_t slice() const noexcept {
@@ -101,6 +105,7 @@ private:
     friend class fiber_slab;
     friend class fair_policy;
     friend class fair_policy_test;
+    friend class fair_policy_group_test;
 
     // Values of join_ other than the address of the waiter that joins.
     static constexpr std::uintptr_t join_none = 0;
@@ -117,6 +122,7 @@ private:
         state_.store(word(phase::running), base::relaxed);
         flags_ = 0;
         nice_ = 0;
+        group_ = 0;
         id_ = id;
         join_.store(join_none, base::relaxed);
         details_ = nullptr;

@@ -18,7 +18,10 @@ namespace weft::sched {
 
 class run_queue {
 public:
-    explicit run_queue(bool asymmetric) noexcept : lock_(asymmetric) {}
+    /// Without `groups` nobody may be in one.
+    explicit run_queue(bool asymmetric, const group_table* groups = nullptr,
+                       unsigned worker = 0) noexcept
+        : lock_(asymmetric), policy_(groups, worker) {}
 
     /// Returns the size after the push. May run beside steal_into() and size().
     std::size_t push(waiter& w, arrival how = arrival::moved) noexcept {
@@ -33,6 +36,7 @@ public:
     /// Null when empty. May run beside steal_into() and size().
     waiter* pop() noexcept {
         if (size_.load(base::relaxed) == 0) {
+            set_running(nullptr);
             return nullptr;  // only the owner adds, so it cannot miss anything
         }
         lock_.lock_owner();
@@ -45,6 +49,15 @@ public:
         }
         lock_.unlock_owner();
         return w;
+    }
+
+    /// What runs, null for nobody, if pop() or charge() did not say so. Owner only.
+    void set_running(waiter* w) noexcept {
+        if (w != nullptr || member_runs()) [[unlikely]] {
+            lock_.lock_owner();
+            policy_.set_running(w);
+            lock_.unlock_owner();
+        }
     }
 
     /// For a yield. If `wanted(next)`, takes the next one and puts `w` behind all others; returns
@@ -81,7 +94,7 @@ public:
                 break;
             }
             gap -= 2 * weight;
-            out.push_back(*policy_.pick_next());
+            out.push_back(*policy_.take_next());
             ++taken;
         }
         size_.store(size - taken, base::relaxed);
@@ -105,7 +118,7 @@ public:
         return yes;
     }
 
-    /// The sum of the weights of all that stand here. Owner only; a hint, as thieves may change it.
+    /// Of all that stand here, as charge() wants it. Owner only; a hint, as thieves may change it.
     [[nodiscard]] std::uint64_t weight() const noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS {
         return policy_.weight();
     }
@@ -135,6 +148,11 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_.load(base::relaxed); }
 
 private:
+    /// Only the owner changes it.
+    [[nodiscard]] bool member_runs() const noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS {
+        return policy_.member_runs();
+    }
+
     owner_lock lock_;
     base::atomic<std::size_t> size_{0};
     fair_policy policy_ WEFT_GUARDED_BY(lock_);

@@ -21,7 +21,8 @@ scheduler::scheduler(const scheduler_options& options, poller& poller, bool has_
       preempts_(options.preempt && (has_membarrier || !needs_membarrier)),
       poller_(poller),
       shortest_wanted_slice_(options.slice),
-      default_stacks_(context::stack_pool_options{.stack_size = options.stack_size}) {
+      default_stacks_(context::stack_pool_options{.stack_size = options.stack_size}),
+      groups_(options.workers) {
     install_hooks();
     workers_.reserve(options.workers);
     for (unsigned i = 0; i < options.workers; ++i) {
@@ -36,6 +37,7 @@ scheduler::~scheduler() {
         delete pool.load(base::relaxed);
     }
     WEFT_ASSERT(blocks_.all_free(), "a weft::fiber handle outlives its runtime");
+    WEFT_ASSERT(groups_.handles() == 0, "a weft::fiber_group outlives its runtime");
 }
 
 void scheduler::start() {

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "base/futex.h"
+#include "sched/group_table.h"
 #include "sched/kernel_threads.h"
 #include "sched/monitor.h"
 #include "sched/poller.h"
@@ -95,6 +96,7 @@ public:
     [[nodiscard]] std::size_t worker_count() const noexcept { return workers_.size(); }
     [[nodiscard]] worker& worker_at(std::size_t i) noexcept { return *workers_[i]; }
     [[nodiscard]] fiber_slab& blocks() noexcept { return blocks_; }
+    [[nodiscard]] group_table& groups() noexcept { return groups_; }
     [[nodiscard]] context::stack_pool& default_stacks() noexcept { return default_stacks_; }
     [[nodiscard]] std::uint64_t live() const noexcept;
 
@@ -150,6 +152,7 @@ private:
     /// By the logarithm of their size; made when first asked for, kept until the end.
     std::array<base::atomic<context::stack_pool*>, largest_stack_shift + 1> other_stacks_{};
 
+    group_table groups_;
     std::vector<std::unique_ptr<worker>> workers_;
     kernel_threads threads_{*this};
     monitor monitor_{*this};

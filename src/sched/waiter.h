@@ -156,6 +156,7 @@ private:
     friend class waiter_queue;
     friend class timer_wheel;
     friend class fair_policy;
+    friend class queue_weight;
     friend class fiber_block;
     friend class fiber_cache;
 
@@ -174,7 +175,8 @@ protected:
     std::uint8_t flags_ = 0;  ///< start_failed, checks and was_runnable
     /// It did not sleep before it was injected.
     static constexpr std::uint8_t was_runnable = 2;
-    std::int8_t nice_ = 0;  ///< of a fiber
+    std::int8_t nice_ = 0;    ///< of a fiber
+    std::uint8_t group_ = 0;  ///< of a fiber, in the group_table; 0: none
 
 private:
     waiter* next_ = nullptr;

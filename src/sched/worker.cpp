@@ -22,7 +22,7 @@ fiber_block* as_fiber(waiter* w) noexcept {
 worker::worker(scheduler& owner, unsigned index, bool asymmetric_locks)
     : stacks_(owner.default_stacks()),
       blocks_(owner.blocks()),
-      queue_(asymmetric_locks),
+      queue_(asymmetric_locks, &owner.groups(), index),
       owner_(owner),
       index_(index),
       stress_migrate_(owner.options().stress_migrate),
@@ -221,6 +221,9 @@ void worker::yield_slowly(fiber_block& me) noexcept {
     }
     fiber_block* const next = pick_for_switch();
     if (next == nullptr && handover_ == nullptr && !maintenance_is_due()) {
+        if (me.group_ != 0) {
+            queue_.set_running(&me);
+        }
         return;  // nothing else is runnable, and nothing is due
     }
     leave(me, after::requeue, next);
@@ -279,8 +282,18 @@ void worker::launch(fiber_block& block) noexcept {
     }
 }
 
+/// `block`, which ran here or was to start here, is in no group any more.
+void worker::leave_group(fiber_block& block) noexcept {
+    queue_.set_running(nullptr);
+    owner_.groups().drop_member(owner_.groups().at(block.group_));
+    block.group_ = 0;
+}
+
 /// The fiber has ended: tells who waits for it. The block may be gone when this returns.
 void worker::complete(fiber_block& block) noexcept {
+    if (block.group_ != 0) [[unlikely]] {
+        this_worker()->leave_group(block);
+    }
     const auto was = block.join_.exchange(fiber_block::join_finished, base::acq_rel);
     if (was == fiber_block::join_detached) {
         {

@@ -151,6 +151,7 @@ private:
     void leave_in_flight(fiber_block& from, after action, fiber_block* next) noexcept;
     void yield_slowly(fiber_block& me) noexcept;
     static void complete(fiber_block& block) noexcept;
+    void leave_group(fiber_block& block) noexcept;
     bool ready_to_run(fiber_block& block) noexcept;
     bool give_stack(fiber_block& block) noexcept;
     void take_stack(context::stack stack) noexcept;

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// queue_weight: what the waiters of a queue weigh, one and all, where some are in groups.
+//
+// A member counts with w * W / T: its own weight by nice, times its group's, divided by that of
+// all members of the group that are runnable on any worker. So the members of a group weigh W
+// together, however many they are, and one queue and one virtual time serve for groups and for
+// those inside. T is the sum over the group's seats: this worker's own is always exact, what is
+// elsewhere is looked at now and then (refresh()).
+//
+// Sums are in parts of 1024 of a weight, as the kernel's on 64 bits, and rounded up: were the queue
+// said to weigh less than it does, its virtual time would go too fast, and nobody would ever be
+// ahead of it.
+//
+// Thread safety: under the queue's lock; sum() from any thread.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include <weft/fair_entity.h>
+
+#include "base/atomic.h"
+#include "sched/group_table.h"
+#include "sched/waiter.h"
+
+namespace weft::sched {
+
+class queue_weight {
+public:
+    /// `groups` null: nobody who comes is in one.
+    queue_weight(const group_table* groups, unsigned worker) noexcept
+        : groups_(groups), worker_(worker) {}
+
+    /// Of how many parts of the sum a weight consists.
+    static constexpr unsigned parts_shift = 10;
+
+    /// In parts.
+    [[nodiscard]] std::uint64_t sum() const noexcept { return sum_.load(base::relaxed); }
+
+    /// `w` comes to stand in the queue. `block`: the fiber that it stands for.
+    void add(const waiter& w, const waiter* block) noexcept {
+        if (w.group_ == 0) [[likely]] {
+            add_to_sum(parts(by_nice(w)));
+        } else {
+            add_member(w, block);
+        }
+    }
+    void remove(const waiter& w) noexcept {
+        if (w.group_ == 0) [[likely]] {
+            add_to_sum(-parts(by_nice(w)));
+        } else {
+            remove_member(w);
+        }
+    }
+    /// remove(out), add(in), neither of them in a group.
+    void exchange(const waiter& out, const waiter& in) noexcept {
+        add_to_sum(parts(by_nice(in)) - parts(by_nice(out)));
+    }
+
+    /// `w`, null for nobody, is what runs from now on; `block`: the fiber that it stands for.
+    void set_running(const waiter* w, const waiter* block) noexcept {
+        if (running_seat_ != nullptr || (w != nullptr && w->group_ != 0)) [[unlikely]] {
+            change_running(w, block);
+        }
+    }
+
+    /// Whether a member of a group runs.
+    [[nodiscard]] bool member_runs() const noexcept { return running_seat_ != nullptr; }
+    /// Whether a member of a group runs or stands here.
+    [[nodiscard]] bool has_members() const noexcept {
+        return running_seat_ != nullptr || ring_ != nullptr;
+    }
+
+    /// Of one that stands here or runs, in parts.
+    [[nodiscard]] std::uint64_t of(const waiter& w) const noexcept {
+        if (w.group_ == 0) [[likely]] {
+            return parts(by_nice(w));
+        }
+        const group_seat& seat = seat_of(w);
+        return scale(parts(by_nice(w)), seat.owner->weight(), total(seat, w)) + 1;
+    }
+
+    /// How far the virtual time of `w`, which stands here or runs, goes while it runs for `ns`.
+    [[nodiscard]] std::uint64_t to_virtual(std::uint64_t ns, const waiter& w) const noexcept {
+        if (w.group_ == 0) [[likely]] {
+            return weft::to_virtual(ns, by_nice(w));
+        }
+        const group_seat& seat = seat_of(w);
+        return scale(ns, total(seat, w) * nice_0_weight,
+                     std::uint64_t{by_nice(w).value} * seat.owner->weight());
+    }
+
+    [[nodiscard]] group_seat& seat_of(const waiter& w) const noexcept {
+        return groups_->at(w.group_).seat(worker_);
+    }
+
+    /// Calls `look(seat)` for the seat of who runs and for a few of those with members here, each
+    /// in its turn, after it has looked at what is elsewhere.
+    template <class Look>
+    void refresh(Look look) noexcept {
+        if (running_seat_ != nullptr) {
+            refresh_seat(*running_seat_);
+            look(*running_seat_);
+        }
+        for (unsigned i = 0; i < most_looked_at && ring_ != nullptr; ++i) {
+            refresh_seat(*ring_);
+            look(*ring_);
+            ring_ = ring_->next;
+        }
+    }
+
+    /// `amount` * `times` / `by`, at most 2^62.
+    static std::uint64_t scale(std::uint64_t amount, std::uint64_t times,
+                               std::uint64_t by) noexcept {
+        __extension__ using wide = unsigned __int128;
+        constexpr wide most = wide{1} << 62;
+        return static_cast<std::uint64_t>(std::min(wide{amount} * times / by, most));
+    }
+
+private:
+    static constexpr unsigned most_looked_at = 4;
+
+    static fair_weight by_nice(const waiter& w) noexcept { return weight_of_nice(w.nice_); }
+    static std::uint64_t parts(fair_weight weight) noexcept {
+        return std::uint64_t{weight.value} << parts_shift;
+    }
+    static std::uint64_t total(const group_seat& seat, const waiter& w) noexcept {
+        return std::max<std::uint64_t>(seat.total(), by_nice(w).value);
+    }
+
+    void add_to_sum(std::uint64_t difference) noexcept {
+        sum_.store(sum() + difference, base::relaxed);
+    }
+
+    void add_member(const waiter& w, const waiter* block) noexcept {
+        if (block == running_) {
+            change_running(nullptr, nullptr);  // it ran until now
+        }
+        group_seat& seat = seat_of(w);
+        const std::uint64_t before = seat.queued.load(base::relaxed);
+        if (before == 0) {
+            link(seat);
+        }
+        seat.queued.store(before + by_nice(w).value, base::relaxed);
+        settle(seat);
+    }
+
+    void remove_member(const waiter& w) noexcept {
+        group_seat& seat = seat_of(w);
+        const std::uint64_t left = seat.queued.load(base::relaxed) - by_nice(w).value;
+        if (left == 0) {
+            unlink(seat);
+        }
+        seat.queued.store(left, base::relaxed);
+        settle(seat);
+    }
+
+    void change_running(const waiter* w, const waiter* block) noexcept {
+        group_seat* const before = running_seat_;
+        running_seat_ = w != nullptr && w->group_ != 0 ? &seat_of(*w) : nullptr;
+        running_ = running_seat_ != nullptr ? block : nullptr;
+        if (before != nullptr && before != running_seat_) {
+            before->running.store(0, base::relaxed);
+            settle(*before);
+        }
+        if (running_seat_ != nullptr) {
+            running_seat_->running.store(by_nice(*w).value, base::relaxed);
+            settle(*running_seat_);
+        }
+    }
+
+    /// What the members that stand here add to the sum.
+    void settle(group_seat& seat) noexcept {
+        const std::uint64_t queued = seat.queued.load(base::relaxed);
+        const std::uint64_t now =
+            queued == 0 ? 0 : scale(queued << parts_shift, seat.owner->weight(), seat.total()) + 1;
+        add_to_sum(now - seat.contributed);
+        seat.contributed = now;
+    }
+
+    void refresh_seat(group_seat& seat) noexcept {
+        group& owner = *seat.owner;
+        std::uint64_t elsewhere = 0;
+        for (std::size_t i = 0; i < owner.worker_count(); ++i) {
+            if (i != worker_) {
+                const group_seat& other = owner.seat(i);
+                elsewhere += other.queued.load(base::relaxed) + other.running.load(base::relaxed);
+            }
+        }
+        seat.elsewhere = elsewhere;
+        settle(seat);
+    }
+
+    void link(group_seat& seat) noexcept {
+        if (ring_ == nullptr) {
+            ring_ = seat.next = seat.prev = &seat;
+            return;
+        }
+        seat.next = ring_;
+        seat.prev = ring_->prev;
+        seat.prev->next = seat.next->prev = &seat;
+    }
+
+    void unlink(group_seat& seat) noexcept {
+        if (seat.next == &seat) {
+            ring_ = nullptr;
+            return;
+        }
+        seat.prev->next = seat.next;
+        seat.next->prev = seat.prev;
+        ring_ = ring_ == &seat ? seat.next : ring_;
+    }
+
+    const group_table* groups_;
+    const unsigned worker_;
+    base::atomic<std::uint64_t> sum_{0};
+    group_seat* running_seat_ = nullptr;  // of who runs, or was taken out or charged last
+    const waiter* running_ = nullptr;     // that fiber, if it is in a group
+    group_seat* ring_ = nullptr;          // seats with members in the queue
+};
+
+}  // namespace weft::sched
