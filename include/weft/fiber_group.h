@@ -10,6 +10,13 @@
 // group, between its members by their nice values. Fibers that a member spawns are members, too.
 // A group that cannot use its part leaves it to the others.
 //
+// A group may have a quota, too: so much CPU time in each period, on all workers together, whether
+// others want the CPU or not. When it is used up the group is throttled: its fibers stop until the
+// period ends. One that computes stops at its next tick (as where it is preempted, so not if
+// runtime_options::preempt is off: then where it next waits or yields), and what it has used by
+// then beyond the quota is missing in the next period. Fibers that wait for a lock that a
+// throttled one holds wait as long as it does.
+//
 // Coroutines are in no group. Under runtime_options::fifo groups hold fibers together and do
 // nothing else.
 #pragma once
@@ -34,11 +41,16 @@ struct fiber_group_options {
     /// Against other groups and fibers without one; a fiber of nice 0 has 1024. From 2 to 262144,
     /// others are clamped.
     std::uint32_t weight = 1024;
+    /// CPU time in each period: at least 1 ms; 0: as much as there is.
+    std::chrono::nanoseconds quota{0};
+    /// From 1 ms to 1 s. Nothing without a quota.
+    std::chrono::nanoseconds period = std::chrono::milliseconds(100);
 };
 
 struct fiber_group_stats {
     std::chrono::nanoseconds cpu_time{0};  ///< that its fibers have used
     std::uint64_t fibers = 0;              ///< started and not ended
+    std::uint64_t throttled = 0;           ///< times that its quota was used up
 };
 
 /// A handle of a group; move-only. The group itself ends when the handle and all its fibers have:
@@ -47,7 +59,8 @@ struct fiber_group_stats {
 class fiber_group {
 public:
     /// A group of the runtime that runs the caller; asserts elsewhere. Throws std::bad_alloc, and
-    /// std::length_error beyond 255 groups of a runtime at a time.
+    /// std::length_error beyond 255 groups of a runtime at a time, std::invalid_argument for a
+    /// quota or a period out of its range.
     explicit fiber_group(const fiber_group_options& options = {});
     /// From any thread.
     explicit fiber_group(runtime& on, const fiber_group_options& options = {});

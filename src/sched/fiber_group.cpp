@@ -4,6 +4,7 @@
 #include <weft/fiber_group.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "base/assert.h"
 #include "sched/current.h"
@@ -23,6 +24,22 @@ std::uint32_t clamped(std::uint32_t weight) noexcept {
     return std::clamp(weight, least_weight, greatest_weight);
 }
 
+sched::group_options checked(const fiber_group_options& options) {
+    constexpr std::chrono::milliseconds shortest(1);
+    if (options.quota.count() != 0 && options.quota < shortest) {
+        throw std::invalid_argument("fiber_group_options::quota must be 0 or at least 1 ms");
+    }
+    if (options.period < shortest || options.period > std::chrono::seconds(1)) {
+        throw std::invalid_argument("fiber_group_options::period must be from 1 ms to 1 s");
+    }
+    return {
+        .name = options.name,
+        .weight = clamped(options.weight),
+        .quota = options.quota.count(),
+        .period = options.period.count(),
+    };
+}
+
 sched::group& checked(sched::group* group) noexcept {
     WEFT_ASSERT(group != nullptr, "a weft::fiber_group is used that was moved from");
     return *group;
@@ -31,8 +48,7 @@ sched::group& checked(sched::group* group) noexcept {
 }  // namespace
 
 fiber_group::fiber_group(sched::scheduler& owner, const fiber_group_options& options)
-    : group_(&owner.groups().create({.name = options.name, .weight = clamped(options.weight)})),
-      owner_(&owner) {}
+    : group_(&owner.groups().create(checked(options))), owner_(&owner) {}
 
 fiber_group::fiber_group(const fiber_group_options& options)
     : fiber_group(scheduler_here(), options) {}
@@ -60,6 +76,7 @@ fiber_group_stats fiber_group::stats() const noexcept {
     return {
         .cpu_time = std::chrono::nanoseconds(group.ran()),
         .fibers = group.members(),
+        .throttled = group.quota().times_throttled(),
     };
 }
 

@@ -4,9 +4,9 @@
 // *seats*: one for each worker. How shares come about is in queue_weight.h, and why in
 // docs/adr/0004.
 //
-// A group lives while something refers to it: its handle, a fiber in it. Its memory stays until the
-// scheduler ends (see group_table.h), so that a seat may be read without knowing whether the group
-// still lives.
+// A group lives while something refers to it: its handle, a fiber in it, a timer of its quota. Its
+// memory stays until the scheduler ends (see group_table.h), so that a seat may be read without
+// knowing whether the group still lives.
 //
 // Thread safety: any thread; a seat as it says.
 #pragma once
@@ -19,6 +19,8 @@
 #include <weft/fair_entity.h>
 
 #include "base/atomic.h"
+#include "sched/group_quota.h"
+#include "sched/group_refill.h"
 
 namespace weft::sched {
 
@@ -69,6 +71,10 @@ public:
     /// From least_weight to greatest_weight.
     void set_weight(std::uint32_t weight) noexcept { weight_.store(weight, base::relaxed); }
 
+    [[nodiscard]] group_quota& quota() noexcept { return quota_; }
+    [[nodiscard]] const group_quota& quota() const noexcept { return quota_; }
+    [[nodiscard]] group_refill& refill() noexcept { return refill_; }
+
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
     /// CPU time that its members have used.
@@ -91,6 +97,7 @@ private:
     // Of references_: so that exactly one who drops the last one sees 0.
     static constexpr std::uint64_t a_member = 1;
     static constexpr std::uint64_t a_handle = std::uint64_t{1} << 48;
+    static constexpr std::uint64_t a_refill = std::uint64_t{1} << 56;
 
     const std::uint8_t index_;
     const std::size_t workers_;
@@ -98,6 +105,8 @@ private:
     base::atomic<std::uint32_t> weight_{nice_0_weight};
     base::atomic<std::uint64_t> references_{0};
     std::string name_;
+    group_quota quota_;
+    group_refill refill_{*this};
 };
 
 }  // namespace weft::sched

@@ -44,6 +44,7 @@ group& group_table::create(const group_options& options) {
     }
     g->name_ = std::move(name);
     g->set_weight(options.weight);
+    g->quota().set(options.quota, options.period, base::now_ns());
     for (std::size_t i = 0; i < workers_; ++i) {
         g->seat(i).ran.store(0, base::relaxed);
     }
@@ -62,7 +63,8 @@ std::size_t group_table::handles() const noexcept {
     std::size_t count = 0;
     for (const auto& each : groups_) {
         const group* const g = each.load(base::acquire);
-        count += g != nullptr && g->references_.load(base::relaxed) >= group::a_handle ? 1 : 0;
+        count +=
+            g != nullptr && (g->references_.load(base::relaxed) & group::a_handle) != 0 ? 1 : 0;
     }
     return count;
 }

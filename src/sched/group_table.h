@@ -23,6 +23,8 @@ namespace weft::sched {
 struct group_options {
     std::string_view name;
     std::uint32_t weight = nice_0_weight;  ///< from least_weight to greatest_weight
+    base::nanoseconds_t quota = 0;         ///< 0: none
+    base::nanoseconds_t period = 100'000'000;
 };
 
 class group_table {
@@ -47,6 +49,10 @@ public:
     static void add_member(group& g) noexcept {
         g.references_.fetch_add(group::a_member, base::relaxed);
     }
+    static void add_refill(group& g) noexcept {
+        g.references_.fetch_add(group::a_refill, base::relaxed);
+    }
+    void drop_refill(group& g) noexcept { drop(g, group::a_refill); }
     void drop_member(group& g) noexcept { drop(g, group::a_member); }
     void drop_handle(group& g) noexcept { drop(g, group::a_handle); }
 

@@ -131,13 +131,13 @@ void kernel_thread::suspend_here() noexcept {
 }
 
 /// With preemption off, by what runs here: waits until it is its turn again, while `to` runs
-/// `next`.
-void kernel_thread::hand_on(worker& role, waiter& next, kernel_thread& to) noexcept {
+/// `next`, or what it finds.
+void kernel_thread::hand_on(worker& role, waiter* next, kernel_thread& to) noexcept {
     suspend_here();
     cpu_at_loss_ = role.settled_cpu();
     home_ = &role;
     block_.worker.store(nullptr, base::relaxed);
-    role.prepare_handover(&next != &to ? &next : nullptr);
+    role.prepare_handover(next != &to ? next : nullptr);
     // From here on a thief may take it and give it a role, which it will find when it waits.
     role.push_local(*this, arrival::moved);
     to.give(role);
@@ -159,7 +159,7 @@ void kernel_thread::on_tick() noexcept {
     }
     const worker::successor successor = role->tick_on();
     if (successor.on != nullptr) {
-        here->hand_on(*role, *successor.next, *successor.on);
+        here->hand_on(*role, successor.next, *successor.on);
     }
 }
 

@@ -90,7 +90,7 @@ private:
     void suspend_here() noexcept;
     bool wait_for_role() noexcept;
     void charge_what_was_lost(worker& role) noexcept;
-    void hand_on(worker& role, waiter& next, kernel_thread& to) noexcept;
+    void hand_on(worker& role, waiter* next, kernel_thread& to) noexcept;
     bool become_spare(kernel_thread* heir) noexcept;
 
     scheduler& owner_;

@@ -40,12 +40,17 @@ worker::successor worker::tick_on() noexcept {
     poll_now(charged_at_);
     take_injected();
     balance(charged_at_, queue_.load());
-    const bool slice_is_over = has_had_slice(fiber);
-    if ((!slice_is_over && !owner_.options().fair) ||
-        !queue_.should_preempt(fiber, slice_is_over) || ask_for_checkpoint(fiber)) {
+    const bool must_stop = fiber != nullptr && is_throttled(*fiber);
+    if ((!must_stop && !should_make_room(fiber)) || ask_for_checkpoint(fiber)) {
         return {};
     }
-    return next_after_slice();
+    return next_after_slice(must_stop);
+}
+
+/// Under fifo at the end of its slice only: nobody has had more than others there.
+bool worker::should_make_room(const fiber_block* fiber) noexcept {
+    const bool slice_is_over = has_had_slice(fiber);
+    return (slice_is_over || owner_.options().fair) && queue_.should_preempt(fiber, slice_is_over);
 }
 
 base::nanoseconds_t worker::slice_of(const fiber_block* fiber) const noexcept {
@@ -117,18 +122,19 @@ bool worker::yield_is_due(fiber_block& me) noexcept {
     return meant;
 }
 
-/// Without a spare the next of those that need none.
-worker::successor worker::next_after_slice() noexcept {
+/// Without a spare the next of those that need none. `must_stop`: also if there is nobody else.
+worker::successor worker::next_after_slice(bool must_stop) noexcept {
     waiter* next = nullptr;
     kernel_thread* on = nullptr;
     if (owner_.threads().spares() != 0) {
-        next = queue_.pop();
-        if (next == nullptr) {
+        next = next_runnable();
+        if (next == nullptr && !must_stop) {
             return {};  // a thief was faster
         }
-        on = next->kind() == waiter_kind::kernel_thread ? static_cast<kernel_thread*>(next)
-                                                        : owner_.threads().take_spare();
-        if (on == nullptr) {
+        on = next != nullptr && next->kind() == waiter_kind::kernel_thread
+                 ? static_cast<kernel_thread*>(next)
+                 : owner_.threads().take_spare();
+        if (on == nullptr && next != nullptr) {
             push_local(*next, arrival::moved);  // another worker was faster
         }
     }
@@ -146,11 +152,11 @@ worker::successor worker::next_after_slice() noexcept {
 kernel_thread* worker::take_suspended() noexcept {
     take_injected();
     waiter_queue passed_over;
-    waiter* found = queue_.pop();
+    waiter* found = next_runnable();
     // Who is passed over comes behind the others, so the rest has its turn another time.
     for (unsigned i = 1; found != nullptr && found->kind() != waiter_kind::kernel_thread; ++i) {
         passed_over.push_back(*found);
-        found = i < most_passed_over ? queue_.pop() : nullptr;
+        found = i < most_passed_over ? next_runnable() : nullptr;
     }
     while (waiter* const w = passed_over.pop_front()) {
         push_local(*w, arrival::moved);
@@ -167,14 +173,21 @@ void worker::charge_since(fiber_block& fiber, base::nanoseconds_t cpu) noexcept 
         const auto ran =
             static_cast<std::uint64_t>(std::max<base::nanoseconds_t>(cpu_seen_ - cpu, 0));
         queue_.charge(&fiber, ran, queue_.weight());
+        if (fiber.group_ != 0) {
+            charge_group(fiber, ran, base::now_ns());
+        }
     }
 }
 
 void worker::taken_away(fiber_block* fiber, base::nanoseconds_t cpu) noexcept {
     worker_counters::add(counters_.taken_away);
     if (owner_.options().fair) {
-        const std::uint64_t ran = charge_cpu(~std::uint64_t{0}, cpu, base::now_ns());
+        const base::nanoseconds_t now = base::now_ns();
+        const std::uint64_t ran = charge_cpu(~std::uint64_t{0}, cpu, now);
         queue_.charge(fiber, ran, queue_.weight());
+        if (fiber != nullptr && fiber->group_ != 0) {
+            charge_group(*fiber, ran, now);
+        }
     }
 }
 

@@ -8,6 +8,8 @@
 // those inside. T is the sum over the group's seats: this worker's own is always exact, what is
 // elsewhere is looked at now and then (refresh()).
 //
+// Members of a throttled group weigh nothing as long as they still stand here.
+//
 // Sums are in parts of 1024 of a weight, as the kernel's on 64 bits, and rounded up: were the queue
 // said to weigh less than it does, its virtual time would go too fast, and nobody would ever be
 // ahead of it.
@@ -174,7 +176,9 @@ private:
     void settle(group_seat& seat) noexcept {
         const std::uint64_t queued = seat.queued.load(base::relaxed);
         const std::uint64_t now =
-            queued == 0 ? 0 : scale(queued << parts_shift, seat.owner->weight(), seat.total()) + 1;
+            queued == 0 || seat.owner->quota().throttled()
+                ? 0
+                : scale(queued << parts_shift, seat.owner->weight(), seat.total()) + 1;
         add_to_sum(now - seat.contributed);
         seat.contributed = now;
     }

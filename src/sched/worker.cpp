@@ -157,7 +157,7 @@ fiber_block* worker::pick_for_switch() noexcept {
     if (!count_dispatch()) [[unlikely]] {
         return nullptr;
     }
-    waiter* const w = queue_.pop();
+    waiter* const w = next_runnable();
     fiber_block* const f = as_fiber(w);
     if (f != nullptr && (f->started() || give_stack(*f))) [[likely]] {
         return f;
@@ -213,14 +213,15 @@ void worker::yield_current() noexcept {
 }
 
 void worker::yield_slowly(fiber_block& me) noexcept {
-    if (!queue_.should_yield(me)) {
+    const bool stops = is_throttled(me);
+    if (!stops && !queue_.should_yield(me)) {
         if (!count_dispatch()) {
             leave(me, after::requeue, nullptr);
         }
         return;
     }
     fiber_block* const next = pick_for_switch();
-    if (next == nullptr && handover_ == nullptr && !maintenance_is_due()) {
+    if (!stops && next == nullptr && handover_ == nullptr && !maintenance_is_due()) {
         if (me.group_ != 0) {
             queue_.set_running(&me);
         }
@@ -252,8 +253,11 @@ void worker::push_local(waiter& w, arrival how) noexcept {
     }
 }
 
-/// Its virtual time becomes that of this queue.
+/// Its virtual time becomes that of this queue. Or its group's quota holds it back.
 std::size_t worker::enqueue(waiter& w, arrival how) noexcept {
+    if (w.group_ != 0 && held_by_quota(w)) [[unlikely]] {
+        return queue_.size();
+    }
     if (w.home_ != this) {
         queue_.move(w, w.home_->queue_);
         w.home_ = this;
@@ -280,13 +284,6 @@ void worker::launch(fiber_block& block) noexcept {
     if (owner_.sleepers() > asleep_.load(base::relaxed)) [[unlikely]] {
         owner_.hurry_tick();  // its spawner may go on computing
     }
-}
-
-/// `block`, which ran here or was to start here, is in no group any more.
-void worker::leave_group(fiber_block& block) noexcept {
-    queue_.set_running(nullptr);
-    owner_.groups().drop_member(owner_.groups().at(block.group_));
-    block.group_ = 0;
 }
 
 /// The fiber has ended: tells who waits for it. The block may be gone when this returns.
@@ -335,7 +332,7 @@ fiber_block* worker::continue_with_next(context::stack stack,
                                         context::sanitizer_context sanitizer) noexcept {
     fiber_block* next = nullptr;
     if (count_dispatch()) [[likely]] {
-        waiter* const w = queue_.pop();
+        waiter* const w = next_runnable();
         next = as_fiber(w);
         if (next != nullptr && !next->started() && next->stack_.size == 0 &&
             stack.size == owner_.default_stacks().stack_size()) [[likely]] {

@@ -65,10 +65,11 @@ public:
 
     // For the handler of the tick and the monitor: preemption.cpp.
     struct successor {
-        waiter* next = nullptr;       // what runs next; null: nothing is preempted
-        kernel_thread* on = nullptr;  // a spare, or `next` itself
+        waiter* next = nullptr;       // what runs next; null: whatever is found
+        kernel_thread* on = nullptr;  // a spare, or `next` itself; null: nothing is preempted
     };
-    /// What must be done while something computes; says who is next if its slice is over.
+    /// What must be done while something computes; says who is next if its slice is over, or
+    /// if its group is throttled.
     successor tick_on() noexcept;
     /// Before the role is given away: what the new holder runs first, unless it is null.
     void prepare_handover(waiter* next) noexcept;
@@ -151,14 +152,28 @@ private:
     void leave_in_flight(fiber_block& from, after action, fiber_block* next) noexcept;
     void yield_slowly(fiber_block& me) noexcept;
     static void complete(fiber_block& block) noexcept;
-    void leave_group(fiber_block& block) noexcept;
     bool ready_to_run(fiber_block& block) noexcept;
     bool give_stack(fiber_block& block) noexcept;
     void take_stack(context::stack stack) noexcept;
     std::size_t enqueue(waiter& w, arrival how) noexcept;
+    /// The next one of the queue whose group's quota lets it run.
+    waiter* next_runnable() noexcept {
+        waiter* w = queue_.pop();
+        while (w != nullptr && w->group_ != 0 && held_by_quota(*w)) [[unlikely]] {
+            w = queue_.pop();
+        }
+        return w;
+    }
 
-    successor next_after_slice() noexcept;
+    // Members of groups: worker_groups.cpp.
+    bool held_by_quota(waiter& w) noexcept;
+    [[nodiscard]] bool is_throttled(const waiter& w) const noexcept;
+    void charge_group(const fiber_block& fiber, std::uint64_t ns, base::nanoseconds_t now) noexcept;
+    void leave_group(fiber_block& block) noexcept;
+
+    successor next_after_slice(bool must_stop) noexcept;
     [[nodiscard]] base::nanoseconds_t slice_of(const fiber_block* fiber) const noexcept;
+    [[nodiscard]] bool should_make_room(const fiber_block* fiber) noexcept;
     [[nodiscard]] bool has_had_slice(const fiber_block* fiber) const noexcept;
     bool ask_for_checkpoint(fiber_block* fiber) noexcept;
     [[nodiscard]] kernel_thread& holder() const noexcept { return *thread_.load(base::relaxed); }

@@ -37,7 +37,7 @@ waiter* worker::find_work() noexcept {
     if (maintenance_is_due()) {
         maintain();
     }
-    waiter* const w = queue_.pop();
+    waiter* const w = next_runnable();
     return w != nullptr ? w : search();
 }
 
@@ -89,9 +89,9 @@ waiter* worker::search() noexcept {
             expire_timers(base::now_ns());
         }
         take_injected();
-        waiter* w = queue_.pop();
+        waiter* w = next_runnable();
         if (w == nullptr && owner_.worker_count() > 1 && (steal() || spin_for_work())) {
-            w = queue_.pop();
+            w = next_runnable();
         }
         if (w != nullptr) {
             if (slept) {

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Quotas of groups of fibers that run. CPU time is read by who does not compute.
+#include <weft/fiber_group.h>
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+#include <weft/fiber.h>
+#include <weft/mutex.h>
+#include <weft/runtime.h>
+#include <weft/semaphore.h>
+
+#include "runtime/preemption_test_support.h"
+
+namespace weft {
+namespace {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+
+/// What a hog does between two steps.
+using pause = void (*)();
+
+void hog_until(const std::atomic<bool>& stop, std::atomic<long>& steps, pause between) {
+    while (!stop) {
+        compute_a_step();
+        steps.fetch_add(1, std::memory_order_relaxed);
+        between();
+    }
+}
+
+/// Percent of a CPU that the process uses while `members` of a group of 20 ms in 100 ms compute
+/// for two seconds.
+double used_percent(const runtime_options& options, int members, pause between) {
+    return run(options, [&] {
+        const fiber_group limited({.name = "limited", .quota = 20ms});
+        std::atomic<bool> stop{false};
+        std::atomic<long> steps{0};
+        std::vector<fiber> hogs;
+        const auto start = clock::now();
+        const std::chrono::nanoseconds used_before = process_cpu_time();
+        for (int i = 0; i < members; ++i) {
+            hogs.emplace_back(fiber_options{.group = &limited},
+                              [&] { hog_until(stop, steps, between); });
+        }
+        this_fiber::sleep_for(2s);
+        const std::chrono::duration<double> used = process_cpu_time() - used_before;
+        const std::chrono::duration<double> took = clock::now() - start;
+        stop = true;
+        hogs.clear();
+        EXPECT_GT(steps, 100);
+        EXPECT_GE(limited.stats().throttled, 10U);
+        const std::chrono::duration<double> charged = limited.stats().cpu_time;
+        EXPECT_NEAR(100 * charged / took, 20, 5);
+        return 100 * used / took;
+    });
+}
+
+void nothing() {}
+
+TEST(group_quota, stops_who_computes_where_nobody_else_wants_the_cpu) {
+    EXPECT_NEAR(used_percent(one_worker, 1, nothing), 20, 5);
+}
+
+TEST(group_quota, is_one_for_all_members_on_all_workers) {
+    EXPECT_NEAR(used_percent(runtime_options{.workers = 2}, 4, nothing), 20, 5);
+}
+
+TEST(group_quota, stops_who_yields_where_nothing_is_preempted) {
+    EXPECT_NEAR(used_percent(runtime_options{.workers = 1, .preempt = false}, 2, this_fiber::yield),
+                20, 5);
+}
+
+TEST(group_quota, stops_who_yields_alone) {
+    EXPECT_NEAR(used_percent(runtime_options{.workers = 1, .preempt = false}, 1, this_fiber::yield),
+                20, 5);
+}
+
+TEST(group_quota, stops_at_a_checkpoint) {
+    EXPECT_NEAR(used_percent(one_worker, 1, this_fiber::checkpoint), 20, 5);
+    EXPECT_NEAR(
+        used_percent(runtime_options{.workers = 1, .preempt = false}, 1, this_fiber::checkpoint),
+        20, 5);
+}
+
+TEST(group_quota, stops_who_sleeps_now_and_then) {
+    EXPECT_NEAR(used_percent(runtime_options{.workers = 2}, 8, [] { this_fiber::sleep_for(50us); }),
+                20, 8);
+}
+
+TEST(group_quota, leaves_the_rest_to_others) {
+    run(one_worker, [] {
+        const fiber_group limited({.weight = 8192, .quota = 20ms});
+        std::atomic<bool> stop{false};
+        std::atomic<long> of_limited{0};
+        std::atomic<long> of_others{0};
+        {
+            std::vector<fiber> hogs;
+            for (int i = 0; i < 3; ++i) {
+                hogs.emplace_back(fiber_options{.group = &limited},
+                                  [&] { hog_until(stop, of_limited, nothing); });
+                hogs.emplace_back([&] { hog_until(stop, of_others, nothing); });
+            }
+            this_fiber::sleep_for(2s);
+            stop = true;
+        }
+        const double percent =
+            100.0 * static_cast<double>(of_limited) / static_cast<double>(of_limited + of_others);
+        EXPECT_GT(percent, 10);
+        EXPECT_LT(percent, 45) << "by weight it would be 73; 20 of the time, more of the CPU where "
+                                  "other programs want that";
+    });
+}
+
+TEST(group_quota, throttled_fibers_keep_their_locks_and_get_them) {
+    run(runtime_options{.workers = 2}, [] {
+        const fiber_group limited({.quota = 2ms, .period = 10ms});
+        mutex shared;
+        long turns = 0;
+        {
+            std::vector<fiber> fibers;
+            for (int i = 0; i < 6; ++i) {
+                fibers.emplace_back(i % 2 == 0 ? fiber_options{.group = &limited} : fiber_options{},
+                                    [&] {
+                                        for (int n = 0; n < 60; ++n) {
+                                            const std::lock_guard guard(shared);
+                                            compute_a_step();
+                                            ++turns;
+                                        }
+                                    });
+            }
+        }
+        EXPECT_EQ(turns, 6 * 60);
+        EXPECT_GT(limited.stats().throttled, 0U);
+    });
+}
+
+TEST(group_quota, the_end_of_a_runtime_waits_for_refills) {
+    const auto start = clock::now();
+    std::atomic<int> ended{0};
+    {
+        runtime r(runtime_options{.workers = 2});
+        const fiber_group limited(r, {.quota = 2ms, .period = 100ms});
+        for (int i = 0; i < 4; ++i) {
+            r.spawn(fiber_options{.group = &limited}, [&] {
+                 for (int n = 0; n < 200; ++n) {
+                     compute_a_step();
+                 }
+                 // It finds the group throttled.
+                 spawn([&] { ++ended; }).detach();
+                 ++ended;
+             }).detach();
+        }
+    }
+    EXPECT_EQ(ended, 8);
+    EXPECT_GT(clock::now() - start, 150ms);
+}
+
+TEST(group_quota, a_group_that_has_ended_throttled_is_used_again) {
+    run(runtime_options{.workers = 2}, [] {
+        for (int i = 0; i < 300; ++i) {
+            const fiber_group limited({.quota = 1ms, .period = 2ms});
+            fiber hog(fiber_options{.group = &limited}, [] {
+                for (int n = 0; n < 25; ++n) {
+                    compute_a_step();
+                }
+            });
+            hog.join();
+            const fiber_group next;
+            EXPECT_EQ(next.stats().throttled, 0U);
+            fiber(fiber_options{.group = &next}, [] { this_fiber::yield(); }).join();
+        }
+        std::vector<fiber_group> all(200);
+    });
+}
+
+TEST(group_quota, nobody_is_lost) {
+    std::atomic<long> ended{0};
+    long started = 0;
+    run(runtime_options{.workers = 2}, [&] {
+        std::vector<std::unique_ptr<fiber_group>> groups;
+        mutex shared;
+        counting_semaphore<> some(3);
+        std::vector<fiber> fibers;
+        for (int g = 0; g < 6; ++g) {
+            groups.push_back(std::make_unique<fiber_group>(fiber_group_options{
+                .weight = 100U << g, .quota = 1ms, .period = std::chrono::milliseconds(1 + g)}));
+            for (int i = 0; i < 12; ++i) {
+                ++started;
+                const fiber_options options{.nice = i - 5, .group = groups.back().get()};
+                fibers.emplace_back(options, [&, i] {
+                    for (int n = 0; n < 25; ++n) {
+                        switch ((n + i) % 6) {
+                            case 0:
+                                compute_a_step();
+                                break;
+                            case 1:
+                                this_fiber::yield();
+                                break;
+                            case 2: {
+                                const std::lock_guard guard(shared);
+                                compute_a_step();
+                                break;
+                            }
+                            case 3:
+                                this_fiber::sleep_for(std::chrono::microseconds(10 * i));
+                                break;
+                            case 4:
+                                some.acquire();
+                                compute_a_step();
+                                some.release();
+                                break;
+                            case 5:
+                                spawn([] { compute_a_step(); }).join();
+                                this_fiber::checkpoint();
+                                break;
+                        }
+                        if (n == 20) {
+                            ::usleep(20'000);  // blocks in the kernel
+                        }
+                    }
+                    ++ended;
+                });
+            }
+        }
+        groups.erase(groups.begin(), groups.begin() + 3);
+        fibers.clear();
+    });
+    EXPECT_EQ(ended, started);
+}
+
+TEST(group_quota, does_nothing_under_fifo) {
+    run(runtime_options{.workers = 1, .fifo = true}, [] {
+        const fiber_group limited({.quota = 1ms, .period = 1s});
+        fiber(fiber_options{.group = &limited}, [] {
+            for (int i = 0; i < 100; ++i) {
+                compute_a_step();
+                this_fiber::yield();
+            }
+        }).join();
+        EXPECT_EQ(limited.stats().throttled, 0U);
+    });
+}
+
+TEST(group_quota, refuses_what_is_out_of_range) {
+    run(one_worker, [] {
+        EXPECT_THROW(fiber_group({.quota = 999us}), std::invalid_argument);
+        EXPECT_THROW(fiber_group({.quota = -1ms}), std::invalid_argument);
+        EXPECT_THROW(fiber_group({.quota = 1ms, .period = 999us}), std::invalid_argument);
+        EXPECT_THROW(fiber_group({.quota = 1ms, .period = 1001ms}), std::invalid_argument);
+        EXPECT_NO_THROW(fiber_group({.quota = 1h, .period = 1s}));
+    });
+}
+
+}  // namespace
+}  // namespace weft

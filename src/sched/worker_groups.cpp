@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a worker does for members of groups, and at the end of a throttled group's period.
+#include <utility>
+
+#include "sched/group_refill.h"
+#include "sched/scheduler.h"
+#include "sched/thread_state.h"
+#include "sched/worker.h"
+
+namespace weft::sched {
+
+/// Whether `w`, which is in a group and runnable, waits for a new period of its group from now on.
+bool worker::held_by_quota(waiter& w) noexcept {
+    return owner_.groups().at(w.group_).quota().hold(w);
+}
+
+/// Whether `w` shall not run on.
+bool worker::is_throttled(const waiter& w) const noexcept {
+    return w.group_ != 0 && owner_.groups().at(w.group_).quota().throttled();
+}
+
+/// `fiber`, which is in a group, has run here for `ns`.
+void worker::charge_group(const fiber_block& fiber, std::uint64_t ns,
+                          base::nanoseconds_t now) noexcept {
+    group& g = owner_.groups().at(fiber.group_);
+    if (g.quota().charge(ns, now)) {
+        group_table::add_refill(g);
+        g.refill().arm(*this);
+    }
+}
+
+/// `block`, which ran here or was to start here, is in no group any more.
+void worker::leave_group(fiber_block& block) noexcept {
+    queue_.set_running(nullptr);
+    owner_.groups().drop_member(owner_.groups().at(std::exchange(block.group_, 0)));
+}
+
+// Not coroutine_waiter::suspend(): whoever takes a role away throttles, too, and has no worker of
+// its own. Nobody but the timer wakes it, so it may be parked before the timer is armed.
+void group_refill::arm(worker& by) noexcept {
+    home_ = &by;
+    prepare();
+    publish_parked();
+    by.wheel().arm(*this, group_.quota().period_end());
+}
+
+void group_refill::on_period_end(coroutine_waiter& self) noexcept {
+    auto& refill = static_cast<group_refill&>(self);
+    group& g = refill.group_;
+    refill.resumed();
+    const entry in;
+    worker& here = *this_worker();
+    waiter_queue freed;
+    if (!g.quota().refill(base::now_ns(), freed)) {
+        refill.arm(here);
+        return;
+    }
+    while (waiter* const w = freed.pop_front()) {
+        here.push_local(*w, arrival::woken);
+    }
+    here.owner().groups().drop_refill(g);
+}
+
+}  // namespace weft::sched
