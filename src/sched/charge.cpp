@@ -49,7 +49,7 @@ std::uint64_t worker::charge(fiber_block* fiber, std::uint64_t others) noexcept 
         charged_since_ += static_cast<base::nanoseconds_t>(ran);
     }
     queue_.charge(fiber, ran, others);
-    if (fiber != nullptr && fiber->group_ != 0) [[unlikely]] {
+    if (fiber != nullptr && fiber->group_index() != 0) [[unlikely]] {
         charge_group(*fiber, ran, now);
     }
     return ran;

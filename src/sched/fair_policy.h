@@ -79,7 +79,7 @@ public:
     [[nodiscard]] std::uint64_t virtual_time() const noexcept { return now_.load(base::relaxed); }
 
     /// `how`: woken, or moved: it was runnable before, here or elsewhere.
-    void enqueue(waiter& w, arrival how = arrival::moved) noexcept {
+    [[gnu::always_inline]] void enqueue(waiter& w, arrival how = arrival::moved) noexcept {
         fiber_block* const fiber = fiber_of(w);
         weight_.add(w, fiber);
         if (fiber != nullptr) {
@@ -113,7 +113,7 @@ public:
             ahead_node& node = *ahead_.first();
             ahead_.erase(node);
             w = node.who;
-            if (w->group_ != 0) [[unlikely]] {
+            if (w->group_index() != 0) [[unlikely]] {
                 leave_seat(node);
             }
         } else {
@@ -127,16 +127,18 @@ public:
 
     /// `w`, null for nobody, is what runs.
     void set_running(waiter* w) noexcept {
-        weight_.set_running(w, w != nullptr && w->group_ != 0 ? block_of(*w) : nullptr);
+        if (weight_.member_runs() || (w != nullptr && w->group_index() != 0)) [[unlikely]] {
+            change_running(w);
+        }
     }
     /// Whether a member of a group runs, as far as set_running(), pick_next() and charge() said.
     [[nodiscard]] bool member_runs() const noexcept { return weight_.member_runs(); }
 
-    /// Whether exchange() may be called: the lane has somebody, nobody is ahead, `w` neither, and
-    /// who would change places is in no group.
+    /// Whether exchange() may be called: the lane has a fiber first, nobody is ahead, `w` neither,
+    /// and neither of the two is in a group.
     [[nodiscard]] bool can_exchange(const fiber_block& w) const noexcept {
-        return !lane_.empty() && ahead_.empty() && !is_ahead(w) &&
-               (w.group_ | lane_.front()->group_) == 0;
+        return !lane_.empty() && (w.kind_and_group() | lane_.front()->kind_and_group()) == 0 &&
+               ahead_.empty() && !is_ahead(w);
     }
     /// pick_next(), then enqueue(w).
     void exchange(fiber_block& w) noexcept {
@@ -188,7 +190,7 @@ public:
     /// `fiber`, or a coroutine (null), has run for `ns` while the others that were runnable weighed
     /// `others`.
     void charge(fiber_block* fiber, std::uint64_t ns, std::uint64_t others) noexcept {
-        if (weight_.has_members() || (fiber != nullptr && fiber->group_ != 0)) [[unlikely]] {
+        if (weight_.has_members() || (fiber != nullptr && fiber->group_index() != 0)) [[unlikely]] {
             charge_beside_groups(fiber, ns, others);
             return;
         }
@@ -240,6 +242,10 @@ private:
         return parts >> queue_weight::parts_shift;
     }
 
+    [[gnu::noinline, gnu::cold]] void change_running(waiter* w) noexcept {
+        weight_.set_running(w, w != nullptr ? block_of(*w) : nullptr);
+    }
+
     /// For so long one of `weight` ran beside `others`, both in parts. An hour counts as long as
     /// more does: of that who runs owes a bounded part only.
     void count_run(std::uint64_t ns, std::uint64_t others, std::uint64_t weight) noexcept {
@@ -249,7 +255,8 @@ private:
                    base::relaxed);
     }
 
-    void charge_beside_groups(fiber_block* fiber, std::uint64_t ns, std::uint64_t others) noexcept {
+    [[gnu::noinline, gnu::cold]] void charge_beside_groups(fiber_block* fiber, std::uint64_t ns,
+                                                           std::uint64_t others) noexcept {
         set_running(fiber);
         since_look_ += ns;
         if (since_look_ >= look_at_groups_every) {
@@ -261,7 +268,7 @@ private:
             return;
         }
         fiber->vruntime_ += weight_.to_virtual(ns, *fiber);
-        if (fiber->group_ != 0) {
+        if (fiber->group_index() != 0) {
             group_seat& seat = weight_.seat_of(*fiber);
             seat.ran.store(seat.ran.load(base::relaxed) + ns, base::relaxed);
         }
@@ -270,7 +277,8 @@ private:
     /// How often a look at other workers is worth its price, in ns.
     static constexpr std::uint64_t look_at_groups_every = 250'000;
 
-    static void enter_seat(group_seat& seat, ahead_node& node) noexcept {
+    [[gnu::noinline, gnu::cold]] static void enter_seat(group_seat& seat,
+                                                        ahead_node& node) noexcept {
         const std::uint64_t total = seat.total();
         const std::uint64_t weight = seat.owner->weight();
         if (seat.first_ahead == nullptr || total * seat.keyed_weight > seat.keyed_total * weight) {
@@ -284,7 +292,7 @@ private:
         seat.first_ahead = &node;
     }
 
-    void leave_seat(ahead_node& node) noexcept {
+    [[gnu::noinline, gnu::cold]] void leave_seat(ahead_node& node) noexcept {
         if (node.prev_member != nullptr) {
             node.prev_member->next_member = node.next_member;
         } else {
@@ -337,7 +345,7 @@ private:
         node->vruntime = fiber.vruntime_;
         node->who = &w;
         ahead_.insert(*node);
-        if (w.group_ != 0) [[unlikely]] {
+        if (w.group_index() != 0) [[unlikely]] {
             enter_seat(weight_.seat_of(w), *node);
         }
     }

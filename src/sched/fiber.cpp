@@ -114,20 +114,22 @@ static base::nanoseconds_t slice_of(std::chrono::nanoseconds asked) noexcept {
                : std::clamp(asked.count(), sched::shortest_slice, sched::longest_slice);
 }
 
-/// The one that a new fiber `of` a scheduler will be in; null: none.
-static sched::group* group_for(const fiber_options& options, sched::scheduler& of) noexcept {
+/// Puts a new fiber of `owner` into the group that it shall be in.
+static void join_group(sched::fiber_block& block, const fiber_options& options,
+                       const sched::fiber_block* spawner, sched::scheduler& owner) noexcept {
+    sched::group* group = nullptr;
     if (options.group != nullptr) {
-        WEFT_ASSERT(options.group->get_group() != nullptr, "fiber_options::group was moved from");
-        WEFT_ASSERT(options.group->get_scheduler() == &of,
+        group = options.group->get_group();
+        WEFT_ASSERT(group != nullptr, "fiber_options::group was moved from");
+        WEFT_ASSERT(options.group->get_scheduler() == &owner,
                     "fiber_options::group is of another runtime");
-        return options.group->get_group();
+    } else if (sched::current_scheduler() == &owner) {
+        group = &owner.groups().at(spawner->group_index());
+    } else {
+        return;
     }
-    const sched::fiber_block* const spawner = sched::this_fiber_block();
-    if (spawner == nullptr || spawner->group() == 0 || sched::current_scheduler() != &of)
-        [[likely]] {
-        return nullptr;
-    }
-    return &of.groups().at(spawner->group());
+    sched::group_table::add_member(*group);
+    block.set_group(group->index());
 }
 
 new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
@@ -149,9 +151,10 @@ new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
     }
     block->set_details(std::move(details));
     block->set_nice(std::clamp(options.nice, least_nice, greatest_nice));
-    if (sched::group* const group = group_for(options, on)) {
-        sched::group_table::add_member(*group);
-        block->set_group(group->index());
+    const sched::fiber_block* const spawner = sched::this_fiber_block();
+    if (options.group != nullptr || (spawner != nullptr && spawner->group_index() != 0))
+        [[unlikely]] {
+        join_group(*block, options, spawner, on);
     }
     if (options.stack_size > on.default_stacks().stack_size()) {
         block->set_stack_size(options.stack_size);

@@ -79,9 +79,7 @@ public:
     void set_nice(int nice) noexcept { nice_ = static_cast<std::int8_t>(nice); }
     [[nodiscard]] int nice() const noexcept { return nice_; }
 
-    /// Its index in the scheduler's group_table; 0: none.
-    void set_group(std::uint8_t index) noexcept { group_ = index; }
-    [[nodiscard]] std::uint8_t group() const noexcept { return group_; }
+    using waiter::set_group;
 
     /// Of what it computes; 0: as the runtime says. In user code; throws std::bad_alloc.
     void set_slice(base::nanoseconds_t slice);
@@ -120,9 +118,9 @@ private:
     /// Starts a new life of a block out of the slab.
     void reset(std::uint64_t id) noexcept {
         state_.store(word(phase::running), base::relaxed);
+        what_ = {.kind = waiter_kind::fiber};
         flags_ = 0;
         nice_ = 0;
-        group_ = 0;
         id_ = id;
         join_.store(join_none, base::relaxed);
         details_ = nullptr;

@@ -62,7 +62,7 @@ public:
     group(const group&) = delete;
     group& operator=(const group&) = delete;
 
-    /// Its place in the table; what waiter::group_ says.
+    /// Its place in the table; waiter::group_index().
     [[nodiscard]] std::uint8_t index() const noexcept { return index_; }
     [[nodiscard]] group_seat& seat(std::size_t worker) noexcept { return seats_[worker]; }
     [[nodiscard]] std::size_t worker_count() const noexcept { return workers_; }

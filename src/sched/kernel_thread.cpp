@@ -126,7 +126,7 @@ bool kernel_thread::become_spare(kernel_thread* heir) noexcept {
 void kernel_thread::suspend_here() noexcept {
     suspended_ = this_fiber_block();
     nice_ = static_cast<std::int8_t>(suspended_ != nullptr ? suspended_->nice() : 0);
-    group_ = suspended_ != nullptr ? suspended_->group() : std::uint8_t{0};
+    set_group(suspended_ != nullptr ? suspended_->group_index() : std::uint8_t{0});
     order_.store(wait, base::relaxed);
 }
 

@@ -173,7 +173,7 @@ void worker::charge_since(fiber_block& fiber, base::nanoseconds_t cpu) noexcept 
         const auto ran =
             static_cast<std::uint64_t>(std::max<base::nanoseconds_t>(cpu_seen_ - cpu, 0));
         queue_.charge(&fiber, ran, queue_.weight());
-        if (fiber.group_ != 0) {
+        if (fiber.group_index() != 0) {
             charge_group(fiber, ran, base::now_ns());
         }
     }
@@ -185,7 +185,7 @@ void worker::taken_away(fiber_block* fiber, base::nanoseconds_t cpu) noexcept {
         const base::nanoseconds_t now = base::now_ns();
         const std::uint64_t ran = charge_cpu(~std::uint64_t{0}, cpu, now);
         queue_.charge(fiber, ran, queue_.weight());
-        if (fiber != nullptr && fiber->group_ != 0) {
+        if (fiber != nullptr && fiber->group_index() != 0) {
             charge_group(*fiber, ran, now);
         }
     }

@@ -38,32 +38,42 @@ public:
     static constexpr unsigned parts_shift = 10;
 
     /// In parts.
-    [[nodiscard]] std::uint64_t sum() const noexcept { return sum_.load(base::relaxed); }
+    [[nodiscard]] std::uint64_t sum() const noexcept {
+        return (plain_.load(base::relaxed) << parts_shift) + members_.load(base::relaxed);
+    }
 
     /// `w` comes to stand in the queue. `block`: the fiber that it stands for.
     void add(const waiter& w, const waiter* block) noexcept {
-        if (w.group_ == 0) [[likely]] {
-            add_to_sum(parts(by_nice(w)));
+        if (w.group_index() == 0) [[likely]] {
+            add_plain(by_nice(w).value);
         } else {
             add_member(w, block);
         }
     }
     void remove(const waiter& w) noexcept {
-        if (w.group_ == 0) [[likely]] {
-            add_to_sum(-parts(by_nice(w)));
+        if (w.group_index() == 0) [[likely]] {
+            add_plain(-std::uint64_t{by_nice(w).value});
         } else {
             remove_member(w);
         }
     }
     /// remove(out), add(in), neither of them in a group.
     void exchange(const waiter& out, const waiter& in) noexcept {
-        add_to_sum(parts(by_nice(in)) - parts(by_nice(out)));
+        add_plain(std::uint64_t{by_nice(in).value} - by_nice(out).value);
     }
 
     /// `w`, null for nobody, is what runs from now on; `block`: the fiber that it stands for.
     void set_running(const waiter* w, const waiter* block) noexcept {
-        if (running_seat_ != nullptr || (w != nullptr && w->group_ != 0)) [[unlikely]] {
-            change_running(w, block);
+        group_seat* const before = running_seat_;
+        running_seat_ = w != nullptr && w->group_index() != 0 ? &seat_of(*w) : nullptr;
+        running_ = running_seat_ != nullptr ? block : nullptr;
+        if (before != nullptr && before != running_seat_) {
+            before->running.store(0, base::relaxed);
+            settle(*before);
+        }
+        if (running_seat_ != nullptr) {
+            running_seat_->running.store(by_nice(*w).value, base::relaxed);
+            settle(*running_seat_);
         }
     }
 
@@ -76,7 +86,7 @@ public:
 
     /// Of one that stands here or runs, in parts.
     [[nodiscard]] std::uint64_t of(const waiter& w) const noexcept {
-        if (w.group_ == 0) [[likely]] {
+        if (w.group_index() == 0) [[likely]] {
             return parts(by_nice(w));
         }
         const group_seat& seat = seat_of(w);
@@ -85,7 +95,7 @@ public:
 
     /// How far the virtual time of `w`, which stands here or runs, goes while it runs for `ns`.
     [[nodiscard]] std::uint64_t to_virtual(std::uint64_t ns, const waiter& w) const noexcept {
-        if (w.group_ == 0) [[likely]] {
+        if (w.group_index() == 0) [[likely]] {
             return weft::to_virtual(ns, by_nice(w));
         }
         const group_seat& seat = seat_of(w);
@@ -94,7 +104,7 @@ public:
     }
 
     [[nodiscard]] group_seat& seat_of(const waiter& w) const noexcept {
-        return groups_->at(w.group_).seat(worker_);
+        return groups_->at(w.group_index()).seat(worker_);
     }
 
     /// Calls `look(seat)` for the seat of who runs and for a few of those with members here, each
@@ -131,13 +141,13 @@ private:
         return std::max<std::uint64_t>(seat.total(), by_nice(w).value);
     }
 
-    void add_to_sum(std::uint64_t difference) noexcept {
-        sum_.store(sum() + difference, base::relaxed);
+    void add_plain(std::uint64_t difference) noexcept {
+        plain_.store(plain_.load(base::relaxed) + difference, base::relaxed);
     }
 
-    void add_member(const waiter& w, const waiter* block) noexcept {
+    [[gnu::noinline, gnu::cold]] void add_member(const waiter& w, const waiter* block) noexcept {
         if (block == running_) {
-            change_running(nullptr, nullptr);  // it ran until now
+            set_running(nullptr, nullptr);  // it ran until now
         }
         group_seat& seat = seat_of(w);
         const std::uint64_t before = seat.queued.load(base::relaxed);
@@ -148,7 +158,7 @@ private:
         settle(seat);
     }
 
-    void remove_member(const waiter& w) noexcept {
+    [[gnu::noinline, gnu::cold]] void remove_member(const waiter& w) noexcept {
         group_seat& seat = seat_of(w);
         const std::uint64_t left = seat.queued.load(base::relaxed) - by_nice(w).value;
         if (left == 0) {
@@ -158,20 +168,6 @@ private:
         settle(seat);
     }
 
-    void change_running(const waiter* w, const waiter* block) noexcept {
-        group_seat* const before = running_seat_;
-        running_seat_ = w != nullptr && w->group_ != 0 ? &seat_of(*w) : nullptr;
-        running_ = running_seat_ != nullptr ? block : nullptr;
-        if (before != nullptr && before != running_seat_) {
-            before->running.store(0, base::relaxed);
-            settle(*before);
-        }
-        if (running_seat_ != nullptr) {
-            running_seat_->running.store(by_nice(*w).value, base::relaxed);
-            settle(*running_seat_);
-        }
-    }
-
     /// What the members that stand here add to the sum.
     void settle(group_seat& seat) noexcept {
         const std::uint64_t queued = seat.queued.load(base::relaxed);
@@ -179,7 +175,7 @@ private:
             queued == 0 || seat.owner->quota().throttled()
                 ? 0
                 : scale(queued << parts_shift, seat.owner->weight(), seat.total()) + 1;
-        add_to_sum(now - seat.contributed);
+        members_.store(members_.load(base::relaxed) + now - seat.contributed, base::relaxed);
         seat.contributed = now;
     }
 
@@ -218,10 +214,11 @@ private:
 
     const group_table* groups_;
     const unsigned worker_;
-    base::atomic<std::uint64_t> sum_{0};
-    group_seat* running_seat_ = nullptr;  // of who runs, or was taken out or charged last
-    const waiter* running_ = nullptr;     // that fiber, if it is in a group
-    group_seat* ring_ = nullptr;          // seats with members in the queue
+    base::atomic<std::uint64_t> plain_{0};    // weights of those in no group
+    base::atomic<std::uint64_t> members_{0};  // parts of the others
+    group_seat* running_seat_ = nullptr;      // of who runs, or was taken out or charged last
+    const waiter* running_ = nullptr;         // that fiber, if it is in a group
+    group_seat* ring_ = nullptr;              // seats with members in the queue
 };
 
 }  // namespace weft::sched

@@ -60,14 +60,14 @@ public:
         }
     }
 
-    /// For a yield. If `wanted(next)`, takes the next one and puts `w` behind all others; returns
-    /// it with the queue locked, so that no thief gets at `w` before its stack is left. The owner
-    /// calls end_exchange() then. Null: nothing has changed.
+    /// For a yield. If the next one is a fiber and `wanted(next)`, takes it and puts `w` behind all
+    /// others; returns it with the queue locked, so that no thief gets at `w` before its stack is
+    /// left. The owner calls end_exchange() then. Null: nothing has changed.
     template <class Wanted>
     waiter* begin_exchange(fiber_block& w, Wanted wanted) noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS {
         lock_.lock_owner();
         waiter* const next = policy_.peek();
-        if (next == nullptr || !wanted(*next) || !policy_.can_exchange(w)) [[unlikely]] {
+        if (!policy_.can_exchange(w) || !wanted(static_cast<fiber_block&>(*next))) [[unlikely]] {
             lock_.unlock_owner();
             return nullptr;
         }

@@ -51,11 +51,11 @@ waiter& this_waiter() noexcept {
 }
 
 wake_reason waiter::park(base::nanoseconds_t deadline) noexcept {
-    if (kind_ == waiter_kind::fiber) {
+    if (kind() == waiter_kind::fiber) {
         const entry in;
         return this_worker()->park_current(deadline);
     }
-    WEFT_ASSERT(kind_ == waiter_kind::thread, "park() is not for coroutines");
+    WEFT_ASSERT(kind() == waiter_kind::thread, "park() is not for coroutines");
     if (publish_parked()) {
         const std::uint32_t parked = word(phase::parked);
         while (state_.load(base::acquire) == parked) {

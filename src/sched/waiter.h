@@ -24,6 +24,7 @@
 // gopark does): a wait has several wakers that share no lock (timer, signal, stop token).
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -66,7 +67,10 @@ public:
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
-    [[nodiscard]] waiter_kind kind() const noexcept { return kind_; }
+    [[nodiscard]] waiter_kind kind() const noexcept { return what_.kind; }
+
+    /// Of a fiber, or of a kernel thread in a queue for one: its place in the group_table; 0: none.
+    [[nodiscard]] std::uint8_t group_index() const noexcept { return what_.group; }
 
     /// Starts a wait. Owner only.
     void prepare() noexcept {
@@ -89,7 +93,7 @@ public:
         // Nobody else can make it runnable once it is notified.
         const base::preemption_disabled until_it_is_runnable;
         // A plain thread may end as soon as it sees the note: nothing of it is read after that.
-        const waiter_kind kind = kind_;
+        const waiter_kind kind = what_.kind;
         std::uint32_t seen = state_.load(base::relaxed);
         for (;;) {
             const phase before = phase_of(seen);
@@ -107,7 +111,9 @@ public:
     }
 
 protected:
-    explicit waiter(waiter_kind kind) noexcept : kind_(kind) { links_ = {}; }
+    void set_group(std::uint8_t group) noexcept { what_.group = group; }
+
+    explicit waiter(waiter_kind kind) noexcept : what_{.kind = kind} { links_ = {}; }
     ~waiter() = default;
 
     enum class phase : std::uint32_t {
@@ -168,15 +174,24 @@ private:
         timer_entry timer;
     };
 
+    struct what {
+        waiter_kind kind;
+        std::uint8_t group = 0;
+    };
+    /// For a test of both at once: 0 of a fiber that is in no group.
+    [[nodiscard]] std::uint16_t kind_and_group() const noexcept {
+        static_assert(static_cast<int>(waiter_kind::fiber) == 0);
+        return std::bit_cast<std::uint16_t>(what_);
+    }
+
     base::atomic<std::uint32_t> state_{word(phase::running)};  // a thread's futex word, too
-    waiter_kind kind_;
+    what what_;
 
 protected:
     std::uint8_t flags_ = 0;  ///< start_failed, checks and was_runnable
     /// It did not sleep before it was injected.
     static constexpr std::uint8_t was_runnable = 2;
-    std::int8_t nice_ = 0;    ///< of a fiber
-    std::uint8_t group_ = 0;  ///< of a fiber, in the group_table; 0: none
+    std::int8_t nice_ = 0;  ///< of a fiber
 
 private:
     waiter* next_ = nullptr;

@@ -199,9 +199,7 @@ void worker::yield_current() noexcept {
     account(me);
     const std::uint64_t tick = tick_.load(base::relaxed) + 1;
     if (tick < due_) [[likely]] {
-        const auto can_switch_to = [](waiter& w) {
-            return w.kind() == waiter_kind::fiber && static_cast<fiber_block&>(w).started();
-        };
+        const auto can_switch_to = [](fiber_block& w) { return w.started(); };
         if (waiter* const w = queue_.begin_exchange(me, can_switch_to)) [[likely]] {
             tick_.store(tick, base::relaxed);
             auto& next = static_cast<fiber_block&>(*w);
@@ -222,7 +220,7 @@ void worker::yield_slowly(fiber_block& me) noexcept {
     }
     fiber_block* const next = pick_for_switch();
     if (!stops && next == nullptr && handover_ == nullptr && !maintenance_is_due()) {
-        if (me.group_ != 0) {
+        if (me.group_index() != 0) {
             queue_.set_running(&me);
         }
         return;  // nothing else is runnable, and nothing is due
@@ -253,9 +251,9 @@ void worker::push_local(waiter& w, arrival how) noexcept {
     }
 }
 
-/// Its virtual time becomes that of this queue. Or its group's quota holds it back.
+/// Its virtual time becomes that of this queue. Unless its group's quota holds it back.
 std::size_t worker::enqueue(waiter& w, arrival how) noexcept {
-    if (w.group_ != 0 && held_by_quota(w)) [[unlikely]] {
+    if (w.group_index() != 0 && held_by_quota(w)) [[unlikely]] {
         return queue_.size();
     }
     if (w.home_ != this) {
@@ -288,7 +286,7 @@ void worker::launch(fiber_block& block) noexcept {
 
 /// The fiber has ended: tells who waits for it. The block may be gone when this returns.
 void worker::complete(fiber_block& block) noexcept {
-    if (block.group_ != 0) [[unlikely]] {
+    if (block.group_index() != 0) [[unlikely]] {
         this_worker()->leave_group(block);
     }
     const auto was = block.join_.exchange(fiber_block::join_finished, base::acq_rel);

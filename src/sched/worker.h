@@ -158,14 +158,15 @@ private:
     std::size_t enqueue(waiter& w, arrival how) noexcept;
     /// The next one of the queue whose group's quota lets it run.
     waiter* next_runnable() noexcept {
-        waiter* w = queue_.pop();
-        while (w != nullptr && w->group_ != 0 && held_by_quota(*w)) [[unlikely]] {
-            w = queue_.pop();
+        waiter* const w = queue_.pop();
+        if (w != nullptr && w->group_index() != 0) [[unlikely]] {
+            return first_not_held(*w);
         }
         return w;
     }
 
     // Members of groups: worker_groups.cpp.
+    waiter* first_not_held(waiter& popped) noexcept;
     bool held_by_quota(waiter& w) noexcept;
     [[nodiscard]] bool is_throttled(const waiter& w) const noexcept;
     void charge_group(const fiber_block& fiber, std::uint64_t ns, base::nanoseconds_t now) noexcept;

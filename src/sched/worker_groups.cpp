@@ -12,18 +12,27 @@ namespace weft::sched {
 
 /// Whether `w`, which is in a group and runnable, waits for a new period of its group from now on.
 bool worker::held_by_quota(waiter& w) noexcept {
-    return owner_.groups().at(w.group_).quota().hold(w);
+    return owner_.groups().at(w.group_index()).quota().hold(w);
+}
+
+/// The one that was popped, or one behind it.
+waiter* worker::first_not_held(waiter& popped) noexcept {
+    waiter* w = &popped;
+    while (w != nullptr && w->group_index() != 0 && held_by_quota(*w)) {
+        w = queue_.pop();
+    }
+    return w;
 }
 
 /// Whether `w` shall not run on.
 bool worker::is_throttled(const waiter& w) const noexcept {
-    return w.group_ != 0 && owner_.groups().at(w.group_).quota().throttled();
+    return w.group_index() != 0 && owner_.groups().at(w.group_index()).quota().throttled();
 }
 
 /// `fiber`, which is in a group, has run here for `ns`.
 void worker::charge_group(const fiber_block& fiber, std::uint64_t ns,
                           base::nanoseconds_t now) noexcept {
-    group& g = owner_.groups().at(fiber.group_);
+    group& g = owner_.groups().at(fiber.group_index());
     if (g.quota().charge(ns, now)) {
         group_table::add_refill(g);
         g.refill().arm(*this);
@@ -33,7 +42,8 @@ void worker::charge_group(const fiber_block& fiber, std::uint64_t ns,
 /// `block`, which ran here or was to start here, is in no group any more.
 void worker::leave_group(fiber_block& block) noexcept {
     queue_.set_running(nullptr);
-    owner_.groups().drop_member(owner_.groups().at(std::exchange(block.group_, 0)));
+    owner_.groups().drop_member(owner_.groups().at(block.group_index()));
+    block.set_group(0);
 }
 
 // Not coroutine_waiter::suspend(): whoever takes a role away throttles, too, and has no worker of
