@@ -10,8 +10,7 @@ std::optional<std::string> why_not_live(const sim::workload& work, std::size_t c
         return fmt::format("it needs {} CPUs, and this process may use {}", work.cpus, cpus);
     }
     if (!work.groups.empty()) {
-        return "it has groups: for kernel threads they are cgroups, which weft does not make, and "
-               "fibers have none";
+        return "it has groups: for kernel threads they are cgroups, which weft does not make";
     }
     for (const sim::task_spec& task : work.tasks) {
         if (task.fork) {

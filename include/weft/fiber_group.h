@@ -14,8 +14,9 @@
 // others want the CPU or not. When it is used up the group is throttled: its fibers stop until the
 // period ends. One that computes stops at its next tick (as where it is preempted, so not if
 // runtime_options::preempt is off: then where it next waits or yields), and what it has used by
-// then beyond the quota is missing in the next period. Fibers that wait for a lock that a
-// throttled one holds wait as long as it does.
+// then beyond the quota is missing in the next period. Whoever waits for a lock that a
+// throttled one holds, wherever it was stopped, waits as long as it does: a short period keeps that
+// short.
 //
 // Coroutines are in no group. Under runtime_options::fifo groups hold fibers together and do
 // nothing else.

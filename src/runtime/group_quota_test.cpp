@@ -37,11 +37,14 @@ void hog_until(const std::atomic<bool>& stop, std::atomic<long>& steps, pause be
     }
 }
 
-/// Percent of a CPU that the process uses while `members` of a group of 20 ms in 100 ms compute
-/// for two seconds.
-double used_percent(const runtime_options& options, int members, pause between) {
-    return run(options, [&] {
-        const fiber_group limited({.name = "limited", .quota = 20ms});
+/// `members` of a group of 5 ms in 50 ms compute until they were throttled ten times. They use no
+/// more than that, however much of the CPU is free, and no less: each time a quota is used up. How
+/// long it takes depends on what else the machine does.
+void expect_quota(const runtime_options& options, int members, pause between) {
+    constexpr std::chrono::nanoseconds quota = 5ms;
+    constexpr std::chrono::nanoseconds period = 50ms;
+    run(options, [&] {
+        const fiber_group limited({.name = "limited", .quota = quota, .period = period});
         std::atomic<bool> stop{false};
         std::atomic<long> steps{0};
         std::vector<fiber> hogs;
@@ -51,72 +54,74 @@ double used_percent(const runtime_options& options, int members, pause between) 
             hogs.emplace_back(fiber_options{.group = &limited},
                               [&] { hog_until(stop, steps, between); });
         }
-        this_fiber::sleep_for(2s);
-        const std::chrono::duration<double> used = process_cpu_time() - used_before;
-        const std::chrono::duration<double> took = clock::now() - start;
+        while (limited.stats().throttled < 10) {
+            this_fiber::sleep_for(10ms);
+        }
+        const std::chrono::nanoseconds used = process_cpu_time() - used_before;
+        const std::chrono::nanoseconds charged = limited.stats().cpu_time;
+        const auto periods = (clock::now() - start) / period + 1;
         stop = true;
         hogs.clear();
         EXPECT_GT(steps, 100);
-        EXPECT_GE(limited.stats().throttled, 10U);
-        const std::chrono::duration<double> charged = limited.stats().cpu_time;
-        EXPECT_NEAR(100 * charged / took, 20, 5);
-        return 100 * used / took;
+        // Beyond it goes what is used before the tick that stops them, on each worker; the next
+        // period has as much less.
+        EXPECT_LE(charged, periods * quota + 40ms);
+        EXPECT_GE(charged, 9 * quota);
+        EXPECT_LE(used, periods * quota + periods * 5ms + 60ms) << "with the rest of the process";
     });
 }
 
 void nothing() {}
 
 TEST(group_quota, stops_who_computes_where_nobody_else_wants_the_cpu) {
-    EXPECT_NEAR(used_percent(one_worker, 1, nothing), 20, 5);
+    expect_quota(one_worker, 1, nothing);
 }
 
 TEST(group_quota, is_one_for_all_members_on_all_workers) {
-    EXPECT_NEAR(used_percent(runtime_options{.workers = 2}, 4, nothing), 20, 5);
+    expect_quota(runtime_options{.workers = 2}, 4, nothing);
 }
 
 TEST(group_quota, stops_who_yields_where_nothing_is_preempted) {
-    EXPECT_NEAR(used_percent(runtime_options{.workers = 1, .preempt = false}, 2, this_fiber::yield),
-                20, 5);
+    expect_quota(runtime_options{.workers = 1, .preempt = false}, 2, this_fiber::yield);
 }
 
 TEST(group_quota, stops_who_yields_alone) {
-    EXPECT_NEAR(used_percent(runtime_options{.workers = 1, .preempt = false}, 1, this_fiber::yield),
-                20, 5);
+    expect_quota(runtime_options{.workers = 1, .preempt = false}, 1, this_fiber::yield);
 }
 
 TEST(group_quota, stops_at_a_checkpoint) {
-    EXPECT_NEAR(used_percent(one_worker, 1, this_fiber::checkpoint), 20, 5);
-    EXPECT_NEAR(
-        used_percent(runtime_options{.workers = 1, .preempt = false}, 1, this_fiber::checkpoint),
-        20, 5);
+    expect_quota(one_worker, 1, this_fiber::checkpoint);
+    expect_quota(runtime_options{.workers = 1, .preempt = false}, 1, this_fiber::checkpoint);
 }
 
 TEST(group_quota, stops_who_sleeps_now_and_then) {
-    EXPECT_NEAR(used_percent(runtime_options{.workers = 2}, 8, [] { this_fiber::sleep_for(50us); }),
-                20, 8);
+    expect_quota(runtime_options{.workers = 2}, 8, [] { this_fiber::sleep_for(50us); });
 }
 
-TEST(group_quota, leaves_the_rest_to_others) {
+TEST(group_quota, holds_whatever_the_weight) {
     run(one_worker, [] {
-        const fiber_group limited({.weight = 8192, .quota = 20ms});
+        constexpr std::chrono::nanoseconds quota = 5ms;
+        constexpr std::chrono::nanoseconds period = 50ms;
+        const fiber_group limited({.weight = 8192, .quota = quota, .period = period});
         std::atomic<bool> stop{false};
         std::atomic<long> of_limited{0};
         std::atomic<long> of_others{0};
-        {
-            std::vector<fiber> hogs;
-            for (int i = 0; i < 3; ++i) {
-                hogs.emplace_back(fiber_options{.group = &limited},
-                                  [&] { hog_until(stop, of_limited, nothing); });
-                hogs.emplace_back([&] { hog_until(stop, of_others, nothing); });
-            }
-            this_fiber::sleep_for(2s);
-            stop = true;
+        const auto start = clock::now();
+        std::vector<fiber> hogs;
+        for (int i = 0; i < 3; ++i) {
+            hogs.emplace_back(fiber_options{.group = &limited},
+                              [&] { hog_until(stop, of_limited, nothing); });
+            hogs.emplace_back([&] { hog_until(stop, of_others, nothing); });
         }
-        const double percent =
-            100.0 * static_cast<double>(of_limited) / static_cast<double>(of_limited + of_others);
-        EXPECT_GT(percent, 10);
-        EXPECT_LT(percent, 45) << "by weight it would be 73; 20 of the time, more of the CPU where "
-                                  "other programs want that";
+        while (limited.stats().throttled < 10) {
+            this_fiber::sleep_for(10ms);
+        }
+        const std::chrono::nanoseconds charged = limited.stats().cpu_time;
+        const auto periods = (clock::now() - start) / period + 1;
+        stop = true;
+        hogs.clear();
+        EXPECT_LE(charged, periods * quota + 40ms) << "by weight it would be 73 % of the CPU";
+        EXPECT_GT(of_others, 0);
     });
 }
 

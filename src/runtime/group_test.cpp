@@ -69,6 +69,7 @@ INSTANTIATE_TEST_SUITE_P(that, group_hogs, ::testing::Bool(),
                          [](const auto& each) { return each.param ? "yield" : "compute"; });
 
 TEST_P(group_hogs, one_fiber_gets_as_much_as_five_of_another_group) {
+    const one_queue_each queues;
     run(one_worker, [] {
         const fiber_group one({.name = "one"});
         const fiber_group five({.name = "five"});
@@ -83,6 +84,7 @@ TEST_P(group_hogs, one_fiber_gets_as_much_as_five_of_another_group) {
 }
 
 TEST_P(group_hogs, share_by_the_weights_of_their_groups) {
+    const one_queue_each queues;
     run(one_worker, [] {
         const fiber_group light({.name = "light", .weight = 512});
         const fiber_group heavy({.name = "heavy", .weight = 2048});
@@ -110,6 +112,7 @@ TEST(fiber_group, shares_hold_on_two_workers) {
 }
 
 TEST(fiber_group, a_new_weight_takes_effect) {
+    const one_queue_each queues;
     run(one_worker, [] {
         fiber_group changed({.weight = 256});
         EXPECT_EQ(changed.weight(), 256U);

@@ -126,8 +126,12 @@ public:
     static std::uint64_t scale(std::uint64_t amount, std::uint64_t times,
                                std::uint64_t by) noexcept {
         __extension__ using wide = unsigned __int128;
-        constexpr wide most = wide{1} << 62;
-        return static_cast<std::uint64_t>(std::min(wide{amount} * times / by, most));
+        constexpr std::uint64_t most = std::uint64_t{1} << 62;
+        const wide product = wide{amount} * times;
+        if (product >> 64 == 0) [[likely]] {
+            return std::min(static_cast<std::uint64_t>(product) / by, most);
+        }
+        return static_cast<std::uint64_t>(std::min<wide>(product / by, most));
     }
 
 private:
