@@ -127,7 +127,7 @@ TEST(group_quota, holds_whatever_the_weight) {
 
 TEST(group_quota, throttled_fibers_keep_their_locks_and_get_them) {
     run(runtime_options{.workers = 2}, [] {
-        const fiber_group limited({.quota = 2ms, .period = 10ms});
+        const fiber_group limited({.quota = 1ms, .period = 50ms});
         mutex shared;
         long turns = 0;
         {
@@ -135,7 +135,7 @@ TEST(group_quota, throttled_fibers_keep_their_locks_and_get_them) {
             for (int i = 0; i < 6; ++i) {
                 fibers.emplace_back(i % 2 == 0 ? fiber_options{.group = &limited} : fiber_options{},
                                     [&] {
-                                        for (int n = 0; n < 60; ++n) {
+                                        for (int n = 0; n < 200; ++n) {
                                             const std::lock_guard guard(shared);
                                             compute_a_step();
                                             ++turns;
@@ -143,7 +143,7 @@ TEST(group_quota, throttled_fibers_keep_their_locks_and_get_them) {
                                     });
             }
         }
-        EXPECT_EQ(turns, 6 * 60);
+        EXPECT_EQ(turns, 6 * 200);
         EXPECT_GT(limited.stats().throttled, 0U);
     });
 }
