@@ -78,10 +78,16 @@ public:
 
     [[nodiscard]] std::uint64_t virtual_time() const noexcept { return now_.load(base::relaxed); }
 
-    /// `how`: woken, or moved: it was runnable before, here or elsewhere.
-    [[gnu::always_inline]] void enqueue(waiter& w, arrival how = arrival::moved) noexcept {
+    /// `how`: woken, or moved: it was runnable before, here or elsewhere. Not MayBeMember: `w` is
+    /// in no group.
+    template <bool MayBeMember = true>
+    void enqueue(waiter& w, arrival how = arrival::moved) noexcept {
         fiber_block* const fiber = fiber_of(w);
-        weight_.add(w, fiber);
+        if constexpr (MayBeMember) {
+            weight_.add(w, fiber);
+        } else {
+            weight_.add_plain(w);
+        }
         if (fiber != nullptr) {
             place(*fiber, how == arrival::woken ? sleeper_credit : most_behind);
             if (is_ahead(*fiber)) {
@@ -101,24 +107,18 @@ public:
 
     /// Removes the next one, for the worker of this queue to run it; null when empty.
     waiter* pick_next() noexcept {
-        waiter* const w = take_next();
-        set_running(w);
+        waiter* const w = take_out();
+        if (weight_.member_runs() || (w != nullptr && w->group_index() != 0)) [[unlikely]] {
+            change_running(w, true);
+        } else if (w != nullptr) {
+            weight_.remove(*w);
+        }
         return w;
     }
 
     /// Removes the next one, for another worker; null when empty.
     waiter* take_next() noexcept {
-        waiter* w = nullptr;
-        if (!ahead_.empty() && first_of_tree_goes_first()) [[unlikely]] {
-            ahead_node& node = *ahead_.first();
-            ahead_.erase(node);
-            w = node.who;
-            if (w->group_index() != 0) [[unlikely]] {
-                leave_seat(node);
-            }
-        } else {
-            w = lane_.pop_front();
-        }
+        waiter* const w = take_out();
         if (w != nullptr) {
             weight_.remove(*w);
         }
@@ -128,7 +128,7 @@ public:
     /// `w`, null for nobody, is what runs.
     void set_running(waiter* w) noexcept {
         if (weight_.member_runs() || (w != nullptr && w->group_index() != 0)) [[unlikely]] {
-            change_running(w);
+            change_running(w, false);
         }
     }
     /// Whether a member of a group runs, as far as set_running(), pick_next() and charge() said.
@@ -242,8 +242,27 @@ private:
         return parts >> queue_weight::parts_shift;
     }
 
-    [[gnu::noinline, gnu::cold]] void change_running(waiter* w) noexcept {
-        weight_.set_running(w, w != nullptr ? block_of(*w) : nullptr);
+    /// Its weight stays.
+    waiter* take_out() noexcept {
+        if (ahead_.empty() || !first_of_tree_goes_first()) [[likely]] {
+            return lane_.pop_front();
+        }
+        ahead_node& node = *ahead_.first();
+        ahead_.erase(node);
+        if (node.who->group_index() != 0) [[unlikely]] {
+            leave_seat(node);
+        }
+        return node.who;
+    }
+
+    /// `stood_here`: its weight goes.
+    [[gnu::noinline, gnu::cold]] void change_running(waiter* w, bool stood_here) noexcept {
+        const fiber_block* const block = w != nullptr ? block_of(*w) : nullptr;
+        if (w != nullptr && stood_here) {
+            weight_.remove_for_run(*w, block);
+        } else {
+            weight_.set_running(w, block);
+        }
     }
 
     /// For so long one of `weight` ran beside `others`, both in parts. An hour counts as long as

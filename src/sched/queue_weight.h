@@ -50,6 +50,8 @@ public:
             add_member(w, block);
         }
     }
+    /// add() of one that is in no group.
+    void add_plain(const waiter& w) noexcept { add_plain(by_nice(w).value); }
     void remove(const waiter& w) noexcept {
         if (w.group_index() == 0) [[likely]] {
             add_plain(-std::uint64_t{by_nice(w).value});
@@ -62,6 +64,19 @@ public:
         add_plain(std::uint64_t{by_nice(in).value} - by_nice(out).value);
     }
 
+    /// remove(w), set_running(w, block).
+    void remove_for_run(const waiter& w, const waiter* block) noexcept {
+        if (w.group_index() == 0) {
+            add_plain(-std::uint64_t{by_nice(w).value});
+        } else {
+            change_queued(seat_of(w), -std::uint64_t{by_nice(w).value});
+            if (&seat_of(w) == running_seat_) {
+                settle(*running_seat_);
+            }
+        }
+        set_running(&w, block);
+    }
+
     /// `w`, null for nobody, is what runs from now on; `block`: the fiber that it stands for.
     void set_running(const waiter* w, const waiter* block) noexcept {
         group_seat* const before = running_seat_;
@@ -71,8 +86,12 @@ public:
             before->running.store(0, base::relaxed);
             settle(*before);
         }
-        if (running_seat_ != nullptr) {
-            running_seat_->running.store(by_nice(*w).value, base::relaxed);
+        if (running_seat_ == nullptr) {
+            return;
+        }
+        const std::uint64_t weight = by_nice(*w).value;
+        if (running_seat_->running.load(base::relaxed) != weight || before != running_seat_) {
+            running_seat_->running.store(weight, base::relaxed);
             settle(*running_seat_);
         }
     }
@@ -153,23 +172,24 @@ private:
         if (block == running_) {
             set_running(nullptr, nullptr);  // it ran until now
         }
-        group_seat& seat = seat_of(w);
-        const std::uint64_t before = seat.queued.load(base::relaxed);
-        if (before == 0) {
-            link(seat);
-        }
-        seat.queued.store(before + by_nice(w).value, base::relaxed);
-        settle(seat);
+        change_queued(seat_of(w), by_nice(w).value);
+        settle(seat_of(w));
     }
 
     [[gnu::noinline, gnu::cold]] void remove_member(const waiter& w) noexcept {
-        group_seat& seat = seat_of(w);
-        const std::uint64_t left = seat.queued.load(base::relaxed) - by_nice(w).value;
-        if (left == 0) {
+        change_queued(seat_of(w), -std::uint64_t{by_nice(w).value});
+        settle(seat_of(w));
+    }
+
+    void change_queued(group_seat& seat, std::uint64_t difference) noexcept {
+        const std::uint64_t before = seat.queued.load(base::relaxed);
+        const std::uint64_t after = before + difference;
+        if (before == 0) {
+            link(seat);
+        } else if (after == 0) {
             unlink(seat);
         }
-        seat.queued.store(left, base::relaxed);
-        settle(seat);
+        seat.queued.store(after, base::relaxed);
     }
 
     /// What the members that stand here add to the sum.

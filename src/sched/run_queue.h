@@ -23,10 +23,12 @@ public:
                        unsigned worker = 0) noexcept
         : lock_(asymmetric), policy_(groups, worker) {}
 
-    /// Returns the size after the push. May run beside steal_into() and size().
+    /// Returns the size after the push. Not MayBeMember: `w` is in no group. May run beside
+    /// steal_into() and size().
+    template <bool MayBeMember = true>
     std::size_t push(waiter& w, arrival how = arrival::moved) noexcept {
         lock_.lock_owner();
-        policy_.enqueue(w, how);
+        policy_.enqueue<MayBeMember>(w, how);
         const std::size_t size = size_.load(base::relaxed) + 1;
         size_.store(size, base::relaxed);
         lock_.unlock_owner();

@@ -251,16 +251,12 @@ void worker::push_local(waiter& w, arrival how) noexcept {
     }
 }
 
-/// Its virtual time becomes that of this queue. Unless its group's quota holds it back.
 std::size_t worker::enqueue(waiter& w, arrival how) noexcept {
-    if (w.group_index() != 0 && held_by_quota(w)) [[unlikely]] {
-        return queue_.size();
+    if (w.group_index() != 0) [[unlikely]] {
+        return enqueue_member(w, how);
     }
-    if (w.home_ != this) {
-        queue_.move(w, w.home_->queue_);
-        w.home_ = this;
-    }
-    return queue_.push(w, how);
+    adopt(w);
+    return queue_.push<false>(w, how);
 }
 
 fiber_block* worker::create_fiber() noexcept {

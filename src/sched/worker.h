@@ -165,7 +165,16 @@ private:
         return w;
     }
 
+    /// Its virtual time becomes that of this queue.
+    void adopt(waiter& w) noexcept {
+        if (w.home_ != this) {
+            queue_.move(w, w.home_->queue_);
+            w.home_ = this;
+        }
+    }
+
     // Members of groups: worker_groups.cpp.
+    std::size_t enqueue_member(waiter& w, arrival how) noexcept;
     waiter* first_not_held(waiter& popped) noexcept;
     bool held_by_quota(waiter& w) noexcept;
     [[nodiscard]] bool is_throttled(const waiter& w) const noexcept;

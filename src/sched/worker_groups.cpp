@@ -10,6 +10,15 @@
 
 namespace weft::sched {
 
+/// Unless its group's quota holds it back.
+std::size_t worker::enqueue_member(waiter& w, arrival how) noexcept {
+    if (held_by_quota(w)) {
+        return queue_.size();
+    }
+    adopt(w);
+    return queue_.push(w, how);
+}
+
 /// Whether `w`, which is in a group and runnable, waits for a new period of its group from now on.
 bool worker::held_by_quota(waiter& w) noexcept {
     return owner_.groups().at(w.group_index()).quota().hold(w);
