@@ -171,19 +171,24 @@ TEST(group_quota, the_end_of_a_runtime_waits_for_refills) {
 
 TEST(group_quota, a_group_that_has_ended_throttled_is_used_again) {
     run(runtime_options{.workers = 2}, [] {
-        for (int i = 0; i < 300; ++i) {
+        std::uint64_t throttled = 0;
+        for (int i = 0; i < 100; ++i) {
             const fiber_group limited({.quota = 1ms, .period = 2ms});
             fiber hog(fiber_options{.group = &limited}, [] {
-                for (int n = 0; n < 25; ++n) {
+                for (int n = 0; n < 50; ++n) {
                     compute_a_step();
+                    this_fiber::yield();
                 }
             });
             hog.join();
+            throttled += limited.stats().throttled;
             const fiber_group next;
             EXPECT_EQ(next.stats().throttled, 0U);
             fiber(fiber_options{.group = &next}, [] { this_fiber::yield(); }).join();
         }
-        std::vector<fiber_group> all(200);
+        EXPECT_GT(throttled, 20U);
+        this_fiber::sleep_for(10ms);  // the last refill
+        const std::vector<fiber_group> all(255);
     });
 }
 

@@ -187,6 +187,29 @@ TEST_F(fair_policy_group_test, who_is_left_alone_owes_cpu_time_and_not_virtual_t
     EXPECT_LE(turns, 12);
 }
 
+TEST_F(fair_policy_group_test, who_ran_and_comes_back_counts_once) {
+    fiber_block& only = started(&make_group());
+    policy_.enqueue(only);
+    ASSERT_EQ(policy_.pick_next(), &only);
+    policy_.charge(&only, ms, policy_.weight());
+    policy_.enqueue(only);
+    EXPECT_EQ(policy_.next_weight(), nice_0_weight);
+    policy_.pick_next();
+}
+
+TEST_F(fair_policy_group_test, a_throttled_group_weighs_nothing) {
+    group& limited = groups_.create({.name = "", .quota = 1'000 * ms});
+    policy_.enqueue(started(&limited));
+    policy_.enqueue(started(&limited));
+    policy_.charge(nullptr, ms, policy_.weight());
+    EXPECT_GE(policy_.load(), nice_0_weight + nice_0_weight);
+    ASSERT_TRUE(limited.quota().charge(1'000 * ms, 0));
+    policy_.charge(nullptr, ms, policy_.weight());
+    EXPECT_EQ(policy_.load(), nice_0_weight) << "of who runs";
+    while (policy_.pick_next() != nullptr) {
+    }
+}
+
 TEST_F(fair_policy_group_test, cpu_time_is_counted) {
     group& g = make_group();
     policy_.charge(&started(&g), 3 * ms, 0);

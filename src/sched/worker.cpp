@@ -211,15 +211,14 @@ void worker::yield_current() noexcept {
 }
 
 void worker::yield_slowly(fiber_block& me) noexcept {
-    const bool stops = is_throttled(me);
-    if (!stops && !queue_.should_yield(me)) {
+    if (!queue_.should_yield(me)) {
         if (!count_dispatch()) {
             leave(me, after::requeue, nullptr);
         }
         return;
     }
     fiber_block* const next = pick_for_switch();
-    if (!stops && next == nullptr && handover_ == nullptr && !maintenance_is_due()) {
+    if (next == nullptr && handover_ == nullptr && !maintenance_is_due()) {
         if (me.group_index() != 0) {
             queue_.set_running(&me);
         }

@@ -33,7 +33,8 @@ waiter* worker::first_not_held(waiter& popped) noexcept {
     return w;
 }
 
-/// Whether `w` shall not run on.
+/// Whether `w`, which runs, shall stop at a tick. Where it yields that takes care of itself: who
+/// comes back to a queue is held, by the next maintain() at the latest.
 bool worker::is_throttled(const waiter& w) const noexcept {
     return w.group_index() != 0 && owner_.groups().at(w.group_index()).quota().throttled();
 }
