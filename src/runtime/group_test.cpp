@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Steps that are 0.3 to 0.4 s of one CPU.
+constexpr long plenty = 12'000;
+
 /// What a hog does, so that what it gets can be counted.
 struct hog {
     const fiber_group* group = nullptr;
@@ -32,9 +36,11 @@ struct hog {
     bool yields = false;
 };
 
-/// The steps that each of `hogs` makes in `duration`, in percent of all.
-std::vector<double> shares(const std::vector<hog>& hogs, std::chrono::milliseconds duration) {
+/// The steps that each of `hogs` makes until all have made `enough`, in percent of all. Not of so
+/// long a time: it must be many turns of everybody, and other programs may have most of the CPU.
+std::vector<double> shares(const std::vector<hog>& hogs, long enough) {
     std::vector<std::atomic<long>> steps(hogs.size());
+    const auto sum = [&] { return std::accumulate(steps.begin(), steps.end(), 0L); };
     std::atomic<bool> stop{false};
     {
         std::vector<fiber> fibers;
@@ -50,16 +56,15 @@ std::vector<double> shares(const std::vector<hog>& hogs, std::chrono::millisecon
                 }
             });
         }
-        this_fiber::sleep_for(duration);
+        while (sum() < enough) {
+            this_fiber::sleep_for(5ms);
+        }
         stop = true;
     }
-    long all = 0;
-    for (const auto& each : steps) {
-        all += each;
-    }
+    const auto all = static_cast<double>(sum());
     std::vector<double> percent;
     for (const auto& each : steps) {
-        percent.push_back(100.0 * static_cast<double>(each) / static_cast<double>(all));
+        percent.push_back(100.0 * static_cast<double>(each) / all);
     }
     return percent;
 }
@@ -75,7 +80,7 @@ TEST_P(group_hogs, one_fiber_gets_as_much_as_five_of_another_group) {
         const fiber_group five({.name = "five"});
         std::vector<hog> hogs(6, {.group = &five, .yields = GetParam()});
         hogs[0].group = &one;
-        const auto percent = shares(hogs, 1s);
+        const auto percent = shares(hogs, plenty);
         EXPECT_NEAR(percent[0], 50, 10) << "without groups it is 17";
         for (std::size_t i = 1; i < 6; ++i) {
             EXPECT_NEAR(percent[i], 10, 6);
@@ -92,7 +97,7 @@ TEST_P(group_hogs, share_by_the_weights_of_their_groups) {
                                      {.group = &light, .yields = GetParam()},
                                      {.group = &heavy, .yields = GetParam()},
                                      {.yields = GetParam()}},
-                                    1s);
+                                    plenty);
         EXPECT_NEAR(percent[0] + percent[1], 100.0 / 7, 6);
         EXPECT_NEAR(percent[2], 400.0 / 7, 10);
         EXPECT_NEAR(percent[3], 200.0 / 7, 9) << "of a fiber without a group";
@@ -106,7 +111,7 @@ TEST(fiber_group, shares_hold_on_two_workers) {
         const fiber_group many({.name = "many"});
         std::vector<hog> hogs(10, {.group = &many});
         hogs[0].group = hogs[1].group = &few;
-        const auto percent = shares(hogs, 2s);
+        const auto percent = shares(hogs, 2 * plenty);
         EXPECT_NEAR(percent[0] + percent[1], 50, 15) << "without groups it is 20";
     });
 }
@@ -116,10 +121,10 @@ TEST(fiber_group, a_new_weight_takes_effect) {
     run(one_worker, [] {
         fiber_group changed({.weight = 256});
         EXPECT_EQ(changed.weight(), 256U);
-        EXPECT_NEAR(shares({{.group = &changed}, {}}, 1s)[0], 20, 12);
+        EXPECT_NEAR(shares({{.group = &changed}, {}}, plenty)[0], 20, 12);
         changed.set_weight(4096);
         EXPECT_EQ(changed.weight(), 4096U);
-        EXPECT_NEAR(shares({{.group = &changed}, {}}, 1s)[0], 80, 12);
+        EXPECT_NEAR(shares({{.group = &changed}, {}}, plenty)[0], 80, 12);
     });
 }
 
@@ -237,7 +242,8 @@ TEST(fiber_group, clamps_weights) {
 TEST(fiber_group, means_nothing_to_coroutines_and_under_fifo) {
     run(runtime_options{.workers = 1, .fifo = true}, [] {
         const fiber_group light({.weight = 2});
-        const auto percent = shares({{.group = &light, .yields = true}, {.yields = true}}, 200ms);
+        const auto percent =
+            shares({{.group = &light, .yields = true}, {.yields = true}}, plenty / 5);
         EXPECT_NEAR(percent[0], 50, 10);
     });
 }

@@ -61,7 +61,9 @@ public:
     }
     /// remove(out), add(in), neither of them in a group.
     void exchange(const waiter& out, const waiter& in) noexcept {
-        add_plain(std::uint64_t{by_nice(in).value} - by_nice(out).value);
+        if (in.nice_ != out.nice_) [[unlikely]] {
+            add_plain(std::uint64_t{by_nice(in).value} - by_nice(out).value);
+        }
     }
 
     /// remove(w), set_running(w, block).

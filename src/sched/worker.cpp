@@ -212,13 +212,13 @@ void worker::yield_current() noexcept {
 
 void worker::yield_slowly(fiber_block& me) noexcept {
     if (!queue_.should_yield(me)) {
-        if (!count_dispatch()) {
+        if (!count_dispatch() || is_throttled(me)) {
             leave(me, after::requeue, nullptr);
         }
         return;
     }
     fiber_block* const next = pick_for_switch();
-    if (next == nullptr && handover_ == nullptr && !maintenance_is_due()) {
+    if (next == nullptr && handover_ == nullptr && !maintenance_is_due() && !is_throttled(me)) {
         if (me.group_index() != 0) {
             queue_.set_running(&me);
         }

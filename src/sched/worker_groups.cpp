@@ -33,8 +33,8 @@ waiter* worker::first_not_held(waiter& popped) noexcept {
     return w;
 }
 
-/// Whether `w`, which runs, shall stop at a tick. Where it yields that takes care of itself: who
-/// comes back to a queue is held, by the next maintain() at the latest.
+/// Whether `w`, which runs, shall stop at a tick or where it yields, also if nobody else is there:
+/// where it comes back to the queue it is held.
 bool worker::is_throttled(const waiter& w) const noexcept {
     return w.group_index() != 0 && owner_.groups().at(w.group_index()).quota().throttled();
 }
