@@ -4,7 +4,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
 
 #include "common/harness.h"
@@ -16,15 +15,6 @@ namespace bench {
 inline std::int64_t compute_until(const std::atomic<bool>& stop) {
     const std::int64_t before = thread_cpu_nanoseconds();
     while (!stop.load(std::memory_order_relaxed)) {
-    }
-    return thread_cpu_nanoseconds() - before;
-}
-
-/// The same amount of work each time; the CPU time that it took, in nanoseconds.
-inline std::int64_t compute(std::size_t steps) {
-    const std::int64_t before = thread_cpu_nanoseconds();
-    for (std::size_t i = 0; i < steps; ++i) {
-        asm volatile("" : : "r"(i));
     }
     return thread_cpu_nanoseconds() - before;
 }

@@ -75,7 +75,7 @@ workloads fairness() {
         {.name = "blocked-flock", .unit = "ms", .default_size = 1, .run = bench::blocked_flock},
         {.name = "preemption",
          .unit = "us",
-         .default_size = 4'000'000'000,
+         .default_size = 2,
          .default_repeat = 1,
          .run = bench::preemption},
         {.name = "torture",

@@ -1,75 +1,122 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a preemption costs: CPU time of the kernel threads that run fibers, the signal handler
-// included, and with that of weft's monitor, which times so short a slice.
+// What a preemption costs: CPU time of the kernel thread that is preempted, from its last step
+// before to its first one after it. That is the interrupt, the signal's delivery, weft's handler,
+// the kernel's switches to the next thread and back, and the return. Since each preemption suspends
+// one thread and lets another one go on, which was suspended in the same way, it is all that a
+// worker spends on one.
+//
+// The interrupt is the machine's, and on a virtual one may be most of it. So beside it stands what
+// a thread loses that computes while another one sleeps and wakes on its CPU as often.
+#include <sys/prctl.h>
 #include <weft/fiber.h>
 #include <weft/runtime.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <stdexcept>
+#include <thread>
+#include <utility>
 #include <vector>
 
-#include "hog.h"
+#include "concurrency.h"
 #include "workloads.h"
 
 namespace bench {
 
 namespace {
 
-struct reading {
-    std::int64_t process_cpu = 0;
-    std::int64_t hogs_cpu = 0;
-    std::uint64_t preempted = 0;
-};
+using std::chrono::microseconds;
 
-/// `steps` of work, divided among `count` fibers of one worker.
-reading work(weft::runtime& rt, std::size_t count, std::size_t steps) {
-    const std::uint64_t preempted_before = rt.stats().workers[0].preempted;
-    const std::int64_t cpu_before = cpu_nanoseconds();
-    std::vector<std::int64_t> used(count);
-    rt.run([&] {
-        std::vector<weft::fiber> hogs;
-        for (std::int64_t& each : used) {
-            hogs.emplace_back([&] { each = compute(steps / count); });
+constexpr microseconds short_slice(100);
+
+/// Reads the clock of the CPU until `stop`; what was used, in us, each time that `happened` says
+/// that what is to be measured has come between two readings.
+template <class Happened>
+std::vector<double> gaps(const std::atomic<bool>& stop, Happened happened) {
+    std::vector<double> found;
+    found.reserve(100'000);
+    std::vector<double> readings;
+    std::int64_t before = thread_cpu_nanoseconds();
+    while (!stop.load(std::memory_order_relaxed)) {
+        std::int64_t now = thread_cpu_nanoseconds();
+        if (happened()) {
+            // Perhaps after that reading.
+            now = thread_cpu_nanoseconds();
+            found.push_back(static_cast<double>(now - before) / 1e3);
+        } else if (readings.size() < 1'000) {
+            readings.push_back(static_cast<double>(now - before) / 1e3);
         }
-    });
-    reading result{.process_cpu = cpu_nanoseconds() - cpu_before,
-                   .preempted = rt.stats().workers[0].preempted - preempted_before};
-    for (const std::int64_t each : used) {
-        result.hogs_cpu += each;
+        before = now;
     }
-    return result;
+    for (double& each : found) {
+        each -= 2 * percentile(readings, 50);
+    }
+    return found;
+}
+
+std::vector<double> preemptions(microseconds slice, std::chrono::seconds duration) {
+    weft::runtime_options options{.workers = 1};
+    if (slice.count() != 0) {
+        options.slice = slice;
+    }
+    weft::runtime rt(options);
+    std::atomic<bool> stop{false};
+    std::atomic<int> last{0};
+    std::vector<double> found;
+    std::vector<double> of_other;
+    const auto hog = [&](int me, std::vector<double>& into) {
+        into = gaps(stop, [&] { return last.exchange(me, std::memory_order_relaxed) != me; });
+    };
+    rt.run([&] {
+        weft::fiber other([&] { hog(1, of_other); });
+        weft::fiber one([&] { hog(0, found); });
+        weft::this_fiber::sleep_for(duration);
+        stop = true;
+    });
+    found.insert(found.end(), of_other.begin(), of_other.end());
+    return found;
+}
+
+std::vector<double> interrupts(microseconds period, std::chrono::seconds duration) {
+    std::atomic<bool> stop{false};
+    std::atomic<int> wakes{0};
+    const std::jthread sleeper([&] {
+        ::prctl(PR_SET_TIMERSLACK, 1);
+        const auto end = std::chrono::steady_clock::now() + duration;
+        while (std::chrono::steady_clock::now() < end) {
+            std::this_thread::sleep_for(period);
+            wakes.fetch_add(1, std::memory_order_relaxed);
+        }
+        stop = true;
+    });
+    int seen = 0;
+    return gaps(stop, [&] {
+        const int now = wakes.load(std::memory_order_relaxed);
+        return std::exchange(seen, now) != now;
+    });
+}
+
+double median(const std::vector<double>& found) {
+    if (found.empty()) {
+        throw std::runtime_error("nothing was preempted: the size is too small");
+    }
+    return percentile(found, 50);
 }
 
 }  // namespace
 
 cost preemption(std::size_t size) {
-    constexpr std::size_t rounds = 11;
-    weft::runtime rt({.workers = 1, .slice = std::chrono::microseconds(100)});
-    weft::runtime unarmed({.workers = 1, .preempt = false});
-    const std::size_t steps = size / rounds + 1;
-    work(rt, 2, steps);  // the kernel threads are there from now on
-    std::vector<double> of_process;
-    std::vector<double> of_hogs;
-    double preempted = 0;
-    for (std::size_t i = 0; i < rounds; ++i) {
-        const reading both = work(rt, 2, steps);
-        const reading alone = work(unarmed, 1, steps);
-        if (both.preempted == 0) {
-            throw std::runtime_error("nothing was preempted: the size is too small");
-        }
-        const auto count = static_cast<double>(both.preempted);
-        const auto per_preemption = [count](std::int64_t nanoseconds) {
-            return static_cast<double>(nanoseconds) / 1e3 / count;
-        };
-        of_process.push_back(per_preemption(both.process_cpu - alone.process_cpu));
-        of_hogs.push_back(per_preemption(both.hogs_cpu - alone.hogs_cpu));
-        preempted += static_cast<double>(both.preempted);
-    }
-    return {.value = percentile(of_hogs, 50),
-            .others = {{"with_monitor", percentile(of_process, 50)},
-                       {"preempted", preempted, "times"}}};
+    const std::chrono::seconds duration(size);
+    const on_first_cpus one_cpu(1);
+    const std::vector<double> found = preemptions(short_slice, duration);
+    const double interrupt = median(interrupts(short_slice, duration));
+    return {.value = median(found),
+            .others = {{"beyond_interrupt", median(found) - interrupt},
+                       {"interrupt", interrupt},
+                       {"usual_slice", median(preemptions(microseconds(0), duration))},
+                       {"preempted", static_cast<double>(found.size()), "times"}}};
 }
 
 }  // namespace bench

@@ -66,8 +66,8 @@ cost shares_equal(std::size_t size);
 cost blocked_sleep(std::size_t size);
 cost blocked_flock(std::size_t size);
 
-/// `size` steps of work by two fibers with slices of 0.1 ms on one worker, and by one alone without
-/// preemption; how much more CPU time the former had for each preemption, in microseconds.
+/// Two fibers compute with slices of 0.1 ms on one CPU for `size` seconds; CPU time of a worker for
+/// one preemption in microseconds, and beside it that of a mere interrupt.
 cost preemption(std::size_t size);
 
 /// 64 fibers allocate, throw, lock and initialise once for `size` seconds, on two workers with
