@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/monitor.h"
 
-#include <sys/prctl.h>
-
 #include <algorithm>
 
 #include "base/futex.h"
+#include "base/prompt_thread.h"
 #include "base/signal_mask.h"
 #include "sched/scheduler.h"
 
@@ -56,7 +55,7 @@ bool monitor::all_sleep() const noexcept {
 }
 
 void monitor::run() noexcept {
-    ::prctl(PR_SET_TIMERSLACK, 1);  // the kernel adds 50 us to sleeps by default
+    base::wake_promptly();
     unsigned quiet = 0;
     while (!stopping_.load(base::seq_cst)) {
         quiet = all_sleep() ? quiet + 1 : 0;
