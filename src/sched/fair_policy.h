@@ -5,13 +5,18 @@
 //
 //   lane    who has had at most `granularity` of virtual time more than is fair: in the order of
 //           arrival, linked through waiter::next_, touching nothing but the block
-//   ahead   who has had more: in a tree by virtual time. Its node lies at the top of the fiber's
-//           own stack: a block has no room for it, as a woken fiber still stands in the lists of
-//           what it waited for; and who is ahead has just computed, so its stack is warm
+//   ahead   who has had more: in a tree by the virtual time at which each would have had half of a
+//           slice. Its node lies at the top of the fiber's own stack: a block has no room for it,
+//           as a woken fiber still stands in the lists of what it waited for; and who is ahead has
+//           just computed, so its stack is warm
 //
-// The first of the lane runs next, unless the first of the tree has had less, and no more than is
-// fair. So where nobody computes for long everything is in the lane and the order is that of fifo;
-// and whoever takes more than its share waits in the tree until the others have had as much.
+// The first of the lane runs next, unless the first of the tree comes before it by that time, too,
+// and has had no more than is fair. By half of a slice, since a slice takes a light one far: it
+// begins as much behind as it is ahead at the end, so that at any moment all are as near to what is
+// fair as slices allow. By virtual time alone each would begin where it is even, and be off by
+// twice as much. EEVDF's deadlines do the same with a whole slice, and weft::cfs does not. So where
+// nobody computes for long everything is in the lane and the order is that of fifo; and whoever
+// takes more than its share waits in the tree until the others have had as much.
 //
 // What is fair is the queue's virtual time, which goes as fast as that of each would if all that
 // are runnable ran at once: by ns * 1024 / (sum of weights) while any of them runs. This is EEVDF's
@@ -19,8 +24,8 @@
 // runs is new.
 //
 // A fiber that has not started keeps its callable where other links would be, and has no stack: it
-// stands in the lane, and its virtual time begins when it starts. Coroutines have none, and stand
-// there like sleepers.
+// stands in the lane like a sleeper, however long it has waited there. So do coroutines, which have
+// no virtual time.
 //
 // Members of a group weigh what queue_weight.h says, which changes with the number of those that
 // are runnable. Who has had more than its share owes CPU time; so if the same members wait in the
@@ -49,7 +54,7 @@ namespace weft::sched {
 /// of its stack.
 struct ahead_node {
     fair_links<ahead_node> links;
-    std::uint64_t vruntime = 0;
+    std::uint64_t key = 0;
     waiter* who = nullptr;
     // Of the same group and worker.
     ahead_node* next_member = nullptr;
@@ -72,9 +77,10 @@ public:
     /// How far behind anybody stays who waits for its turn; a bound for arithmetic only.
     static constexpr std::uint64_t most_behind = std::uint64_t{1} << 62;
 
-    /// Without `groups` nobody may be in one.
-    explicit fair_policy(const group_table* groups = nullptr, unsigned worker = 0) noexcept
-        : weight_(groups, worker) {}
+    /// `slice`: that is usual. Without `groups` nobody may be in one.
+    explicit fair_policy(base::nanoseconds_t slice = 3'000'000, const group_table* groups = nullptr,
+                         unsigned worker = 0) noexcept
+        : half_slice_(static_cast<std::uint64_t>(slice) / 2), weight_(groups, worker) {}
 
     [[nodiscard]] std::uint64_t virtual_time() const noexcept { return now_.load(base::relaxed); }
 
@@ -154,12 +160,12 @@ public:
     /// what does not matter.
     [[nodiscard]] bool should_yield(const fiber_block& w) const noexcept {
         return !lane_.empty() || ahead_.empty() ||
-               !before_in_time(w.vruntime_ + granularity, ahead_.first()->vruntime);
+               !before_in_time(w.vruntime_ + granularity, first_ahead().vruntime_);
     }
 
-    /// Whether who runs, `fiber` or a coroutine (null), makes room. At the end of its slice: if it
-    /// has had more than who would come next, and no less than is fair. Before: if it has had more
-    /// by what matters, as where a sleeper has woken; CFS's rule for preemption by a wake-up.
+    /// Whether who runs, `fiber` or a coroutine (null), makes room. At the end of its slice: if
+    /// another one would come before it, or it has had no less than is fair. Before: if it has had
+    /// more by what matters, as where a sleeper has woken; CFS's rule for preemption by a wake-up.
     [[nodiscard]] bool should_preempt(const fiber_block* fiber, bool slice_is_over) noexcept {
         if (lane_.empty() && ahead_.empty()) {
             return false;
@@ -167,17 +173,18 @@ public:
         if (fiber == nullptr) {
             return slice_is_over;
         }
-        const std::uint64_t v = fiber->vruntime_;
         if (lane_.empty()) {
-            return slice_is_over && before_in_time(ahead_.first()->vruntime, v);
+            return slice_is_over && before_in_time(ahead_.first()->key, middle_of_slice(*fiber));
         }
+        const std::uint64_t v = fiber->vruntime_;
         const fiber_block* const first = fiber_of(*lane_.front());
-        const std::uint64_t theirs =
-            first != nullptr ? first->vruntime_ : virtual_time() - sleeper_credit;
         if (!slice_is_over) {
+            const std::uint64_t theirs =
+                first != nullptr ? first->vruntime_ : virtual_time() - sleeper_credit;
             return before_in_time(theirs + granularity, v);
         }
-        return !before_in_time(v, virtual_time()) || !before_in_time(v, theirs);
+        return !before_in_time(v, virtual_time()) || first == nullptr ||
+               !before_in_time(middle_of_slice(*fiber), middle_of_slice(*first));
     }
 
     /// Of all that stand here, as charge() wants it.
@@ -201,12 +208,14 @@ public:
         }
     }
 
-    /// `fiber` starts: its virtual time begins with the queue's.
-    void begin(fiber_block& fiber) const noexcept { fiber.vruntime_ = virtual_time(); }
+    /// `fiber` is new: its virtual time begins with the queue's.
+    void join(fiber_block& fiber) const noexcept { fiber.vruntime_ = virtual_time(); }
+    /// `fiber` starts. That it has waited for that counts no more than if it had slept.
+    void begin(fiber_block& fiber) const noexcept { place(fiber, sleeper_credit); }
 
     /// Of a fiber whose vruntime was in the time of a queue at `their_time`.
     void move(waiter& w, std::uint64_t their_time) const noexcept {
-        if (fiber_block* const fiber = fiber_of(w)) {
+        if (fiber_block* const fiber = block_of(w)) {
             fiber->vruntime_ += virtual_time() - their_time;
         }
     }
@@ -216,7 +225,7 @@ private:
         using node = ahead_node;
         static fair_links<node>& links(node& n) noexcept { return n.links; }
         static bool before(const node& a, const node& b) noexcept {
-            return before_in_time(a.vruntime, b.vruntime);
+            return before_in_time(a.key, b.key);
         }
         static constexpr bool summarised = false;
     };
@@ -332,16 +341,28 @@ private:
         const std::uint64_t times = total * seat.keyed_weight;
         const std::uint64_t by = seat.keyed_total * weight;
         for (ahead_node* node = seat.first_ahead; node != nullptr; node = node->next_member) {
-            if (before_in_time(virtual_time(), node->vruntime)) {
+            fiber_block& fiber = *fiber_of(*node->who);
+            if (before_in_time(virtual_time(), fiber.vruntime_)) {
                 ahead_.erase(*node);
-                const std::uint64_t debt = node->vruntime - virtual_time();
-                node->vruntime = virtual_time() + queue_weight::scale(debt, times, by);
-                fiber_of(*node->who)->vruntime_ = node->vruntime;
+                const std::uint64_t debt = fiber.vruntime_ - virtual_time();
+                fiber.vruntime_ = virtual_time() + queue_weight::scale(debt, times, by);
+                node->key = middle_of_slice(fiber);
                 ahead_.insert(*node);
             }
         }
         seat.keyed_total = total;
         seat.keyed_weight = weight;
+    }
+
+    /// The virtual time of `fiber`, which stands here or runs, after half of a slice. Not of one of
+    /// its own: who asks for a short one would come first again at each end of it.
+    [[nodiscard]] std::uint64_t middle_of_slice(const fiber_block& fiber) const noexcept {
+        return fiber.vruntime_ + weight_.to_virtual(half_slice_, fiber);
+    }
+
+    /// There must be one.
+    [[nodiscard]] const fiber_block& first_ahead() const noexcept {
+        return *fiber_of(*ahead_.first()->who);
     }
 
     [[nodiscard]] bool is_ahead(const fiber_block& fiber) const noexcept {
@@ -361,7 +382,7 @@ private:
 
     void insert(fiber_block& fiber, waiter& w) noexcept {
         auto* const node = ::new (fiber.stack_.top() - ahead_node::room) ahead_node;
-        node->vruntime = fiber.vruntime_;
+        node->key = middle_of_slice(fiber);
         node->who = &w;
         ahead_.insert(*node);
         if (w.group_index() != 0) [[unlikely]] {
@@ -374,14 +395,16 @@ private:
         if (first == nullptr) {
             return true;
         }
-        const std::uint64_t v = ahead_.first()->vruntime;
+        const std::uint64_t v = first_ahead().vruntime_;
         const fiber_block* const fiber = fiber_of(*first);
         if (fiber == nullptr) {
             return !before_in_time(virtual_time() - sleeper_credit, v);
         }
-        return !before_in_time(fiber->vruntime_, v) && !before_in_time(virtual_time(), v);
+        return !before_in_time(virtual_time(), v) &&
+               !before_in_time(middle_of_slice(*fiber), ahead_.first()->key);
     }
 
+    const std::uint64_t half_slice_;
     waiter_queue lane_;
     fair_tree<order> ahead_;
     base::atomic<std::uint64_t> now_{0};

@@ -18,6 +18,7 @@ class fair_policy_group_test : public ::testing::Test {
 protected:
     static constexpr std::uint64_t us = 1'000;
     static constexpr std::uint64_t ms = 1'000'000;
+    static constexpr base::nanoseconds_t slice = 3'000'000;
 
     group& make_group(std::uint32_t weight = nice_0_weight) {
         return groups_.create({.name = "", .weight = weight});
@@ -34,7 +35,7 @@ protected:
         fiber_block& block = fresh(in, nice);
         stacks_.push_back(std::make_unique<stack_memory>());
         block.stack_ = {stacks_.back()->bytes.data(), stack_bytes, 0};
-        policy_.begin(block);
+        policy_.join(block);
         return block;
     }
 
@@ -71,8 +72,8 @@ protected:
     static std::uint64_t vruntime(const fiber_block& block) { return block.vruntime_; }
 
     group_table groups_{2};
-    fair_policy policy_{&groups_, 0};
-    fair_policy elsewhere_{&groups_, 1};
+    fair_policy policy_{slice, &groups_, 0};
+    fair_policy elsewhere_{slice, &groups_, 1};
 
 private:
     static constexpr std::uint32_t stack_bytes = 4096;

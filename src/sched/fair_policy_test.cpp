@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "sched/fiber_slab.h"
@@ -22,7 +24,7 @@ protected:
         fiber_block& block = fresh(nice);
         stacks_.push_back(std::make_unique<stack_memory>());
         block.stack_ = {stacks_.back()->bytes.data(), stack_bytes, 0};
-        policy_.begin(block);
+        policy_.join(block);
         return block;
     }
 
@@ -102,6 +104,46 @@ TEST_P(fair_policy_turns, of_any_length_give_shares_by_weight) {
     EXPECT_NEAR(percent(0), 22.86, slack);
     EXPECT_NEAR(percent(1), 7.48, slack);
     EXPECT_NEAR(percent(2), 69.66, slack);
+}
+
+// With turns of 4 ms. The ideal divides each moment.
+TEST_F(fair_policy_test, nobody_is_ever_far_from_what_the_weights_give) {
+    const std::array<fiber_block*, 3> fibers{&started(0), &started(5), &started(-5)};
+    const std::array<double, 3> ideal{1024.0 / 4480, 335.0 / 4480, 3121.0 / 4480};
+    std::array<double, 3> ran{};
+    for (fiber_block* const each : fibers) {
+        policy_.enqueue(*each);
+    }
+    double farthest = 0;
+    auto* runs = static_cast<fiber_block*>(policy_.pick_next());
+    for (int turns = 1; turns <= 10'000; ++turns) {
+        policy_.charge(runs, 4 * ms, policy_.weight());
+        for (std::size_t i = 0; i < fibers.size(); ++i) {
+            ran[i] += fibers[i] == runs ? 4 : 0;
+            if (turns > 10) {  // at first the lane has all of them, in the order of arrival
+                farthest = std::max(farthest, std::abs(ran[i] - 4 * turns * ideal[i]));
+            }
+        }
+        if (policy_.should_preempt(runs, true)) {
+            auto* const next = static_cast<fiber_block*>(policy_.pick_next());
+            policy_.enqueue(*std::exchange(runs, next));
+        }
+    }
+    EXPECT_LT(farthest, 4) << "ms; by virtual time alone it is 5.5";
+}
+
+TEST_F(fair_policy_test, who_had_to_wait_for_its_start_begins_like_a_sleeper) {
+    fiber_block& runs = started();
+    fiber_block& soon = fresh();
+    policy_.join(soon);
+    policy_.charge(&runs, 2 * ms, 0);
+    policy_.begin(soon);
+    EXPECT_EQ(vruntime(soon), policy_.virtual_time() - 2 * ms);
+    fiber_block& late = fresh();
+    policy_.join(late);
+    policy_.charge(&runs, 20 * ms, 0);
+    policy_.begin(late);
+    EXPECT_EQ(vruntime(late), policy_.virtual_time() - fair_policy::sleeper_credit);
 }
 
 TEST_F(fair_policy_test, who_has_computed_waits_until_the_others_have_had_as_much) {

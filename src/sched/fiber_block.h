@@ -146,7 +146,7 @@ private:
     base::atomic<std::uintptr_t> join_{join_none};
     fiber_details* details_ = nullptr;
     std::uint64_t id_ = 0;
-    std::uint64_t vruntime_ = 0;  ///< see sched/fair_policy.h; from its first run on
+    std::uint64_t vruntime_ = 0;  ///< see sched/fair_policy.h
     [[no_unique_address]] context::sanitizer_context sanitizer_;
 };
 

@@ -18,10 +18,10 @@ namespace weft::sched {
 
 class run_queue {
 public:
-    /// Without `groups` nobody may be in one.
-    explicit run_queue(bool asymmetric, const group_table* groups = nullptr,
-                       unsigned worker = 0) noexcept
-        : lock_(asymmetric), policy_(groups, worker) {}
+    /// `slice`: that is usual. Without `groups` nobody may be in one.
+    explicit run_queue(bool asymmetric, base::nanoseconds_t slice = 3'000'000,
+                       const group_table* groups = nullptr, unsigned worker = 0) noexcept
+        : lock_(asymmetric), policy_(slice, groups, worker) {}
 
     /// Returns the size after the push. Not MayBeMember: `w` is in no group. May run beside
     /// steal_into() and size().
@@ -138,7 +138,10 @@ public:
         lock_.unlock_owner();
     }
 
-    /// A fiber starts: its virtual time begins.
+    /// A fiber is made that will be pushed here, or moved from here. Any thread.
+    void join(fiber_block& f) const noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS { policy_.join(f); }
+
+    /// A fiber starts.
     void begin(fiber_block& f) const noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS { policy_.begin(f); }
 
     /// Before push() of one whose virtual time was that of another queue.

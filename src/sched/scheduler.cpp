@@ -132,7 +132,7 @@ fiber_block* scheduler::create_fiber() noexcept {
     fiber_block* const block = blocks_.allocate();
     if (block != nullptr) {
         block->reset(next_id_block() * ids_per_block + 1);
-        block->home_ = workers_.front().get();
+        workers_.front()->make_home_of(*block);
     }
     return block;
 }

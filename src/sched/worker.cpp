@@ -22,7 +22,7 @@ fiber_block* as_fiber(waiter* w) noexcept {
 worker::worker(scheduler& owner, unsigned index, bool asymmetric_locks)
     : stacks_(owner.default_stacks()),
       blocks_(owner.blocks()),
-      queue_(asymmetric_locks, &owner.groups(), index),
+      queue_(asymmetric_locks, owner.options().slice, &owner.groups(), index),
       owner_(owner),
       index_(index),
       stress_migrate_(owner.options().stress_migrate),
@@ -267,7 +267,7 @@ fiber_block* worker::create_fiber() noexcept {
         next_id_ = owner_.next_id_block() * scheduler::ids_per_block;
     }
     block->reset(++next_id_);
-    block->home_ = this;
+    make_home_of(*block);
     return block;
 }
 

@@ -119,6 +119,12 @@ public:
     fiber_block* create_fiber() noexcept;
     void launch(fiber_block& block) noexcept;
 
+    /// Of a new fiber: its virtual time is that of this queue. Any thread.
+    void make_home_of(fiber_block& block) noexcept {
+        block.set_home(*this);
+        queue_.join(block);
+    }
+
     void free_block(fiber_block& block) noexcept { blocks_.deallocate(block); }
 
     [[nodiscard]] scheduler& owner() const noexcept { return owner_; }
