@@ -16,7 +16,7 @@
 // runtime_options::preempt is off: then where it next waits or yields), and what it has used by
 // then beyond the quota is missing in the next period. Whoever waits for a lock that a
 // throttled one holds, wherever it was stopped, waits as long as it does: a short period keeps that
-// short.
+// short. What a member computes inside of weft::blocking() is not counted.
 //
 // Coroutines are in no group. Under runtime_options::fifo groups hold fibers together and do
 // nothing else.
@@ -44,12 +44,12 @@ struct fiber_group_options {
     std::uint32_t weight = 1024;
     /// CPU time in each period: at least 1 ms; 0: as much as there is.
     std::chrono::nanoseconds quota{0};
-    /// From 1 ms to 1 s. Nothing without a quota.
+    /// From 1 ms to 1 s. Means nothing without a quota.
     std::chrono::nanoseconds period = std::chrono::milliseconds(100);
 };
 
 struct fiber_group_stats {
-    std::chrono::nanoseconds cpu_time{0};  ///< that its fibers have used
+    std::chrono::nanoseconds cpu_time{0};  ///< that its fibers have used; 0 under fifo
     std::uint64_t fibers = 0;              ///< started and not ended
     std::uint64_t throttled = 0;           ///< times that its quota was used up
 };
@@ -74,7 +74,7 @@ public:
     }
     ~fiber_group();
 
-    /// Takes effect within milliseconds.
+    /// Takes effect within some 20 ms.
     void set_weight(std::uint32_t weight) noexcept;
     [[nodiscard]] std::uint32_t weight() const noexcept;
 

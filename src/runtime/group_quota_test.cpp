@@ -267,6 +267,7 @@ TEST(group_quota, refuses_what_is_out_of_range) {
         EXPECT_THROW(fiber_group({.quota = 1ms, .period = 999us}), std::invalid_argument);
         EXPECT_THROW(fiber_group({.quota = 1ms, .period = 1001ms}), std::invalid_argument);
         EXPECT_NO_THROW(fiber_group({.quota = 1h, .period = 1s}));
+        EXPECT_NO_THROW(fiber_group({.period = 0s})) << "which means nothing without a quota";
     });
 }
 

@@ -239,7 +239,19 @@ TEST(fiber_group, clamps_weights) {
     });
 }
 
-TEST(fiber_group, means_nothing_to_coroutines_and_under_fifo) {
+TEST(fiber_group, means_nothing_to_coroutines) {
+    run(one_worker, [] {
+        const fiber_group g;
+        fiber(fiber_options{.group = &g}, [&] {
+            auto started_by_a_member = spawn([](const fiber_group& group) -> task<std::uint64_t> {
+                co_return group.stats().fibers;
+            }(g));
+            EXPECT_EQ(started_by_a_member.join(), 1U) << "the fiber";
+        }).join();
+    });
+}
+
+TEST(fiber_group, means_nothing_under_fifo) {
     run(runtime_options{.workers = 1, .fifo = true}, [] {
         const fiber_group light({.weight = 2});
         const auto percent =

@@ -152,6 +152,38 @@ TEST(preemption, workers_are_evened_out_beside_a_heavy_one) {
     stop = true;
 }
 
+TEST(preemption, workers_are_evened_out_where_nothing_is_preempted) {
+    const one_queue_each no_stress;
+    runtime rt({.workers = 2, .preempt = false});
+    std::atomic<bool> stop{false};
+    std::array<std::atomic<bool>, 8> ends{};
+    std::array<std::atomic<std::thread::id>, 8> where{};
+    std::vector<fiber> fibers;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+        fibers.push_back(rt.spawn([&, i] {
+            while (!stop && !ends[i]) {
+                compute_a_step();
+                where[i] = std::this_thread::get_id();
+                this_fiber::yield();
+            }
+        }));
+    }
+    const auto on_the_worker_of_the_first = [&] {
+        return std::ranges::count_if(where, [&](const auto& each) { return each == where[0]; });
+    };
+    while (on_the_worker_of_the_first() < 2 || on_the_worker_of_the_first() > 6) {
+        std::this_thread::yield();
+    }
+    for (std::size_t i = 1; i < ends.size(); ++i) {
+        ends[i] = where[i] == where[0];  // the first one is left alone there
+    }
+    const std::uint64_t before = stolen(rt);
+    while (stolen(rt) == before) {
+        std::this_thread::yield();
+    }
+    stop = true;
+}
+
 TEST(preemption, one_that_blocks_in_the_kernel_does_not_stop_others) {
     runtime rt(one_worker);
     std::array<int, 2> ends{};

@@ -90,7 +90,7 @@ public:
     void enqueue(waiter& w, arrival how = arrival::moved) noexcept {
         fiber_block* const fiber = fiber_of(w);
         if constexpr (MayBeMember) {
-            weight_.add(w, fiber);
+            weight_.add(w, block_of(w));
         } else {
             weight_.add_plain(w);
         }
@@ -104,11 +104,11 @@ public:
         lane_.push_back(w);
     }
 
-    /// The weight of what pick_next() would take; 0 when empty.
+    /// The weight of what pick_next() would take, in parts; 0 when empty.
     [[nodiscard]] std::uint64_t next_weight() const noexcept {
         const bool from_tree = !ahead_.empty() && first_of_tree_goes_first();
         const waiter* const w = from_tree ? ahead_.first()->who : lane_.front();
-        return w != nullptr ? in_weights(weight_.of(*w)) : 0;
+        return w != nullptr ? weight_.of(*w) : 0;
     }
 
     /// Removes the next one, for the worker of this queue to run it; null when empty.
@@ -187,11 +187,11 @@ public:
                !before_in_time(middle_of_slice(*fiber), middle_of_slice(*first));
     }
 
-    /// Of all that stand here, as charge() wants it.
+    /// Of all that stand here, in parts of a weight (queue_weight.h), as all that is said of loads.
     [[nodiscard]] std::uint64_t weight() const noexcept { return weight_.sum(); }
     /// With that of who runs, or was charged last; the unit is that of weights.
     [[nodiscard]] std::uint64_t load() const noexcept {
-        return in_weights(weight() + running_.load(base::relaxed));
+        return weight() + running_.load(base::relaxed);
     }
 
     /// `fiber`, or a coroutine (null), has run for `ns` while the others that were runnable weighed
@@ -247,9 +247,6 @@ private:
 
     static constexpr std::uint64_t nice_0_parts = std::uint64_t{nice_0_weight}
                                                   << queue_weight::parts_shift;
-    static std::uint64_t in_weights(std::uint64_t parts) noexcept {
-        return parts >> queue_weight::parts_shift;
-    }
 
     /// Its weight stays.
     waiter* take_out() noexcept {

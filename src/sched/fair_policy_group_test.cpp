@@ -10,6 +10,7 @@
 
 #include "sched/fair_policy.h"
 #include "sched/group_table.h"
+#include "sched/run_queue.h"
 
 namespace weft::sched {
 
@@ -19,6 +20,8 @@ protected:
     static constexpr std::uint64_t us = 1'000;
     static constexpr std::uint64_t ms = 1'000'000;
     static constexpr base::nanoseconds_t slice = 3'000'000;
+    static constexpr std::uint64_t nice_0_parts = std::uint64_t{nice_0_weight}
+                                                  << queue_weight::parts_shift;
 
     group& make_group(std::uint32_t weight = nice_0_weight) {
         return groups_.create({.name = "", .weight = weight});
@@ -194,8 +197,32 @@ TEST_F(fair_policy_group_test, who_ran_and_comes_back_counts_once) {
     ASSERT_EQ(policy_.pick_next(), &only);
     policy_.charge(&only, ms, policy_.weight());
     policy_.enqueue(only);
-    EXPECT_EQ(policy_.next_weight(), nice_0_weight);
+    EXPECT_NEAR(static_cast<double>(policy_.next_weight()), nice_0_parts, 1);
     policy_.pick_next();
+}
+
+TEST_F(fair_policy_group_test, who_was_taken_out_before_its_start_and_comes_back_counts_once) {
+    group& g = make_group();
+    fiber_block& new_one = fresh(&g);
+    policy_.enqueue(new_one);
+    ASSERT_EQ(policy_.pick_next(), &new_one);
+    policy_.enqueue(new_one);
+    EXPECT_EQ(g.seat(0).total(), nice_0_weight);
+    policy_.pick_next();
+}
+
+// A thief with nothing to do takes half of eight however light they are.
+TEST_F(fair_policy_group_test, members_that_weigh_less_than_one_are_balanced_like_others) {
+    group& light = make_group(least_weight);
+    run_queue queue(false, slice, &groups_, 0);
+    for (int i = 0; i < 8; ++i) {
+        queue.push(started(&light));
+    }
+    queue.charge(static_cast<fiber_block*>(queue.pop()), us, queue.weight());
+    waiter_queue loot;
+    EXPECT_EQ(queue.steal_into(loot, 100, 0), 4U);
+    while (queue.pop() != nullptr) {
+    }
 }
 
 TEST_F(fair_policy_group_test, a_throttled_group_weighs_nothing) {
@@ -203,10 +230,10 @@ TEST_F(fair_policy_group_test, a_throttled_group_weighs_nothing) {
     policy_.enqueue(started(&limited));
     policy_.enqueue(started(&limited));
     policy_.charge(nullptr, ms, policy_.weight());
-    EXPECT_GE(policy_.load(), nice_0_weight + nice_0_weight);
+    EXPECT_GE(policy_.load(), 2 * nice_0_parts);
     ASSERT_TRUE(limited.quota().charge(1'000 * ms, 0));
     policy_.charge(nullptr, ms, policy_.weight());
-    EXPECT_EQ(policy_.load(), nice_0_weight) << "of who runs";
+    EXPECT_EQ(policy_.load(), nice_0_parts) << "of who runs";
     while (policy_.pick_next() != nullptr) {
     }
 }
@@ -264,7 +291,9 @@ TEST_F(fair_policy_group_test, weights_add_up_and_nobody_is_lost) {
         EXPECT_TRUE(inside[at].empty());
         EXPECT_EQ(policies[at]->weight(), 0U);
         for (std::size_t i = 1; i < groups.size(); ++i) {
-            EXPECT_EQ(groups[i]->seat(at).total() - groups[i]->seat(at).elsewhere, 0U);
+            EXPECT_EQ(
+                groups[i]->seat(at).total() - groups[i]->seat(at).elsewhere.load(base::relaxed),
+                0U);
             EXPECT_EQ(groups[i]->seat(at).first_ahead, nullptr);
         }
     }
@@ -280,6 +309,23 @@ TEST(group_table, uses_what_has_ended_again) {
     }
     EXPECT_EQ(table.handles(), 1U);
     EXPECT_EQ(first->name(), "first");
+}
+
+TEST_F(fair_policy_group_test, what_members_of_another_group_weighed_elsewhere_is_forgotten) {
+    group& before = make_group();
+    for (int i = 0; i < 100; ++i) {
+        elsewhere_.enqueue(started(&before));
+    }
+    policy_.charge(&started(&before), ms, 0);  // looks at what is elsewhere
+    ASSERT_GT(before.seat(0).total(), 100 * nice_0_weight);
+    while (elsewhere_.pick_next() != nullptr) {
+    }
+    elsewhere_.set_running(nullptr);
+    policy_.set_running(nullptr);
+    groups_.drop_handle(before);
+    group& after = make_group();
+    ASSERT_EQ(&after, &before);
+    EXPECT_EQ(after.seat(0).total(), 0U);
 }
 
 TEST(group_table, keeps_a_group_while_it_has_members) {

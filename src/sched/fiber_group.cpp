@@ -29,7 +29,8 @@ sched::group_options checked(const fiber_group_options& options) {
     if (options.quota.count() != 0 && options.quota < shortest) {
         throw std::invalid_argument("fiber_group_options::quota must be 0 or at least 1 ms");
     }
-    if (options.period < shortest || options.period > std::chrono::seconds(1)) {
+    if (options.quota.count() != 0 &&
+        (options.period < shortest || options.period > std::chrono::seconds(1))) {
         throw std::invalid_argument("fiber_group_options::period must be from 1 ms to 1 s");
     }
     return {

@@ -34,8 +34,10 @@ struct alignas(64) group_seat {
     base::atomic<std::uint64_t> running{0};  ///< of the one that runs
     base::atomic<std::uint64_t> ran{0};      ///< CPU time of members here, in ns
 
+    /// Queued and running on other workers, when last looked at by this one.
+    base::atomic<std::uint64_t> elsewhere{0};
+
     // Under that lock.
-    std::uint64_t elsewhere = 0;    ///< queued and running on other workers, when last looked at
     std::uint64_t contributed = 0;  ///< what the members that stand here add to the queue's weight
     group* owner = nullptr;
     group_seat* next = nullptr;  ///< in the ring of those with queued members
@@ -47,7 +49,8 @@ struct alignas(64) group_seat {
 
     /// The weight of all its members that are runnable, here and elsewhere.
     [[nodiscard]] std::uint64_t total() const noexcept {
-        return elsewhere + queued.load(base::relaxed) + running.load(base::relaxed);
+        return elsewhere.load(base::relaxed) + queued.load(base::relaxed) +
+               running.load(base::relaxed);
     }
 };
 

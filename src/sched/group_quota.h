@@ -34,10 +34,12 @@ public:
         times_throttled_.store(0, base::relaxed);
     }
 
+    [[nodiscard]] bool exists() const noexcept { return quota_ != 0; }
+
     /// Members have used `ns` until `now`. True: they are throttled because of that, and the caller
     /// sees to it that refill() is called at period_end().
     bool charge(std::uint64_t ns, base::nanoseconds_t now) noexcept {
-        if (quota_ == 0) {
+        if (!exists()) {
             return false;
         }
         if (now >= period_end()) {

@@ -19,6 +19,12 @@ public:
     /// group does not end before the refill.
     void arm(worker& by) noexcept;
 
+    /// The one that `w` is; null if it is none.
+    static group_refill* from(waiter& w) noexcept;
+    /// Once it is runnable, on behalf of `here`, whose role the caller has, with preemption off.
+    /// Async-signal-safe: where no kernel thread is free to run coroutines it is called at once.
+    void end_period(worker& here) noexcept;
+
 private:
     static void on_period_end(coroutine_waiter& self) noexcept;
 

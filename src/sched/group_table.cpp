@@ -47,13 +47,16 @@ group& group_table::create(const group_options& options) {
     g->quota().set(options.quota, options.period, base::now_ns());
     for (std::size_t i = 0; i < workers_; ++i) {
         g->seat(i).ran.store(0, base::relaxed);
+        g->seat(i).elsewhere.store(0, base::relaxed);
     }
+    limited_.fetch_add(g->quota().exists() ? 1 : 0, base::relaxed);
     g->references_.store(group::a_handle, base::relaxed);
     return *g;
 }
 
 void group_table::drop(group& g, std::uint64_t reference) noexcept {
     if (g.references_.fetch_sub(reference, base::acq_rel) == reference) {
+        limited_.fetch_sub(g.quota().exists() ? 1 : 0, base::relaxed);
         const base::spin_guard guard(lock_);
         in_use_[g.index()] = false;
     }

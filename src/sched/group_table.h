@@ -58,6 +58,8 @@ public:
 
     /// Groups that have a handle.
     [[nodiscard]] std::size_t handles() const noexcept;
+    /// Whether there is one that has a quota. A hint.
+    [[nodiscard]] bool any_limited() const noexcept { return limited_.load(base::relaxed) != 0; }
 
 private:
     std::size_t reserve() noexcept;
@@ -65,6 +67,7 @@ private:
 
     const std::size_t workers_;
     std::array<base::atomic<group*>, most + 1> groups_{};
+    base::atomic<std::size_t> limited_{0};
     base::spinlock lock_;
     std::array<bool, most + 1> in_use_ WEFT_GUARDED_BY(lock_){};
 };

@@ -189,10 +189,11 @@ void monitor::tick(worker& role, kernel_thread& holder, nanoseconds_t now) noexc
     }
 }
 
-/// Whether there is anything that a tick could do.
+/// Whether there is anything that a tick could do. It may also be to stop a member of a group.
 bool monitor::somebody_waits(worker& role, nanoseconds_t now) const noexcept {
     return role.queue().size() != 0 || owner_.has_injected() ||
-           role.wheel().next_deadline() <= now || owner_.get_poller().is_ready();
+           role.wheel().next_deadline() <= now || owner_.get_poller().is_ready() ||
+           owner_.groups().any_limited();
 }
 
 /// To a spare, which runs what is next. Without one: whoever was suspended can run by itself.

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/futex.h"
+#include "sched/group_refill.h"
 #include "sched/scheduler.h"
 #include "sched/worker.h"
 
@@ -26,6 +28,8 @@ constexpr base::nanoseconds_t longest_patience = 1'000'000;
 
 // In a handler: some 50 us.
 constexpr unsigned most_passed_over = 1000;
+
+constexpr base::nanoseconds_t nap = 2'000'000;
 
 }  // namespace
 
@@ -44,7 +48,7 @@ worker::successor worker::tick_on() noexcept {
     if ((!must_stop && !should_make_room(fiber)) || ask_for_checkpoint(fiber)) {
         return {};
     }
-    return next_after_slice(must_stop);
+    return next_after_slice(fiber, must_stop);
 }
 
 /// Under fifo at the end of its slice only: nobody has had more than others there.
@@ -122,40 +126,73 @@ bool worker::yield_is_due(fiber_block& me) noexcept {
     return meant;
 }
 
-/// Without a spare the next of those that need none. `must_stop`: also if there is nobody else.
-worker::successor worker::next_after_slice(bool must_stop) noexcept {
-    waiter* next = nullptr;
-    kernel_thread* on = nullptr;
-    if (owner_.threads().spares() != 0) {
-        next = next_runnable();
-        if (next == nullptr && !must_stop) {
-            return {};  // a thief was faster
-        }
-        on = next != nullptr && next->kind() == waiter_kind::kernel_thread
-                 ? static_cast<kernel_thread*>(next)
-                 : owner_.threads().take_spare();
-        if (on == nullptr && next != nullptr) {
-            push_local(*next, arrival::moved);  // another worker was faster
-        }
+/// For `fiber`, or a coroutine (null), which runs. `must_stop`: also if there is nobody else.
+worker::successor worker::next_after_slice(fiber_block* fiber, bool must_stop) noexcept {
+    successor found =
+        owner_.threads().spares() != 0 ? next_on_spare(must_stop) : next_without_spare();
+    if (found.on == nullptr && must_stop) {
+        found = stand_still(*fiber);
     }
-    if (on == nullptr) {
-        owner_.threads().want_spare(true);
-        on = take_suspended();
-        next = on;
-    }
-    if (on != nullptr) {
+    if (found.on != nullptr) {
         worker_counters::add(counters_.preempted);
+    } else {
+        queue_.set_running(fiber);  // it goes on, whatever was taken out and put back meanwhile
     }
-    return {next, on};
+    return found;
+}
+
+worker::successor worker::next_on_spare(bool or_nobody) noexcept {
+    waiter* const next = next_runnable();
+    if (next == nullptr && !or_nobody) {
+        return {};  // a thief was faster
+    }
+    if (next != nullptr && next->kind() == waiter_kind::kernel_thread) {
+        return {next, static_cast<kernel_thread*>(next)};
+    }
+    if (kernel_thread* const spare = owner_.threads().take_spare()) {
+        return {next, spare};
+    }
+    if (next != nullptr) {
+        push_local(*next, arrival::moved);  // another worker was faster
+    }
+    return next_without_spare();
+}
+
+/// The next of those that need none.
+worker::successor worker::next_without_spare() noexcept {
+    owner_.threads().want_spare(true);
+    kernel_thread* const next = take_suspended();
+    return {next, next};
+}
+
+/// At the cap nobody may be left who could take the role from `fiber`, whose group is throttled,
+/// since members of it that are suspended hold all kernel threads. Then it waits with the role for
+/// the group's next period, or for one that can go on. In the handler of a tick.
+worker::successor worker::stand_still(const fiber_block& fiber) noexcept {
+    base::atomic<std::uint32_t> nobody_wakes{0};
+    successor found;
+    while (found.on == nullptr && is_throttled(fiber)) {
+        base::futex_wait(nobody_wakes, 0, base::now_ns() + nap);
+        poll_now(base::now_ns());
+        found = owner_.threads().spares() != 0 ? next_on_spare(true) : next_without_spare();
+    }
+    start_charging(base::thread_cpu_ns());  // that was not the fiber's
+    return found;
 }
 
 kernel_thread* worker::take_suspended() noexcept {
+    expire_timers(base::now_ns());
     take_injected();
     waiter_queue passed_over;
     waiter* found = next_runnable();
-    // Who is passed over comes behind the others, so the rest has its turn another time.
+    // Who is passed over comes behind the others, so the rest has its turn another time. Not the
+    // end of a period: it may be for that of their group that all who are suspended wait.
     for (unsigned i = 1; found != nullptr && found->kind() != waiter_kind::kernel_thread; ++i) {
-        passed_over.push_back(*found);
+        if (group_refill* const refill = group_refill::from(*found)) {
+            refill->end_period(*this);
+        } else {
+            passed_over.push_back(*found);
+        }
         found = i < most_passed_over ? next_runnable() : nullptr;
     }
     while (waiter* const w = passed_over.pop_front()) {

@@ -52,6 +52,7 @@ public:
     }
     /// add() of one that is in no group.
     void add_plain(const waiter& w) noexcept { add_plain(by_nice(w).value); }
+    /// For another worker: what is known of its group's weight stays as it is.
     void remove(const waiter& w) noexcept {
         if (w.group_index() == 0) [[likely]] {
             add_plain(-std::uint64_t{by_nice(w).value});
@@ -179,8 +180,11 @@ private:
     }
 
     [[gnu::noinline, gnu::cold]] void remove_member(const waiter& w) noexcept {
-        change_queued(seat_of(w), -std::uint64_t{by_nice(w).value});
-        settle(seat_of(w));
+        group_seat& seat = seat_of(w);
+        const std::uint64_t weight = by_nice(w).value;
+        change_queued(seat, -weight);
+        seat.elsewhere.store(seat.elsewhere.load(base::relaxed) + weight, base::relaxed);
+        settle(seat);
     }
 
     void change_queued(group_seat& seat, std::uint64_t difference) noexcept {
@@ -214,7 +218,7 @@ private:
                 elsewhere += other.queued.load(base::relaxed) + other.running.load(base::relaxed);
             }
         }
-        seat.elsewhere = elsewhere;
+        seat.elsewhere.store(elsewhere, base::relaxed);
         settle(seat);
     }
 

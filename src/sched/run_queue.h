@@ -83,7 +83,8 @@ public:
 
     /// Moves the next ones into `out`, at most `most`, as long as each makes the loads of this
     /// queue and of the thief, which has `thief_load`, more alike, or `or_swapped`, no less
-    /// alike; returns how many. Not for the owner. May run beside push(), pop() and size().
+    /// alike; returns how many. What is rounded (weights of members of groups) decides nothing. Not
+    /// for the owner. May run beside push(), pop() and size().
     std::size_t steal_into(waiter_queue& out, std::size_t most, std::uint64_t thief_load,
                            bool or_swapped = false) noexcept {
         lock_.lock_guest();
@@ -92,7 +93,8 @@ public:
         std::size_t taken = 0;
         while (taken < most && taken < size) {
             const auto weight = static_cast<std::int64_t>(policy_.next_weight());
-            if (or_swapped ? weight > gap : weight >= gap) {
+            const std::int64_t rounding = weight >> 8U;
+            if (or_swapped ? weight > gap + rounding : weight + rounding >= gap) {
                 break;
             }
             gap -= 2 * weight;
@@ -120,12 +122,13 @@ public:
         return yes;
     }
 
-    /// Of all that stand here, as charge() wants it. Owner only; a hint, as thieves may change it.
+    /// Of all that stand here, in parts (queue_weight.h). Owner only; a hint, as thieves may change
+    /// it.
     [[nodiscard]] std::uint64_t weight() const noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS {
         return policy_.weight();
     }
 
-    /// With who runs there. Any thread, a hint.
+    /// With who runs there, in parts, too. Any thread, a hint.
     [[nodiscard]] std::uint64_t load() const noexcept WEFT_NO_THREAD_SAFETY_ANALYSIS {
         return policy_.load();
     }

@@ -17,6 +17,10 @@ struct item : waiter {
     int seen = 0;
 };
 
+constexpr std::uint64_t parts(std::uint64_t weight) {
+    return weight << queue_weight::parts_shift;
+}
+
 class RunQueue : public testing::TestWithParam<bool> {
 protected:
     /// What the kernel offers, when the parameter asks for the lock with membarrier.
@@ -67,18 +71,18 @@ TEST_P(RunQueue, AThiefTakesWhatMakesTheLoadsMoreAlike) {
         queue.push(each);
     }
     queue.push(heavy);
-    EXPECT_EQ(queue.load(), 1024u + 3u * 335u + 3121u);
+    EXPECT_EQ(queue.load(), parts(1024 + 3 * 335 + 3121));
     waiter_queue loot;
     // 5150 apart, then three times 670 less: 3140.
     EXPECT_EQ(queue.steal_into(loot, 100, 0), 4u);
     while (waiter* const w = loot.pop_front()) {
         queue.push(*w);
     }
-    EXPECT_EQ(queue.steal_into(loot, 100, 2000), 3u);
+    EXPECT_EQ(queue.steal_into(loot, 100, parts(2000)), 3u);
     while (waiter* const w = loot.pop_front()) {
         queue.push(*w);
     }
-    EXPECT_EQ(queue.steal_into(loot, 100, 5000), 0u);
+    EXPECT_EQ(queue.steal_into(loot, 100, parts(5000)), 0u);
 }
 
 TEST_P(RunQueue, WhatMakesTheLoadsNoMoreAlikeMayChangeSidesWhenAsked) {
@@ -86,9 +90,9 @@ TEST_P(RunQueue, WhatMakesTheLoadsNoMoreAlikeMayChangeSidesWhenAsked) {
     item only;
     queue.push(only);
     waiter_queue loot;
-    EXPECT_EQ(queue.steal_into(loot, 100, 1024), 0u);
-    EXPECT_EQ(queue.steal_into(loot, 100, 1025, true), 0u);
-    EXPECT_EQ(queue.steal_into(loot, 100, 1024, true), 1u);
+    EXPECT_EQ(queue.steal_into(loot, 100, parts(1024)), 0u);
+    EXPECT_EQ(queue.steal_into(loot, 100, parts(1040), true), 0u);
+    EXPECT_EQ(queue.steal_into(loot, 100, parts(1024), true), 1u);
     EXPECT_EQ(loot.pop_front(), &only);
 }
 

@@ -234,6 +234,8 @@ public:
     /// woken then: resumed() is not called for it.
     void schedule(scheduler& owner) noexcept;
 
+    [[nodiscard]] bool is_run_by(run_fn run) const noexcept { return run_ == run; }
+
 private:
     friend class worker;
     run_fn run_;

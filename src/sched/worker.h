@@ -187,7 +187,10 @@ private:
     void charge_group(const fiber_block& fiber, std::uint64_t ns, base::nanoseconds_t now) noexcept;
     void leave_group(fiber_block& block) noexcept;
 
-    successor next_after_slice(bool must_stop) noexcept;
+    successor next_after_slice(fiber_block* fiber, bool must_stop) noexcept;
+    successor next_on_spare(bool or_nobody) noexcept;
+    successor next_without_spare() noexcept;
+    successor stand_still(const fiber_block& fiber) noexcept;
     [[nodiscard]] base::nanoseconds_t slice_of(const fiber_block* fiber) const noexcept;
     [[nodiscard]] bool should_make_room(const fiber_block* fiber) noexcept;
     [[nodiscard]] bool has_had_slice(const fiber_block* fiber) const noexcept;

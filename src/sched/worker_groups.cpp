@@ -65,21 +65,29 @@ void group_refill::arm(worker& by) noexcept {
     by.wheel().arm(*this, group_.quota().period_end());
 }
 
+group_refill* group_refill::from(waiter& w) noexcept {
+    const bool is_one = w.kind() == waiter_kind::coroutine &&
+                        static_cast<coroutine_waiter&>(w).is_run_by(&on_period_end);
+    return is_one ? static_cast<group_refill*>(&w) : nullptr;
+}
+
 void group_refill::on_period_end(coroutine_waiter& self) noexcept {
-    auto& refill = static_cast<group_refill&>(self);
-    group& g = refill.group_;
-    refill.resumed();
     const entry in;
-    worker& here = *this_worker();
+    static_cast<group_refill&>(self).end_period(*this_worker());
+}
+
+void group_refill::end_period(worker& here) noexcept {
+    group& g = group_;
+    resumed();
     waiter_queue freed;
     if (!g.quota().refill(base::now_ns(), freed)) {
-        refill.arm(here);
+        arm(here);
         return;
     }
     while (waiter* const w = freed.pop_front()) {
         here.push_local(*w, arrival::woken);
     }
-    here.owner().groups().drop_refill(g);
+    here.owner().groups().drop_refill(g);  // it may be another one's from now on
 }
 
 }  // namespace weft::sched
