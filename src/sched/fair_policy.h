@@ -5,10 +5,12 @@
 //
 //   lane    who has had at most `granularity` of virtual time more than is fair: in the order of
 //           arrival, linked through waiter::next_, touching nothing but the block
-//   ahead   who has had more: in a tree by the virtual time at which each would have had half of a
-//           slice. Its node lies at the top of the fiber's own stack: a block has no room for it,
-//           as a woken fiber still stands in the lists of what it waited for; and who is ahead has
-//           just computed, so its stack is warm
+//   ahead   who has had more, and who was preempted: in a tree by the virtual time at which each
+//           would have had half of a slice. Its node lies at the top of the fiber's own stack: a
+//           block has no room for it, as a woken fiber still stands in the lists of what it waited
+//           for; and who is ahead has just computed, so its stack is warm. Were one that was
+//           preempted in the lane, the next one would be preempted for it as for a sleeper, in the
+//           midst of its slice
 //
 // The first of the lane runs next, unless the first of the tree comes before it by that time, too,
 // and has had no more than is fair. By half of a slice, since a slice takes a light one far: it
@@ -96,7 +98,7 @@ public:
         }
         if (fiber != nullptr) {
             place(*fiber, how == arrival::woken ? sleeper_credit : most_behind);
-            if (is_ahead(*fiber)) {
+            if (is_ahead(*fiber) || w.kind() == waiter_kind::kernel_thread) {
                 insert(*fiber, w);
                 return;
             }
