@@ -45,6 +45,25 @@ TEST(preemption, a_fiber_that_computes_does_not_stop_another) {
     }
 }
 
+TEST(preemption, under_fifo_a_light_one_has_its_turn_like_the_others) {
+    const one_queue_each no_stress;
+    runtime rt({.workers = 1, .fifo = true});
+    std::atomic<bool> stop{false};
+    std::vector<fiber> fibers;
+    fibers.push_back(rt.spawn(fiber_options{.nice = 19}, [&] { compute_until(stop); }));
+    for (int i = 0; i < 2; ++i) {
+        fibers.push_back(rt.spawn([&] {
+            while (!stop) {
+                this_fiber::yield();
+            }
+        }));
+    }
+    while (preempted(rt) < 5) {
+        std::this_thread::sleep_for(2ms);
+    }
+    stop = true;
+}
+
 TEST(preemption, a_sleeper_wakes_beside_one_that_computes) {
     runtime rt(one_worker);
     rt.run([] {

@@ -34,7 +34,8 @@
 // tree when their weight has doubled, what they owe in virtual time is halved.
 //
 // A fiber's vruntime counts in the time of the worker in whose queue it stood last (home_); who
-// moves it to another one calls move(). A fifo queue is one that is never charged.
+// moves it to another one calls move(). In a fifo queue nobody is ever charged, and all stand in
+// the lane.
 //
 // Thread safety: see run_queue; virtual_time() from any thread.
 #pragma once
@@ -79,7 +80,8 @@ public:
     /// How far behind anybody stays who waits for its turn; a bound for arithmetic only.
     static constexpr std::uint64_t most_behind = std::uint64_t{1} << 62;
 
-    /// `slice`: that is usual. Without `groups` nobody may be in one.
+    /// `slice`: that is usual; 0: fifo, nobody will be charged. Without `groups` nobody may be in
+    /// one.
     explicit fair_policy(base::nanoseconds_t slice = 3'000'000, const group_table* groups = nullptr,
                          unsigned worker = 0) noexcept
         : half_slice_(static_cast<std::uint64_t>(slice) / 2), weight_(groups, worker) {}
@@ -98,7 +100,7 @@ public:
         }
         if (fiber != nullptr) {
             place(*fiber, how == arrival::woken ? sleeper_credit : most_behind);
-            if (is_ahead(*fiber) || w.kind() == waiter_kind::kernel_thread) {
+            if (is_ahead(*fiber) || (w.kind() == waiter_kind::kernel_thread && half_slice_ != 0)) {
                 insert(*fiber, w);
                 return;
             }
@@ -330,7 +332,8 @@ private:
         }
     }
 
-    /// Of members in the tree, if they weigh at least twice as much as when they came.
+    /// Of members in the tree, if they weigh at least twice as much as when they came: their slices
+    /// take them less far, too.
     void rescale_debts(group_seat& seat) noexcept {
         const std::uint64_t total = std::max<std::uint64_t>(seat.total(), 1);
         const std::uint64_t weight = seat.owner->weight();
@@ -341,13 +344,13 @@ private:
         const std::uint64_t by = seat.keyed_total * weight;
         for (ahead_node* node = seat.first_ahead; node != nullptr; node = node->next_member) {
             fiber_block& fiber = *fiber_of(*node->who);
+            ahead_.erase(*node);
             if (before_in_time(virtual_time(), fiber.vruntime_)) {
-                ahead_.erase(*node);
                 const std::uint64_t debt = fiber.vruntime_ - virtual_time();
                 fiber.vruntime_ = virtual_time() + queue_weight::scale(debt, times, by);
-                node->key = middle_of_slice(fiber);
-                ahead_.insert(*node);
             }
+            node->key = middle_of_slice(fiber);
+            ahead_.insert(*node);
         }
         seat.keyed_total = total;
         seat.keyed_weight = weight;

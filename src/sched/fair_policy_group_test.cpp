@@ -191,6 +191,31 @@ TEST_F(fair_policy_group_test, who_is_left_alone_owes_cpu_time_and_not_virtual_t
     EXPECT_LE(turns, 12);
 }
 
+// Half of a slice is 750 ms of virtual time beside 499 others, and 1.5 ms alone.
+TEST_F(fair_policy_group_test, who_is_left_alone_takes_its_place_by_the_slice_that_it_has_now) {
+    group& g = make_group();
+    fiber_block& stays = started(&g);
+    fiber_block& other = started(nullptr);
+    for (int i = 0; i < 499; ++i) {
+        policy_.enqueue(fresh(&g));
+    }
+    policy_.charge(&stays, 4 * ms, policy_.weight());
+    policy_.enqueue(stays);
+    while (!before_in_time(vruntime(stays), policy_.virtual_time())) {
+        policy_.charge(&other, ms, 0);
+    }
+    for (int i = 0; i < 499; ++i) {
+        ASSERT_NE(policy_.pick_next(), &stays);
+    }
+    fiber_block& even = started(nullptr);
+    policy_.enqueue(even);
+    int turns = 0;
+    while (turn(policy_, ms) == &even && turns < 1'000) {
+        ++turns;
+    }
+    EXPECT_LE(turns, 12);
+}
+
 TEST_F(fair_policy_group_test, who_ran_and_comes_back_counts_once) {
     fiber_block& only = started(&make_group());
     policy_.enqueue(only);

@@ -18,7 +18,7 @@ namespace weft::sched {
 
 class run_queue {
 public:
-    /// `slice`: that is usual. Without `groups` nobody may be in one.
+    /// `slice`: that is usual; 0: fifo. Without `groups` nobody may be in one.
     explicit run_queue(bool asymmetric, base::nanoseconds_t slice = 3'000'000,
                        const group_table* groups = nullptr, unsigned worker = 0) noexcept
         : lock_(asymmetric), policy_(slice, groups, worker) {}

@@ -22,7 +22,8 @@ fiber_block* as_fiber(waiter* w) noexcept {
 worker::worker(scheduler& owner, unsigned index, bool asymmetric_locks)
     : stacks_(owner.default_stacks()),
       blocks_(owner.blocks()),
-      queue_(asymmetric_locks, owner.options().slice, &owner.groups(), index),
+      queue_(asymmetric_locks, owner.options().fair ? owner.options().slice : 0, &owner.groups(),
+             index),
       owner_(owner),
       index_(index),
       stress_migrate_(owner.options().stress_migrate),
