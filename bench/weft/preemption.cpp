@@ -56,12 +56,8 @@ std::vector<double> gaps(const std::atomic<bool>& stop, Happened happened) {
     return found;
 }
 
-std::vector<double> preemptions(microseconds slice, std::chrono::seconds duration) {
-    weft::runtime_options options{.workers = 1};
-    if (slice.count() != 0) {
-        options.slice = slice;
-    }
-    weft::runtime rt(options);
+std::vector<double> preemptions(std::chrono::nanoseconds slice, std::chrono::seconds duration) {
+    weft::runtime rt({.workers = 1, .slice = slice});
     std::atomic<bool> stop{false};
     std::atomic<int> last{0};
     std::vector<double> found;
@@ -112,11 +108,12 @@ cost preemption(std::size_t size) {
     const on_first_cpus one_cpu(1);
     const std::vector<double> found = preemptions(short_slice, duration);
     const double interrupt = median(interrupts(short_slice, duration));
-    return {.value = median(found),
-            .others = {{"beyond_interrupt", median(found) - interrupt},
-                       {"interrupt", interrupt},
-                       {"usual_slice", median(preemptions(microseconds(0), duration))},
-                       {"preempted", static_cast<double>(found.size()), "times"}}};
+    return {
+        .value = median(found),
+        .others = {{"beyond_interrupt", median(found) - interrupt},
+                   {"interrupt", interrupt},
+                   {"usual_slice", median(preemptions(weft::runtime_options().slice, duration))},
+                   {"preempted", static_cast<double>(found.size()), "times"}}};
 }
 
 }  // namespace bench

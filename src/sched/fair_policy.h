@@ -193,7 +193,7 @@ public:
 
     /// Of all that stand here, in parts of a weight (queue_weight.h), as all that is said of loads.
     [[nodiscard]] std::uint64_t weight() const noexcept { return weight_.sum(); }
-    /// With that of who runs, or was charged last; the unit is that of weights.
+    /// With that of who runs, or was charged last.
     [[nodiscard]] std::uint64_t load() const noexcept {
         return weight() + running_.load(base::relaxed);
     }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a worker does for members of groups, and at the end of a throttled group's period.
-#include <utility>
-
 #include "sched/group_refill.h"
 #include "sched/scheduler.h"
 #include "sched/thread_state.h"
