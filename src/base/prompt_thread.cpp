@@ -27,18 +27,22 @@ struct attributes {
 static_assert(sizeof(attributes) == 48, "the kernel's SCHED_ATTR_SIZE_VER0");
 
 constexpr std::uint64_t shortest_slice = 100'000;  // of the kernel; it clamps
+constexpr std::uint64_t reset_on_fork = 1;         // SCHED_FLAG_RESET_ON_FORK
 
 }  // namespace
 
 void wake_promptly() noexcept {
-    ::prctl(PR_SET_TIMERSLACK, 1);
     attributes own{};
     if (::syscall(SYS_sched_getattr, 0, &own, sizeof own, 0) == 0 && own.policy == SCHED_OTHER) {
         own.size = sizeof own;
-        own.flags = 0;
+        own.flags = (own.flags & reset_on_fork) | (own.nice < 0 ? 0 : reset_on_fork);
         own.runtime = shortest_slice;
         ::syscall(SYS_sched_setattr, 0, &own, 0);
     }
+}
+
+void sleep_exactly() noexcept {
+    ::prctl(PR_SET_TIMERSLACK, 1);
 }
 
 }  // namespace weft::base

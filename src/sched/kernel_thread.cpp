@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/futex.h"
+#include "base/prompt_thread.h"
 #include "context/overflow.h"
 #include "sched/cpu_tick.h"
 #include "sched/owner_lock.h"
@@ -29,6 +30,7 @@ kernel_thread::kernel_thread(scheduler& owner) noexcept
 }
 
 void kernel_thread::run(worker* role) noexcept {
+    base::wake_promptly();
     const context::signal_stack signals;
     exceptions_ = context::thread_exception_state();
     context::sanitizer_adopt_thread(base_sanitizer_);

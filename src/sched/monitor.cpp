@@ -56,6 +56,7 @@ bool monitor::all_sleep() const noexcept {
 
 void monitor::run() noexcept {
     base::wake_promptly();
+    base::sleep_exactly();
     unsigned quiet = 0;
     while (!stopping_.load(base::seq_cst)) {
         quiet = all_sleep() ? quiet + 1 : 0;
