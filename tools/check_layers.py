@@ -95,6 +95,8 @@ def include_findings(path: Path, code: str, root: Path):
                 finding = f'"{target}": a public header includes <weft/...> only'
         elif folder in ("apps", "examples") and quoted:
             finding = app_finding(path, target, root)
+        elif folder in ("apps", "examples") and target.startswith("weft/detail/"):
+            finding = f"<{target}> is no API"
         if target.startswith("weft/") and not (root / "include" / target).is_file():
             finding = f"<{target}> does not exist"
         if finding:

@@ -15,7 +15,7 @@
 
 #include <time.h>
 
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/fiber.h>
 
 namespace weft::lab {
@@ -125,7 +125,7 @@ task<> serve_messages(async_connection& client, work what, std::size_t size) {
         }
         obey(poison_of(message));
         if (what.kind == work_kind::sleep) {
-            co_await async::sleep_for(std::chrono::microseconds(what.amount));
+            co_await co::sleep_for(std::chrono::microseconds(what.amount));
         } else {
             do_work(what);
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/fiber.h>
 #include <weft/runtime.h>
 #include <weft/semaphore.h>
@@ -28,7 +28,7 @@ weft::task<> nothing() {
 
 weft::task<> wait_for(weft::counting_semaphore<>& release, std::size_t& waiting) {
     ++waiting;
-    co_await weft::async::acquire(release);
+    co_await weft::co::acquire(release);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // condition_variable: std::condition_variable for fibers and plain threads (coroutines:
-// `co_await async::wait(cv, lock)`), with weft::mutex. Waits with a stop token are those of
+// `co_await co::wait(cv, lock)`), with weft::mutex. Waits with a stop token are those of
 // std::condition_variable_any.
 //
 // Waiters are woken first come, first served. As with the standard one, wait() may return without
@@ -19,9 +19,9 @@
 #include <stop_token>
 #include <utility>
 
+#include <weft/detail/wait_queue.h>
 #include <weft/mutex.h>
 #include <weft/time.h>
-#include <weft/wait_queue.h>
 
 namespace weft {
 

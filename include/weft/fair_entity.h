@@ -15,7 +15,7 @@
 #include <array>
 #include <cstdint>
 
-#include <weft/fair_tree.h>
+#include <weft/detail/fair_tree.h>
 
 namespace weft {
 

@@ -28,10 +28,10 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <weft/fair_cfs.h>
-#include <weft/fair_eevdf.h>
+#include <weft/detail/fair_cfs.h>
+#include <weft/detail/fair_eevdf.h>
+#include <weft/detail/fair_fifo.h>
 #include <weft/fair_entity.h>
-#include <weft/fair_fifo.h>
 
 namespace weft {
 

@@ -27,6 +27,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <weft/detail/cancel_scope.h>
+#include <weft/error.h>
 #include <weft/time.h>
 
 namespace weft {
@@ -152,7 +154,9 @@ public:
     fiber() noexcept = default;
 
     /// Runs `callable(args...)`, or `callable(stop_token, args...)` if it takes one, on a new fiber
-    /// of the runtime that runs the caller. Arguments are copied or moved, as by std::jthread.
+    /// of the runtime that runs the caller. Arguments are copied or moved, as by std::jthread. If
+    /// it takes a token, a stop also ends each wait in it that can report
+    /// std::errc::operation_canceled; see <weft/scope.h>.
     /// Throws std::bad_alloc, or what copying throws. Only on a runtime: asserts elsewhere.
     template <class Callable, class... Args>
         requires(!std::is_same_v<std::remove_cvref_t<Callable>, fiber> &&
@@ -221,6 +225,7 @@ private:
                 options, owner,
                 [fn = function(std::forward<Callable>(callable)), token = stop_source_.get_token(),
                  tuple = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)]() mutable {
+                    const sched::cancel_scope stoppable(token, deadline::never());
                     std::apply(
                         [&](auto&... unpacked) {
                             std::invoke(std::move(fn), std::move(token), std::move(unpacked)...);
@@ -277,12 +282,14 @@ void yield() noexcept;
 /// Waits until `when`; on a fiber other fibers run meanwhile. Never early; late by at most 66 us
 /// (one tick of the timer wheel) plus the time until a worker is free: it looks after its timers
 /// each 50 us or, where fibers run for longer than that without waiting, between a few of them.
-void sleep_until(deadline when) noexcept;
+/// What bounds the caller (<weft/scope.h>) ends it earlier: std::errc::operation_canceled or
+/// std::errc::timed_out.
+result<void> sleep_until(deadline when) noexcept;
 
 /// Waits for `duration` from now.
 template <class Rep, class Period>
-void sleep_for(std::chrono::duration<Rep, Period> duration) {
-    sleep_until(deadline(duration));
+result<void> sleep_for(std::chrono::duration<Rep, Period> duration) {
+    return sleep_until(deadline(duration));
 }
 
 /// The nice value of the running fiber; see fiber_options. 0 on a plain thread, where setting it
@@ -297,7 +304,7 @@ void set_slice(std::chrono::nanoseconds slice);
 /// For loops that compute for long: lets others run if this fiber has had its slice, else costs 2
 /// ns. A fiber that calls it often is not preempted by a signal, which costs microseconds and a
 /// kernel thread. Where preemption is off it reads a clock (25 ns) and yields once a slice. Nothing
-/// in coroutines, which have `co_await async::yield()`, on plain threads and within blocking().
+/// in coroutines, which have `co_await co::yield()`, on plain threads and within blocking().
 void checkpoint() noexcept;
 
 /// Of the running fiber; nobody's on a plain thread.

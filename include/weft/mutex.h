@@ -2,7 +2,7 @@
 //
 // mutex: std::mutex for fibers, coroutines and plain threads, all on the same mutex at once. A
 // fiber that waits leaves its worker to others; a plain thread sleeps; a coroutine says
-// `co_await async::lock(m)` (see <weft/async.h>). Works with std::lock_guard, std::unique_lock and
+// `co_await co::lock(m)` (see <weft/co.h>). Works with std::lock_guard, std::unique_lock and
 // std::scoped_lock. The owner is the fiber, not the kernel thread: it may lock on one worker and
 // unlock on another.
 //
@@ -20,7 +20,7 @@
 #include <cstdint>
 #include <mutex>  // IWYU pragma: export (lock_guard, unique_lock, scoped_lock)
 
-#include <weft/wait_queue.h>
+#include <weft/detail/wait_queue.h>
 
 namespace weft {
 

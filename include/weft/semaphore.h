@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // counting_semaphore and binary_semaphore: the standard ones for fibers and plain threads
-// (coroutines: `co_await async::acquire(semaphore)`), all on the same semaphore at once.
+// (coroutines: `co_await co::acquire(semaphore)`), all on the same semaphore at once.
 //
 // Cost: acquire and release are one compare-and-swap each, inline, while nobody waits. Order: first
 // come, first served; release() hands its tokens to the waiters, and only what they do not need can
@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <limits>
 
+#include <weft/detail/wait_queue.h>
 #include <weft/time.h>
-#include <weft/wait_queue.h>
 
 namespace weft {
 

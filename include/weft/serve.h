@@ -36,7 +36,7 @@
 #include <string_view>
 #include <vector>
 
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/error.h>
 #include <weft/runtime.h>
 #include <weft/socket.h>
@@ -127,12 +127,12 @@ class async_connection : public basic_connection {
 public:
     /// As connection::read.
     [[nodiscard]] auto read(std::span<std::byte> buffer) {
-        return async::read(socket_, buffer, deadline_);
+        return co::read(socket_, buffer, deadline_);
     }
 
     /// As connection::write.
     [[nodiscard]] auto write(std::span<const std::byte> bytes) {
-        return async::write(socket_, bytes, deadline_);
+        return co::write(socket_, bytes, deadline_);
     }
 
 private:

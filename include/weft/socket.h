@@ -2,7 +2,7 @@
 //
 // Stream sockets, TCP and Unix, for fibers and plain threads alike. On a fiber a call that must
 // wait parks the fiber and its worker runs others; on a plain thread it blocks the thread.
-// Coroutines use <weft/async.h>. A socket may move between all of these, and between runtimes.
+// Coroutines use <weft/co.h>. A socket may move between all of these, and between runtimes.
 //
 // Every call that may wait takes a deadline and reports std::errc::timed_out when it has passed; a
 // call that need not wait succeeds even then. Nothing here raises SIGPIPE. Give read() more room

@@ -2,7 +2,7 @@
 //
 // task<T>: a C++ coroutine that returns a T, on the same scheduler as fibers.
 //
-//     weft::task<int> answer() { co_await weft::async::sleep_for(1ms); co_return 42; }
+//     weft::task<int> answer() { co_await weft::co::sleep_for(1ms); co_return 42; }
 //     weft::task<int> twice()  { co_return 2 * co_await answer(); }
 //     int n = weft::spawn(twice()).join();        // on a fiber, or: co_await weft::spawn(...)
 //
@@ -13,7 +13,7 @@
 // that.
 //
 // A coroutine runs on its worker's own stack. It must not call what blocks: lock(), join(),
-// socket::read() and their like assert there. Their awaitable forms are in <weft/async.h>. It may
+// socket::read() and their like assert there. Their awaitable forms are in <weft/co.h>. It may
 // go on on another kernel thread after each co_await that waits.
 //
 // g++ 12 miscompiles a coroutine that declares no variable, in none of its blocks, and has a
@@ -34,6 +34,7 @@
 #include <utility>
 #include <variant>
 
+#include <weft/detail/cancel_scope.h>
 #include <weft/wait_group.h>
 
 namespace weft {
@@ -99,6 +100,10 @@ private:
     suspension<160> suspension_;
 };
 
+/// What bounds the waits of a coroutine; null: nothing does.
+template <class Promise>
+const sched::cancel_bounds* bounds_of(std::coroutine_handle<Promise> coroutine) noexcept;
+
 class promise_base {
 public:
     static void* operator new(std::size_t size) { return allocate_frame(size); }
@@ -116,8 +121,15 @@ public:
             parent_ = &from.promise();
             transfers_ = parent_->transfers_;
         }
+        if (bounds_ == nullptr) {
+            bounds_ = bounds_of(from);
+        }
         return transfer(self);
     }
+
+    /// What bounds the coroutine from now on, and those that it awaits from now on.
+    void set_bounds(const sched::cancel_bounds* bounds) noexcept { bounds_ = bounds; }
+    [[nodiscard]] const sched::cancel_bounds* bounds() const noexcept { return bounds_; }
 
 private:
     struct final_awaiter {
@@ -150,8 +162,18 @@ private:
 
     std::coroutine_handle<> continuation_;
     promise_base* parent_ = nullptr;
+    const sched::cancel_bounds* bounds_ = nullptr;
     unsigned transfers_ = 0;
 };
+
+template <class Promise>
+const sched::cancel_bounds* bounds_of(std::coroutine_handle<Promise> coroutine) noexcept {
+    if constexpr (std::derived_from<Promise, promise_base>) {
+        return coroutine.promise().bounds();
+    } else {
+        return nullptr;
+    }
+}
 
 /// What left a coroutine: a value, an exception or, before its end, nothing.
 template <class T>

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <limits>
 #include <ratio>
@@ -39,6 +40,9 @@ public:
         return clock::time_point(
             std::chrono::duration_cast<clock::duration>(std::chrono::nanoseconds(nanoseconds_)));
     }
+
+    /// The earlier one is less.
+    friend constexpr auto operator<=>(deadline, deadline) noexcept = default;
 
     /// Whether the moment has come. Reads the clock unless it is never.
     [[nodiscard]] bool expired() const noexcept;

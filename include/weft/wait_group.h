@@ -2,7 +2,7 @@
 //
 // wait_group: waits until a number of things are done. add() before each is started, done() at the
 // end of each, wait() for all; from fibers and plain threads (coroutines:
-// `co_await async::wait(group)`).
+// `co_await co::wait(group)`).
 //
 // add() that takes the count away from zero must be ordered before the wait() that is to see it. A
 // group may be used again when all its wait() have returned. The waiter may destroy the group: the
@@ -13,8 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <weft/detail/wait_queue.h>
 #include <weft/time.h>
-#include <weft/wait_queue.h>
 
 namespace weft {
 

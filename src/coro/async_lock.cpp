@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A coroutine that waits for a mutex, or for a condition variable and then for its mutex.
-#include <weft/async.h>
+#include <weft/co.h>
 
 #include "base/assert.h"
 #include "coro/lock_operation.h"

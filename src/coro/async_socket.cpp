@@ -4,7 +4,7 @@
 // What is tried again when the socket is ready runs before the coroutine is resumed, so that a
 // wake-up for nothing costs no resumption. The call is in flight (poll_descriptor::begin, end) from
 // await_ready() until its outcome is there.
-#include <weft/async.h>
+#include <weft/co.h>
 
 #include <cerrno>
 
@@ -30,25 +30,26 @@ std::error_code error_of(std::int64_t outcome) noexcept {
 }
 
 /// Waits until a call in one direction may succeed; derived classes say what is tried then.
-class readiness_operation : public operation {
+class readiness_operation : public bounded_operation {
 public:
-    readiness_operation(run_fn run, std::coroutine_handle<> coroutine) noexcept
-        : operation(run, coroutine), wait_(*this) {}
+    readiness_operation(run_fn run, std::coroutine_handle<> coroutine, deadline until,
+                        const sched::cancel_bounds* bounds) noexcept
+        : bounded_operation(run, coroutine, until, bounds), wait_(*this) {}
 
     /// 0: try now. -EAGAIN: suspended, `this` may be gone. Else what went wrong, negated.
-    int wait_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept {
-        if (until.expired()) {
+    int wait_until_ready(poll_descriptor& d, direction dir) noexcept {
+        if (until().expired()) {
             return -ETIMEDOUT;
         }
         if (const int error = d.start_wait(dir, wait_)) {
             return error == EAGAIN ? 0 : -error;
         }
-        return suspend(until.nanoseconds()) ? -EAGAIN : after_wait(d, dir);
+        return suspend_bounded() ? -EAGAIN : after_wait(d, dir);
     }
 
     /// 0: try now. Else what went wrong, negated.
     int after_wait(poll_descriptor& d, direction dir) noexcept {
-        const sched::wake_reason reason = resumed();
+        const sched::wake_reason reason = resumed_bounded();
         return -d.finish_wait(dir, wait_, reason);
     }
 
@@ -61,13 +62,12 @@ private:
 template <socket_call Call>
 class socket_awaiter<Call>::operation final : public readiness_operation {
 public:
-    operation(socket_awaiter& call, std::coroutine_handle<> coroutine) noexcept
-        : readiness_operation(&run, coroutine), call_(&call) {}
+    operation(socket_awaiter& call, std::coroutine_handle<> coroutine,
+              const sched::cancel_bounds* bounds) noexcept
+        : readiness_operation(&run, coroutine, call.until_, bounds), call_(&call) {}
 
     /// After an attempt that would block. True: suspended. False: the outcome is there.
-    bool start() noexcept {
-        return !advance(wait_until_ready(*call_->descriptor_, dir, call_->until_));
-    }
+    bool start() noexcept { return !advance(wait_until_ready(*call_->descriptor_, dir)); }
 
 private:
     static constexpr direction dir = direction_of(Call);
@@ -92,7 +92,7 @@ private:
                 call_->finish(outcome);
                 return true;
             }
-            waited = wait_until_ready(*call_->descriptor_, dir, call_->until_);
+            waited = wait_until_ready(*call_->descriptor_, dir);
         }
     }
 
@@ -155,12 +155,13 @@ bool socket_awaiter<Call>::await_ready() noexcept {
 }
 
 template <socket_call Call>
-bool socket_awaiter<Call>::await_suspend(std::coroutine_handle<> coroutine) noexcept {
+bool socket_awaiter<Call>::start(std::coroutine_handle<> coroutine,
+                                 const sched::cancel_bounds* bounds) noexcept {
     if (finished_) {
         reschedule(suspension_.template emplace<coro::operation>(&resume_scheduled, coroutine));
         return true;
     }
-    return suspension_.template emplace<operation>(*this, coroutine).start();
+    return suspension_.template emplace<operation>(*this, coroutine, bounds).start();
 }
 
 template class socket_awaiter<socket_call::read>;
@@ -212,9 +213,10 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
 
-    bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
-        const int waited = suspension_.emplace<wait>(*this, coroutine)
-                               .wait_until_ready(descriptor_, direction::write, until_);
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        const int waited = suspension_.emplace<wait>(*this, coroutine, bounds_of(coroutine))
+                               .wait_until_ready(descriptor_, direction::write);
         if (waited == -EAGAIN) {
             return true;
         }
@@ -226,8 +228,9 @@ public:
 
 private:
     struct wait final : readiness_operation {
-        wait(writable_awaiter& awaiter, std::coroutine_handle<> coroutine) noexcept
-            : readiness_operation(&run, coroutine), of(&awaiter) {}
+        wait(writable_awaiter& awaiter, std::coroutine_handle<> coroutine,
+             const sched::cancel_bounds* bounds) noexcept
+            : readiness_operation(&run, coroutine, awaiter.until_, bounds), of(&awaiter) {}
 
         static void run(coroutine_waiter& self) noexcept {
             auto& me = static_cast<wait&>(self);
@@ -241,14 +244,14 @@ private:
     poll_descriptor& descriptor_;
     deadline until_;
     int outcome_ = 0;
-    suspension<128> suspension_;
+    suspension<152> suspension_;
 };
 
 }  // namespace
 
 }  // namespace weft::coro
 
-namespace weft::async {
+namespace weft::co {
 
 task<result<socket>> connect(endpoint peer, deadline until) {
     const auto made = io::make_connecting(peer);
@@ -266,7 +269,11 @@ task<result<socket>> connect(endpoint peer, deadline until) {
                     error = -ETIMEDOUT;
                     break;
                 }
-                co_await sleep_until(io::when_to_retry(until));
+                const auto slept = co_await sleep_until(io::when_to_retry(until));
+                if (!slept) {
+                    error = -slept.error().value();
+                    break;
+                }
             } else if (error != -EAGAIN ||
                        (error = co_await coro::writable_awaiter(d, until)) != 0) {
                 break;
@@ -282,4 +289,4 @@ task<result<socket>> connect(endpoint peer, deadline until) {
     co_return connecting;
 }
 
-}  // namespace weft::async
+}  // namespace weft::co

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <weft/async.h>
+#include <weft/co.h>
 
 #include "base/assert.h"
+#include "base/error.h"
 #include "coro/operation.h"
 #include "sched/current.h"
 
@@ -9,27 +10,32 @@ namespace weft::coro {
 
 namespace {
 
-class sleep_operation final : public operation {
+class sleep_operation final : public bounded_operation {
 public:
-    explicit sleep_operation(std::coroutine_handle<> coroutine) noexcept
-        : operation(&run, coroutine) {}
+    sleep_operation(std::coroutine_handle<> coroutine, deadline until,
+                    const sched::cancel_bounds* bounds) noexcept
+        : bounded_operation(&run, coroutine, until, bounds) {}
 
     /// As await_suspend.
-    bool start(deadline until) noexcept {
+    bool start() noexcept {
         prepare();
-        if (suspend(until.nanoseconds())) {
+        if (suspend_bounded()) {
             return true;
         }
-        resumed();
+        reason_ = resumed_bounded();
         return false;
     }
+
+    [[nodiscard]] sched::wake_reason reason() const noexcept { return reason_; }
 
 private:
     static void run(coroutine_waiter& self) noexcept {
         auto& me = static_cast<sleep_operation&>(self);
-        me.resumed();
+        me.reason_ = me.resumed_bounded();
         me.resume_coroutine();
     }
+
+    sched::wake_reason reason_{};
 };
 
 }  // namespace
@@ -38,12 +44,28 @@ void yield_awaiter::await_suspend(std::coroutine_handle<> coroutine) noexcept {
     reschedule(suspension_.emplace<operation>(&resume_scheduled, coroutine));
 }
 
-bool sleep_awaiter::await_suspend(std::coroutine_handle<> coroutine) noexcept {
+bool sleep_awaiter::start(std::coroutine_handle<> coroutine,
+                          const sched::cancel_bounds* bounds) noexcept {
     if (until_.expired()) {
         reschedule(suspension_.emplace<operation>(&resume_scheduled, coroutine));
         return true;
     }
-    return suspension_.emplace<sleep_operation>(coroutine).start(until_);
+    slept_ = true;
+    return suspension_.emplace<sleep_operation>(coroutine, until_, bounds).start();
+}
+
+result<void> sleep_awaiter::await_resume() noexcept {
+    if (!slept_) {
+        return {};
+    }
+    const auto& slept = suspension_.get<sleep_operation>();
+    if (slept.reason() == sched::wake_reason::cancelled) {
+        return base::fail(std::errc::operation_canceled);
+    }
+    if (slept.until() < until_) {
+        return base::fail(std::errc::timed_out);
+    }
+    return {};
 }
 
 }  // namespace weft::coro

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A coroutine that waits for a semaphore or a wait_group.
-#include <weft/async.h>
+#include <weft/co.h>
 
 #include "coro/queue_operation.h"
 #include "sync/semaphore_core.h"

@@ -8,7 +8,11 @@
 // resume() runs a coroutine and whatever it hands over to, until one of them suspends.
 #pragma once
 
+#include <algorithm>
 #include <coroutine>
+
+#include <weft/detail/cancel_scope.h>
+#include <weft/time.h>
 
 #include "sched/waiter.h"
 
@@ -28,6 +32,49 @@ public:
 
 private:
     std::coroutine_handle<> coroutine_;
+};
+
+/// An operation whose wait may be ended by what bounds the coroutine.
+class bounded_operation : public operation {
+public:
+    /// `bounds` may be null.
+    bounded_operation(run_fn run, std::coroutine_handle<> coroutine, deadline until,
+                      const sched::cancel_bounds* bounds) noexcept
+        : operation(run, coroutine), until_(until) {
+        if (bounds != nullptr) {
+            watch_ = bounds->watch;
+            until_ = std::min(until_, bounds->until);
+        }
+    }
+
+    /// The earlier one of the call's and the bounds'.
+    [[nodiscard]] deadline until() const noexcept { return until_; }
+
+    /// Whether only who finds its node can end the wait; see sync/wait_queue.h.
+    [[nodiscard]] bool has_single_waker() const noexcept {
+        return watch_ == nullptr && until_.is_never();
+    }
+
+    /// As suspend().
+    bool suspend_bounded() noexcept {
+        if (watch_ != nullptr) {
+            watch_->begin(*this);
+        }
+        return suspend(until_.nanoseconds());
+    }
+
+    /// As resumed(), after suspend_bounded().
+    sched::wake_reason resumed_bounded() noexcept {
+        const sched::wake_reason reason = resumed();
+        if (watch_ != nullptr) {
+            watch_->end();
+        }
+        return reason;
+    }
+
+private:
+    sched::stop_watch* watch_ = nullptr;
+    deadline until_;
 };
 
 /// The run function of an operation that waits for nothing: it was scheduled, see reschedule().

@@ -91,7 +91,7 @@ int accept_on_fiber(poll_descriptor& d, deadline until) noexcept {
 
 int accept_on_thread(poll_descriptor& d, deadline until) noexcept {
     // With a deadline the descriptor must not block: a connection may be gone after poll().
-    if (!until.is_never()) {
+    if (!io::may_block(until)) {
         if (const int error = d.make_nonblocking()) {
             return -error;
         }

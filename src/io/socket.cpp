@@ -44,9 +44,10 @@ ssize_t read_on_fiber(poll_descriptor& d, std::span<std::byte> bytes, deadline u
 
 ssize_t read_on_thread(poll_descriptor& d, std::span<std::byte> bytes, deadline until) noexcept {
     bool drained = false;
+    const bool may_block = io::may_block(until);
     for (;;) {
         ssize_t n = -EAGAIN;
-        if (until.is_never()) {
+        if (may_block) {
             n = io::receive(d, bytes, 0, drained);
             if (n != -EAGAIN) {
                 return n;
@@ -88,7 +89,7 @@ int write_on_fiber(poll_descriptor& d, std::span<const std::byte> bytes, deadlin
 }
 
 int write_on_thread(poll_descriptor& d, std::span<const std::byte> bytes, deadline until) noexcept {
-    const int flags = until.is_never() ? 0 : MSG_DONTWAIT;
+    const int flags = io::may_block(until) ? 0 : MSG_DONTWAIT;
     for (;;) {
         const ssize_t n = io::transmit(d, bytes, flags);
         if (n == static_cast<ssize_t>(bytes.size())) [[likely]] {
@@ -113,7 +114,9 @@ int connect_and_wait(poll_descriptor& d, const endpoint& peer, deadline until) n
             if (until.expired()) {
                 return -ETIMEDOUT;
             }
-            io::sleep_until(io::when_to_retry(until));
+            if (const int ended = io::sleep_until(io::when_to_retry(until))) {
+                return ended;
+            }
             continue;
         }
         if (error == -EAGAIN) {

@@ -2,31 +2,83 @@
 #include "io/wait.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ctime>
 
+#include "base/fd.h"
+#include "sched/cancellable_wait.h"
 #include "sched/current.h"
 
 namespace weft::io {
 
 int park_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept {
-    if (until.expired()) {
+    sched::cancellable_wait wait(until);
+    if (wait.until().expired()) {
         return -ETIMEDOUT;
     }
-    poll_wait wait(sched::this_waiter());
-    if (const int error = d.start_wait(dir, wait)) {
+    poll_wait place(wait.who);
+    if (const int error = d.start_wait(dir, place)) {
         return error == EAGAIN ? 0 : -error;
     }
-    const sched::wake_reason reason = wait.who.park(until.nanoseconds());
-    return -d.finish_wait(dir, wait, reason);
+    const sched::wake_reason reason = wait.park();
+    return -d.finish_wait(dir, place, reason);
+}
+
+namespace {
+
+/// What ends a poll(2) of a plain thread when a stop is requested: an eventfd, made when first
+/// needed. Invalid if there is none to be had.
+const base::unique_fd& stop_event_of_thread() noexcept {
+    thread_local base::unique_fd event;
+    if (!event.valid()) {
+        event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    }
+    return event;
+}
+
+/// As ppoll(2) on one descriptor, and on the event while `watch` is not null: -ECANCELED then.
+int poll_once(pollfd wanted, const timespec* left, sched::stop_watch* watch) noexcept {
+    if (watch == nullptr) {
+        const int ready = ::ppoll(&wanted, 1, left, nullptr);
+        return ready >= 0 ? ready : -errno;
+    }
+    const base::unique_fd& event = stop_event_of_thread();
+    if (!event.valid()) {
+        return -errno;
+    }
+    std::array<pollfd, 2> both{wanted, {.fd = event.get(), .events = POLLIN, .revents = 0}};
+    watch->begin(event.get());
+    const int ready = ::ppoll(both.data(), both.size(), left, nullptr);
+    const int error = ready < 0 ? -errno : 0;
+    watch->end();
+    std::uint64_t stops = 0;
+    const bool stopped = ::read(event.get(), &stops, sizeof stops) == sizeof stops;
+    if (error != 0) {
+        return error;
+    }
+    return both[0].revents == 0 && stopped ? -ECANCELED : ready;
+}
+
+}  // namespace
+
+bool may_block(deadline until) noexcept {
+    return until.is_never() && sched::cancel_scope::current() == nullptr;
 }
 
 int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept {
     pollfd wanted{.fd = d.fd(),
                   .events = static_cast<short>(dir == direction::read ? POLLIN : POLLOUT),
                   .revents = 0};
+    sched::stop_watch* watch = nullptr;
+    if (const sched::cancel_scope* const scope = sched::cancel_scope::current()) {
+        watch = scope->bounds().watch;
+        until = std::min(until, scope->bounds().until);
+    }
     for (;;) {
         timespec left{};
         if (!until.is_never()) {
@@ -35,7 +87,7 @@ int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcep
             const auto ns = std::max(until.nanoseconds(), now) - now;
             left = {.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
         }
-        const int ready = ::ppoll(&wanted, 1, until.is_never() ? nullptr : &left, nullptr);
+        const int ready = poll_once(wanted, until.is_never() ? nullptr : &left, watch);
         if (d.closed()) {
             return -ECANCELED;
         }
@@ -45,8 +97,8 @@ int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcep
         if (ready == 0) {
             return -ETIMEDOUT;
         }
-        if (errno != EINTR) {
-            return -errno;
+        if (ready != -EINTR) {
+            return ready;
         }
     }
 }
@@ -55,10 +107,13 @@ int wait_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept
     return sched::on_fiber() ? park_until_ready(d, dir, until) : block_until_ready(d, dir, until);
 }
 
-void sleep_until(deadline until) noexcept {
-    sched::waiter& me = sched::this_waiter();
-    me.prepare();
-    me.park(until.nanoseconds());
+int sleep_until(deadline until) noexcept {
+    sched::cancellable_wait wait(until);
+    wait.who.prepare();
+    if (wait.park() == sched::wake_reason::cancelled) {
+        return -ECANCELED;
+    }
+    return wait.until() < until ? -ETIMEDOUT : 0;
 }
 
 void let_others_run(poll_descriptor& d) noexcept {

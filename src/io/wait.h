@@ -15,7 +15,8 @@
 namespace weft::io {
 
 /// Waits until a call in this direction may succeed: 0 (try again), or an errno value, negated:
-/// -ETIMEDOUT, -ECANCELED. On a fiber, after the call's try_ form said -EAGAIN.
+/// -ETIMEDOUT, -ECANCELED. What bounds the caller (<weft/scope.h>) counts, too. On a fiber, after
+/// the call's try_ form said -EAGAIN.
 int park_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
 
 /// A call whose wait ended with `error`. If that was the deadline, it is tried once more, since the
@@ -30,14 +31,17 @@ ssize_t last_try(poll_descriptor& d, direction dir, int error, Try attempt) noex
     return n == -EAGAIN ? error : n;
 }
 
+/// Whether a plain thread may leave it to the kernel to end a call: nothing else can end it.
+bool may_block(deadline until) noexcept;
+
 /// As park_until_ready() on a plain thread, by the kernel.
 int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
 
 /// Either, depending on who calls.
 int wait_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
 
-/// Does nothing until `until`.
-void sleep_until(deadline until) noexcept;
+/// Does nothing until `until`: 0, -ETIMEDOUT or -ECANCELED.
+int sleep_until(deadline until) noexcept;
 
 /// Lets other fibers run if this one has made many calls without having to wait.
 void let_others_run(poll_descriptor& d) noexcept;

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/fiber.h>
 #include <weft/mutex.h>
 #include <weft/runtime.h>
@@ -68,7 +68,7 @@ TEST(blocking, in_a_coroutine_too) {
     const pipe p;
     auto reader = rt.spawn([](const pipe& from) -> task<char> {
         const char byte = blocking([&] { return from.read(); });
-        co_await async::yield();
+        co_await co::yield();
         co_return byte;
     }(p));
     rt.run([&] { p.write('y'); });

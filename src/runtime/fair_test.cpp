@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/runtime.h>
 #include <weft/semaphore.h>
 #include <weft/task.h>
@@ -162,7 +162,7 @@ TEST(fair, who_wakes_runs_before_those_who_compute) {
 task<> yields_until(const bool& done, nanoseconds& used) {
     while (!done) {
         used += compute(100us);
-        co_await async::yield();
+        co_await co::yield();
     }
 }
 

@@ -4,7 +4,7 @@
 // same worker. Each test would hang, or be off by far, without preemption.
 #include <gtest/gtest.h>
 #include <unistd.h>
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/fiber.h>
 #include <weft/runtime.h>
 #include <weft/semaphore.h>
@@ -84,7 +84,7 @@ TEST(preemption, a_coroutine_that_computes_does_not_stop_others) {
     auto hog = rt.spawn([](std::atomic<bool>& go, const std::atomic<bool>& end) -> task<int> {
         go = true;
         compute_until(end);
-        co_await async::yield();
+        co_await co::yield();
         co_return 7;
     }(started, stop));
     rt.run([&] {

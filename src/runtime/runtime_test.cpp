@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/mutex.h>
 #include <weft/semaphore.h>
 #include <weft/task.h>
@@ -253,7 +253,7 @@ task<> set(std::atomic<bool>& flag) {
 }
 
 task<> spawn_and_compute() {
-    co_await async::sleep_for(20ms);
+    co_await co::sleep_for(20ms);
     std::atomic<bool> ran = false;
     auto child = spawn(set(ran));
     EXPECT_TRUE(compute_until(ran));

@@ -71,7 +71,7 @@ static_assert(sizeof(ahead_node) <= ahead_node::room);
 class fair_policy {
 public:
     /// CFS's wake-up granularity and half of its latency, which is what a sleeper gains at most,
-    /// for one CPU; see weft/fair_cfs.h.
+    /// for one CPU; see weft/detail/fair_cfs.h.
     static constexpr std::uint64_t granularity = 1'000'000;
     static constexpr std::uint64_t sleeper_credit = 3'000'000;
     /// How much CPU time anybody owes, however long it has computed without letting others run; in

@@ -13,6 +13,8 @@
 #include <weft/fiber_group.h>
 
 #include "base/assert.h"
+#include "base/error.h"
+#include "sched/cancellable_wait.h"
 #include "sched/current.h"
 #include "sched/fiber_block.h"
 #include "sched/scheduler.h"
@@ -208,14 +210,20 @@ void yield() noexcept {
     ::sched_yield();
 }
 
-void sleep_until(deadline when) noexcept {
+result<void> sleep_until(deadline when) noexcept {
     if (when.expired()) {
         yield();
-        return;
+        return {};
     }
-    sched::waiter& self = sched::this_waiter();
-    self.prepare();
-    self.park(when.nanoseconds());
+    sched::cancellable_wait wait(when);
+    wait.who.prepare();
+    if (wait.park() == sched::wake_reason::cancelled) {
+        return base::fail(std::errc::operation_canceled);
+    }
+    if (wait.until() < when) {
+        return base::fail(std::errc::timed_out);
+    }
+    return {};
 }
 
 void checkpoint() noexcept {

@@ -28,6 +28,7 @@
 
 namespace weft::sched {
 
+class cancel_scope;
 class scheduler;
 
 /// What is asked of the callable that a block holds.
@@ -42,6 +43,7 @@ struct fiber_details {
     std::string name;
     base::nanoseconds_t slice = 0;  ///< 0: the runtime's
     std::exception_ptr exception;   ///< left the callable; rethrown by join()
+    cancel_scope* scope = nullptr;  ///< the innermost, on the fiber's own stack
 };
 
 class alignas(64) fiber_block : public waiter {
@@ -85,6 +87,16 @@ public:
     void set_slice(base::nanoseconds_t slice);
     [[nodiscard]] base::nanoseconds_t slice() const noexcept {
         return details_ != nullptr ? details_->slice : 0;
+    }
+
+    /// What bounds its waits; null: nothing. By itself; setting throws std::bad_alloc.
+    void set_cancel_scope(cancel_scope* scope) {
+        if (details_ != nullptr || scope != nullptr) {
+            details().scope = scope;
+        }
+    }
+    [[nodiscard]] cancel_scope* get_cancel_scope() const noexcept {
+        return details_ != nullptr ? details_->scope : nullptr;
     }
 
     /// The worker that it runs on, by that worker.

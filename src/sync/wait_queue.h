@@ -26,7 +26,7 @@
 
 #include <cstdint>
 
-#include <weft/wait_queue.h>
+#include <weft/detail/wait_queue.h>
 
 #include "base/atomic.h"
 #include "base/thread_block.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The ordered set under a fair queue against std::multiset, and the invariants of its shape.
-#include <weft/fair_tree.h>
+#include <weft/detail/fair_tree.h>
 
 #include <gtest/gtest.h>
 

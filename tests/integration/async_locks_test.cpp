@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The awaiters of <weft/async.h> for time, locks, semaphores, groups and conditions: ready at once,
+// The awaiters of <weft/co.h> for time, locks, semaphores, groups and conditions: ready at once,
 // after waiting, timed out.
-#include <weft/async.h>
+#include <weft/co.h>
 
 #include <gtest/gtest.h>
 
@@ -29,7 +29,7 @@ using testing::two_workers;
 task<> appends(std::string& order, char name) {
     for (int i = 0; i < 3; ++i) {
         order += name;
-        co_await async::yield();
+        co_await co::yield();
     }
 }
 
@@ -46,14 +46,14 @@ TEST(AsyncTime, YieldLetsOthersRun) {
 
 task<> sleeps() {
     const auto start = clock::now();
-    co_await async::sleep_for(3ms);
+    co_await co::sleep_for(3ms);
     EXPECT_GE(clock::now() - start, 3ms);
     const auto when = clock::now() + 2ms;
-    co_await async::sleep_until(when);
+    co_await co::sleep_until(when);
     EXPECT_GE(clock::now(), when);
-    co_await async::sleep_for(0s);
-    co_await async::sleep_for(-1h);
-    co_await async::sleep_until(clock::time_point::min());
+    co_await co::sleep_for(0s);
+    co_await co::sleep_for(-1h);
+    co_await co::sleep_until(clock::time_point::min());
 }
 
 TEST(AsyncTime, SleepsAreNeverEarly) {
@@ -62,7 +62,7 @@ TEST(AsyncTime, SleepsAreNeverEarly) {
 
 task<> sleeps_until(clock::time_point start, int number, std::vector<int>& order, bool& late) {
     late = late || clock::now() >= start;
-    co_await async::sleep_until(start + number * 2ms);
+    co_await co::sleep_until(start + number * 2ms);
     order.push_back(number);
 }
 
@@ -86,7 +86,7 @@ TEST(AsyncTime, SleepersWakeInTheOrderOfTheirDeadlines) {
 
 task<> locks_free_mutex(mutex& m) {
     {
-        const std::unique_lock<mutex> lock = co_await async::lock(m);
+        const std::unique_lock<mutex> lock = co_await co::lock(m);
         EXPECT_TRUE(lock.owns_lock());
         EXPECT_EQ(lock.mutex(), &m);
         EXPECT_FALSE(m.try_lock());
@@ -101,9 +101,9 @@ TEST(AsyncLock, OfAFreeMutex) {
 }
 
 task<> appends_under_lock(mutex& m, std::string& order, char name) {
-    const auto lock = co_await async::lock(m);
+    const auto lock = co_await co::lock(m);
     order += name;
-    co_await async::yield();
+    co_await co::yield();
 }
 
 TEST(AsyncLock, WaitersGetItInTheOrderOfTheirArrival) {
@@ -124,10 +124,10 @@ TEST(AsyncLock, WaitersGetItInTheOrderOfTheirArrival) {
 
 task<> holds_for_a_yield(mutex& m, long& count, int turns) {
     for (int i = 0; i < turns; ++i) {
-        const auto lock = co_await async::lock(m);
+        const auto lock = co_await co::lock(m);
         const long seen = count;
         if (i % 2 == 0) {
-            co_await async::yield();
+            co_await co::yield();
         }
         count = seen + 1;
     }
@@ -146,15 +146,15 @@ TEST(AsyncLock, ManyCoroutinesOnOneMutex) {
 }
 
 task<> acquires(counting_semaphore<>& s) {
-    EXPECT_TRUE(co_await async::acquire(s));
-    EXPECT_TRUE(co_await async::try_acquire_until(s, -1h)) << "what need not wait succeeds";
+    EXPECT_TRUE(co_await co::acquire(s));
+    EXPECT_TRUE(co_await co::try_acquire_until(s, -1h)) << "what need not wait succeeds";
     const auto start = clock::now();
-    EXPECT_FALSE(co_await async::try_acquire_until(s, 2ms));
+    EXPECT_FALSE(co_await co::try_acquire_until(s, 2ms));
     EXPECT_GE(clock::now() - start, 2ms);
-    EXPECT_FALSE(co_await async::try_acquire_until(s, 0s));
-    EXPECT_FALSE(co_await async::try_acquire_until(s, clock::time_point::min()));
+    EXPECT_FALSE(co_await co::try_acquire_until(s, 0s));
+    EXPECT_FALSE(co_await co::try_acquire_until(s, clock::time_point::min()));
     s.release();
-    EXPECT_TRUE(co_await async::acquire(s));
+    EXPECT_TRUE(co_await co::acquire(s));
 }
 
 TEST(AsyncSemaphore, ReadyTimedOutAndExpired) {
@@ -168,9 +168,9 @@ TEST(AsyncSemaphore, ReadyTimedOutAndExpired) {
 task<> ping_pong(binary_semaphore& mine, binary_semaphore& other, int rounds) {
     for (int i = 0; i < rounds; ++i) {
         if (i % 2 == 0) {
-            co_await async::acquire(mine);
+            co_await co::acquire(mine);
         } else {
-            EXPECT_TRUE(co_await async::try_acquire_until(mine, testing::safety_net));
+            EXPECT_TRUE(co_await co::try_acquire_until(mine, testing::safety_net));
         }
         other.release();
     }
@@ -217,9 +217,9 @@ TEST(AsyncSemaphore, CoroutinesPingPong) {
 
 task<> frees_after_acquire(std::unique_ptr<binary_semaphore> s, bool timed) {
     if (timed) {
-        EXPECT_TRUE(co_await async::try_acquire_until(*s, testing::safety_net));
+        EXPECT_TRUE(co_await co::try_acquire_until(*s, testing::safety_net));
     } else {
-        co_await async::acquire(*s);
+        co_await co::acquire(*s);
     }
     s.reset();
 }
@@ -236,17 +236,17 @@ TEST_P(AsyncByKind, SemaphoreDestroyedByTheCoroutineThatWasWoken) {
 }
 
 task<> waits_for_group(wait_group& group) {
-    EXPECT_TRUE(co_await async::wait_until(group, -1h)) << "nothing is left to be done";
-    EXPECT_TRUE(co_await async::wait(group));
+    EXPECT_TRUE(co_await co::wait_until(group, -1h)) << "nothing is left to be done";
+    EXPECT_TRUE(co_await co::wait(group));
     group.add(2);
-    EXPECT_FALSE(co_await async::wait_until(group, 1ms));
-    EXPECT_FALSE(co_await async::wait_until(group, clock::time_point::min()));
+    EXPECT_FALSE(co_await co::wait_until(group, 1ms));
+    EXPECT_FALSE(co_await co::wait_until(group, clock::time_point::min()));
     group.done();
     spawn([&] { group.done(); }).detach();
-    EXPECT_TRUE(co_await async::wait_until(group, testing::safety_net));
+    EXPECT_TRUE(co_await co::wait_until(group, testing::safety_net));
     group.add();
     spawn([&] { group.done(); }).detach();
-    EXPECT_TRUE(co_await async::wait(group));
+    EXPECT_TRUE(co_await co::wait(group));
 }
 
 TEST(AsyncWaitGroup, ReadyAfterWaitingAndTimedOut) {
@@ -257,7 +257,7 @@ TEST(AsyncWaitGroup, ReadyAfterWaitingAndTimedOut) {
 task<> frees_group(std::unique_ptr<wait_group> group, int microseconds) {
     bool done = false;
     while (!done) {
-        done = co_await async::wait_until(*group, std::chrono::microseconds(microseconds));
+        done = co_await co::wait_until(*group, std::chrono::microseconds(microseconds));
     }
     group.reset();
 }
@@ -277,15 +277,15 @@ TEST_P(AsyncByKind, WaitGroupDestroyedByTheCoroutineThatWaited) {
 }
 
 task<> waits_on_condition(mutex& m, condition_variable& cv) {
-    auto lock = co_await async::lock(m);
+    auto lock = co_await co::lock(m);
     const auto start = clock::now();
-    EXPECT_EQ(co_await async::wait_until(cv, lock, 2ms), cv_status::timeout);
+    EXPECT_EQ(co_await co::wait_until(cv, lock, 2ms), cv_status::timeout);
     EXPECT_GE(clock::now() - start, 2ms);
     EXPECT_TRUE(lock.owns_lock());
-    EXPECT_EQ(co_await async::wait_until(cv, lock, clock::time_point::min()), cv_status::timeout);
-    EXPECT_FALSE(co_await async::wait_until(cv, lock, 1ms, [] { return false; }));
-    EXPECT_TRUE(co_await async::wait_until(cv, lock, -1h, [] { return true; }));
-    co_await async::wait(cv, lock, [] { return true; });
+    EXPECT_EQ(co_await co::wait_until(cv, lock, clock::time_point::min()), cv_status::timeout);
+    EXPECT_FALSE(co_await co::wait_until(cv, lock, 1ms, [] { return false; }));
+    EXPECT_TRUE(co_await co::wait_until(cv, lock, -1h, [] { return true; }));
+    co_await co::wait(cv, lock, [] { return true; });
     EXPECT_TRUE(lock.owns_lock());
     EXPECT_FALSE(m.try_lock());
 }
@@ -306,12 +306,12 @@ struct turns {
 
 task<> takes_turns(turns& t, int mine, int rounds) {
     for (int i = 0; i < rounds; ++i) {
-        auto lock = co_await async::lock(t.m);
+        auto lock = co_await co::lock(t.m);
         if (i % 2 == 0) {
-            co_await async::wait(t.cv, lock, [&] { return t.turn == mine; });
+            co_await co::wait(t.cv, lock, [&] { return t.turn == mine; });
         } else {
-            EXPECT_TRUE(co_await async::wait_until(t.cv, lock, testing::safety_net,
-                                                   [&] { return t.turn == mine; }));
+            EXPECT_TRUE(co_await co::wait_until(t.cv, lock, testing::safety_net,
+                                                [&] { return t.turn == mine; }));
         }
         t.turn = 1 - mine;
         t.cv.notify_one();
@@ -335,9 +335,9 @@ TEST_P(AsyncByKind, ConditionPassesTurns) {
 }
 
 task<cv_status> waits_once(turns& t, std::atomic<int>& waiting, deadline until) {
-    auto lock = co_await async::lock(t.m);
+    auto lock = co_await co::lock(t.m);
     ++waiting;
-    co_return co_await async::wait_until(t.cv, lock, until);
+    co_return co_await co::wait_until(t.cv, lock, until);
 }
 
 // As for fibers: the first waiter's deadline comes at about the time of the only notification.
@@ -393,10 +393,10 @@ TEST(AsyncCondition, ANotificationPassesOverACoroutineThatHasTimedOutButNotLeft)
 }
 
 task<> waits_for_go(turns& t, int& waiting) {
-    auto lock = co_await async::lock(t.m);
+    auto lock = co_await co::lock(t.m);
     ++waiting;
     while (t.turn == 0) {
-        co_await async::wait(t.cv, lock);
+        co_await co::wait(t.cv, lock);
     }
     --waiting;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The awaiters of <weft/async.h> for sockets: ready at once, after waiting, timed out, cancelled by
+// The awaiters of <weft/co.h> for sockets: ready at once, after waiting, timed out, cancelled by
 // close(), and beside fibers and plain threads.
 #include <gtest/gtest.h>
-#include <weft/async.h>
+#include <weft/co.h>
 
 #include <array>
 #include <atomic>
@@ -31,7 +31,7 @@ INSTANTIATE_TEST_SUITE_P(Transports, AsyncSocket,
 task<std::string> async_read_text(socket& from, std::size_t most = 1024,
                                   deadline until = safety_net) {
     std::string text(most, '\0');
-    const auto n = co_await async::read(from, std::as_writable_bytes(std::span(text)), until);
+    const auto n = co_await co::read(from, std::as_writable_bytes(std::span(text)), until);
     if (!n) {
         co_return "error: " + n.error().message();
     }
@@ -41,7 +41,7 @@ task<std::string> async_read_text(socket& from, std::size_t most = 1024,
 
 task<std::error_code> async_write_text(socket& to, std::string_view text,
                                        deadline until = safety_net) {
-    const auto written = co_await async::write(to, bytes_of(text), until);
+    const auto written = co_await co::write(to, bytes_of(text), until);
     co_return written ? std::error_code() : written.error();
 }
 
@@ -104,7 +104,7 @@ task<std::string> reads_slowly(socket& s) {
             break;
         }
         got += part;
-        co_await async::yield();
+        co_await co::yield();
     }
     co_return got;
 }
@@ -124,14 +124,14 @@ task<> times_out(socket& near, socket& far) {
     std::array<std::byte, 8> buffer{};
     for (int i = 0; i < 3; ++i) {
         const auto start = clock::now();
-        const auto n = co_await async::read(far, buffer, 2ms);
+        const auto n = co_await co::read(far, buffer, 2ms);
         EXPECT_GE(clock::now() - start, 2ms);
         EXPECT_EQ(n.error(), std::errc::timed_out);
         EXPECT_FALSE(co_await async_write_text(near, "on", clock::time_point::min()));
         EXPECT_EQ(co_await async_read_text(far, 100, clock::time_point::min()), "on")
             << "what need not wait succeeds";
     }
-    const auto n = co_await async::read(far, buffer, clock::time_point::min());
+    const auto n = co_await co::read(far, buffer, clock::time_point::min());
     EXPECT_EQ(n.error(), std::errc::timed_out);
     const std::string much = pattern(8'000'000);
     const auto start = clock::now();
@@ -151,20 +151,20 @@ TEST_P(AsyncSocket, TimesOutNeverEarlyAndGoesOn) {
 task<> nothing_to_do(socket& near, socket& far) {
     std::array<std::byte, 8> buffer{};
     const auto none = std::span(buffer).first(0);
-    EXPECT_EQ(*co_await async::read(far, none), 0u);
-    EXPECT_TRUE(co_await async::write(near, none));
+    EXPECT_EQ(*co_await co::read(far, none), 0u);
+    EXPECT_TRUE(co_await co::write(near, none));
     socket closed;
-    const auto bad_read = co_await async::read(closed, buffer);
+    const auto bad_read = co_await co::read(closed, buffer);
     EXPECT_EQ(bad_read.error(), std::errc::bad_file_descriptor);
-    const auto bad_write = co_await async::write(closed, buffer);
+    const auto bad_write = co_await co::write(closed, buffer);
     EXPECT_EQ(bad_write.error(), std::errc::bad_file_descriptor);
     near.close();
-    const auto late = co_await async::read(near, buffer);
+    const auto late = co_await co::read(near, buffer);
     EXPECT_EQ(late.error(), std::errc::bad_file_descriptor);
     EXPECT_EQ(co_await async_read_text(far), "");
     EXPECT_EQ(co_await async_read_text(far), "");
     listener no_listener;
-    const auto no_accept = co_await async::accept(no_listener);
+    const auto no_accept = co_await co::accept(no_listener);
     EXPECT_EQ(no_accept.error(), std::errc::bad_file_descriptor);
 }
 
@@ -176,7 +176,7 @@ TEST_P(AsyncSocket, NothingToDoAndNothingToDoItWith) {
 task<std::error_code> reads_once(socket& s, std::atomic<bool>& about_to, deadline until) {
     std::array<std::byte, 8> buffer{};
     about_to = true;
-    const auto n = co_await async::read(s, buffer, until);
+    const auto n = co_await co::read(s, buffer, until);
     co_return n ? std::error_code() : n.error();
 }
 
@@ -240,13 +240,13 @@ TEST_P(AsyncSocket, PeerResets) {
 
 task<> accepts_in_all_ways(listener& l, endpoint at) {
     const auto start = clock::now();
-    const auto none = co_await async::accept(l, 2ms);
+    const auto none = co_await co::accept(l, 2ms);
     EXPECT_EQ(none.error(), std::errc::timed_out);
     EXPECT_GE(clock::now() - start, 2ms);
     for (int i = 0; i < 100; ++i) {
-        auto client = co_await async::connect(at, i % 2 == 0 ? deadline::never() : safety_net);
+        auto client = co_await co::connect(at, i % 2 == 0 ? deadline::never() : safety_net);
         EXPECT_TRUE(client);
-        auto server = co_await async::accept(
+        auto server = co_await co::accept(
             l, i % 3 == 0 ? deadline(clock::time_point::min()) : deadline(safety_net));
         EXPECT_TRUE(server) << "what need not wait succeeds";
         if (!client || !server) {
@@ -258,9 +258,9 @@ task<> accepts_in_all_ways(listener& l, endpoint at) {
         EXPECT_EQ(*server->peer_endpoint(), *near);
     }
     l.close();
-    const auto closed = co_await async::accept(l);
+    const auto closed = co_await co::accept(l);
     EXPECT_EQ(closed.error(), std::errc::bad_file_descriptor);
-    const auto refused = co_await async::connect(at, safety_net);
+    const auto refused = co_await co::connect(at, safety_net);
     EXPECT_EQ(refused.error(), std::errc::connection_refused);
 }
 
@@ -274,7 +274,7 @@ TEST_P(AsyncSocket, AcceptsAndConnects) {
 task<int> accepts_until_closed(listener& l, int who) {
     int accepted = 0;
     for (;;) {
-        auto s = co_await async::accept(l, who % 3 == 0 ? deadline(200us) : deadline::never());
+        auto s = co_await co::accept(l, who % 3 == 0 ? deadline(200us) : deadline::never());
         if (s) {
             ++accepted;
             EXPECT_FALSE(co_await async_write_text(*s, "served"));
@@ -287,7 +287,7 @@ task<int> accepts_until_closed(listener& l, int who) {
 
 task<> is_served(endpoint at, int times) {
     for (int i = 0; i < times; ++i) {
-        auto s = co_await async::connect(at, safety_net);
+        auto s = co_await co::connect(at, safety_net);
         EXPECT_TRUE(s);
         if (s) {
             EXPECT_EQ(co_await async_read_text(*s), "served");
@@ -328,7 +328,7 @@ TEST_P(AsyncSocket, ManyAcceptOnOneListenerFibersToo) {
 task<> meets_a_full_backlog(endpoint at) {
     std::vector<socket> waiting;
     for (;;) {
-        auto s = co_await async::connect(at, 20ms);
+        auto s = co_await co::connect(at, 20ms);
         if (!s) {
             EXPECT_EQ(s.error(), std::errc::timed_out);
             break;
@@ -337,7 +337,7 @@ task<> meets_a_full_backlog(endpoint at) {
     }
     for (const auto timeout : {300us, 2500us}) {
         const auto start = clock::now();
-        const auto s = co_await async::connect(at, timeout);
+        const auto s = co_await co::connect(at, timeout);
         EXPECT_GE(clock::now() - start, timeout);
         EXPECT_EQ(s.error(), std::errc::timed_out);
     }
@@ -349,7 +349,7 @@ TEST_P(AsyncSocket, ConnectTimesOutNeverEarlyWhileTheBacklogIsFull) {
 }
 
 task<> late_client(endpoint at, std::string& got) {
-    auto s = co_await async::connect(at, safety_net);
+    auto s = co_await co::connect(at, safety_net);
     EXPECT_TRUE(s);
     if (s) {
         got = co_await async_read_text(*s);
@@ -374,17 +374,17 @@ TEST(AsyncUnixSocket, ConnectWaitsForAPlaceInTheBacklog) {
 }
 
 task<> meets_no_descriptors(listener& l, endpoint at) {
-    const auto client = co_await async::connect(at, safety_net);
+    const auto client = co_await co::connect(at, safety_net);
     std::vector<std::error_code> errors;
     {
         const no_descriptors_left none;
         for (int i = 0; i < 3; ++i) {
-            errors.push_back(error_of(co_await async::accept(l, safety_net)));
+            errors.push_back(error_of(co_await co::accept(l, safety_net)));
         }
-        errors.push_back(error_of(co_await async::connect(at, safety_net)));
+        errors.push_back(error_of(co_await co::connect(at, safety_net)));
     }
     expect_no_descriptors(errors);
-    EXPECT_TRUE(co_await async::accept(l, safety_net));
+    EXPECT_TRUE(co_await co::accept(l, safety_net));
 }
 
 TEST_P(AsyncSocket, NoDescriptorsLeft) {
@@ -396,7 +396,7 @@ TEST_P(AsyncSocket, NoDescriptorsLeft) {
 task<> reads_what_is_there(socket& s, std::atomic<bool>& stop, std::atomic<long>& reads) {
     std::array<std::byte, 1> buffer{};
     while (!stop) {
-        const auto n = co_await async::read(s, buffer, safety_net);
+        const auto n = co_await co::read(s, buffer, safety_net);
         if (!n || *n == 0) {
             break;
         }

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/runtime.h>
 #include <weft/semaphore.h>
 
@@ -47,15 +47,15 @@ public:
     }
 
     task<> async_put(int value) {
-        auto lock = co_await async::lock(mutex_);
-        co_await async::wait(not_full_, lock, [this] { return items_.size() < capacity; });
+        auto lock = co_await co::lock(mutex_);
+        co_await co::wait(not_full_, lock, [this] { return items_.size() < capacity; });
         items_.push_back(value);
         not_empty_.notify_one();
     }
 
     task<int> async_get() {
-        auto lock = co_await async::lock(mutex_);
-        co_await async::wait(not_empty_, lock, [this] { return !items_.empty(); });
+        auto lock = co_await co::lock(mutex_);
+        co_await co::wait(not_empty_, lock, [this] { return !items_.empty(); });
         co_return pop();
     }
 

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/runtime.h>
 #include <weft/semaphore.h>
 
@@ -57,10 +57,10 @@ void take_turns(mutex& m, guarded& inner) {
 
 task<> take_turns_in_coroutine(mutex& m, guarded& inner) {
     for (int i = 0; i < turns; ++i) {
-        const auto lock = co_await async::lock(m);
+        const auto lock = co_await co::lock(m);
         inner.enter();
         if (i % 4 == 0) {
-            co_await async::yield();
+            co_await co::yield();
         }
         inner.leave();
     }
@@ -116,7 +116,7 @@ long hog(mutex& m, const std::atomic<bool>& got_it) {
 }
 
 task<> lock_once(mutex& m, std::atomic<bool>& got_it) {
-    const auto lock = co_await async::lock(m);
+    const auto lock = co_await co::lock(m);
     got_it = true;
 }
 

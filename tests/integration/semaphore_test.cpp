@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/runtime.h>
 
 #include "support.h"
@@ -72,12 +72,12 @@ void use_tokens(counting_semaphore<>& s, holders& h, int who) {
 task<> use_tokens_in_coroutine(counting_semaphore<>& s, holders& h, int who) {
     for (int i = 0; i < rounds; ++i) {
         const deadline until = i % 8 == 0 ? deadline::never() : deadline(timeout_of(who, i));
-        if (!co_await async::try_acquire_until(s, until)) {
+        if (!co_await co::try_acquire_until(s, until)) {
             continue;
         }
         h.enter();
         if (i % 3 == 0) {
-            co_await async::yield();
+            co_await co::yield();
         }
         h.leave();
         s.release();

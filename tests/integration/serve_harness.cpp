@@ -161,20 +161,20 @@ task<> scripted_coroutine(async_connection& c) {
                 co_return;
             case command_await_stop:
                 while (!c.stopping()) {
-                    co_await async::sleep_for(1ms);
+                    co_await co::sleep_for(1ms);
                 }
                 answer = "bye";
                 break;
             case command_ignore_stop:
                 while (co_await c.write(bytes_of("on"))) {
-                    co_await async::sleep_for(1ms);
+                    co_await co::sleep_for(1ms);
                 }
                 co_return;
             case command_token: {
                 const std::stop_token token = c.stop_token();
                 static_cast<void>(co_await c.write(bytes_of("waits")));
                 while (!token.stop_requested()) {
-                    co_await async::sleep_for(1ms);
+                    co_await co::sleep_for(1ms);
                 }
                 answer = "token";
                 break;

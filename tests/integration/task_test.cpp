@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/runtime.h>
 #include <weft/semaphore.h>
 
@@ -41,7 +41,7 @@ task<int&> same(int& value) {
 }
 
 task<int> fails(const char* text) {
-    co_await async::yield();
+    co_await co::yield();
     throw std::runtime_error(text);
     co_return 0;
 }
@@ -225,7 +225,7 @@ TEST(Task, AChainOfManyAwaitsUsesNoStack) {
 
 task<> nested_throw(int depth_left) {
     if (depth_left == 0) {
-        co_await async::yield();
+        co_await co::yield();
         throw std::runtime_error("from the depth");
     }
     co_await nested_throw(depth_left - 1);
@@ -237,7 +237,7 @@ TEST(Task, AnExceptionClimbsALongChain) {
 
 task<> yields(int times, std::atomic<int>& ended) {
     for (int i = 0; i < times; ++i) {
-        co_await async::yield();
+        co_await co::yield();
     }
     ++ended;
 }
@@ -310,7 +310,7 @@ TEST(TaskHandle, FramesAreFreedOnOtherThreads) {
 }
 
 task<> frees_its_body_first(std::shared_ptr<std::atomic<int>> held) {
-    co_await async::yield();
+    co_await co::yield();
     ++*held;
 }
 

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include <weft/async.h>
+#include <weft/co.h>
 #include <weft/runtime.h>
 #include <weft/semaphore.h>
 
@@ -27,7 +27,7 @@ using testing::one_worker;
 using testing::two_workers;
 
 task<> wait_in_coroutine(wait_group& group, std::atomic<int>& passed) {
-    co_await async::wait(group);
+    co_await co::wait(group);
     ++passed;
 }
 

@@ -51,6 +51,11 @@ class CheckLayers(SourceTreeTest):
             self.write("apps/lab/a.cpp", text)
             self.assert_finding("apps/lab/a.cpp:1:", "private to the library")
 
+    def test_application_that_includes_what_is_no_api(self):
+        self.write("include/weft/detail/part.h")
+        self.write("apps/lab/a.cpp", "#include <weft/detail/part.h>\n")
+        self.assert_finding("apps/lab/a.cpp:1:", "no API")
+
     def test_application_that_includes_another(self):
         self.write("apps/lab/a.cpp", '#include "cli/commands.h"\n')
         self.write("apps/cli/commands.h")

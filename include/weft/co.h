@@ -5,8 +5,8 @@
 //     weft::task<> echo(weft::socket& peer) {
 //         std::array<std::byte, 1024> buffer;
 //         for (;;) {
-//             const auto n = co_await weft::async::read(peer, buffer, 30s);
-//             if (!n || *n == 0 || !co_await weft::async::write(peer, std::span(buffer).first(*n)))
+//             const auto n = co_await weft::co::read(peer, buffer, 30s);
+//             if (!n || *n == 0 || !co_await weft::co::write(peer, std::span(buffer).first(*n)))
 //             {
 //                 co_return;
 //             }
@@ -53,17 +53,23 @@ private:
     suspension<96> suspension_;
 };
 
-class [[nodiscard]] sleep_awaiter {
+class sleep_awaiter {
 public:
     explicit sleep_awaiter(deadline until) noexcept : until_(until) {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> coroutine) noexcept;
-    void await_resume() const noexcept {}
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        return start(coroutine, bounds_of(coroutine));
+    }
+    result<void> await_resume() noexcept;
 
 private:
+    bool start(std::coroutine_handle<> coroutine, const sched::cancel_bounds* bounds) noexcept;
+
     deadline until_;
-    suspension<96> suspension_;
+    bool slept_ = false;
+    suspension<128> suspension_;
 };
 
 class [[nodiscard]] lock_awaiter {
@@ -129,7 +135,10 @@ public:
           until_(until) {}
 
     [[nodiscard]] bool await_ready() noexcept;
-    bool await_suspend(std::coroutine_handle<> coroutine) noexcept;
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        return start(coroutine, bounds_of(coroutine));
+    }
 
 protected:
     /// A count, a descriptor, or an errno value, negated.
@@ -139,6 +148,7 @@ protected:
 private:
     class operation;
 
+    bool start(std::coroutine_handle<> coroutine, const sched::cancel_bounds* bounds) noexcept;
     std::int64_t attempt() noexcept;
     void finish(std::int64_t outcome) noexcept;
 
@@ -148,7 +158,7 @@ private:
     deadline until_;
     std::int64_t outcome_ = 0;
     bool finished_ = false;
-    suspension<128> suspension_;
+    suspension<152> suspension_;
 };
 
 class [[nodiscard]] read_awaiter : public socket_awaiter<socket_call::read> {
@@ -171,14 +181,14 @@ public:
 
 }  // namespace coro
 
-namespace async {
+namespace co {
 
 /// Lets whatever else is runnable on this worker run first.
 inline auto yield() noexcept {
     return coro::yield_awaiter();
 }
 
-/// Waits until `when`. As this_fiber::sleep_until: never early.
+/// Waits until `when`. As this_fiber::sleep_until.
 inline auto sleep_until(deadline when) noexcept {
     return coro::sleep_awaiter(when);
 }
@@ -265,6 +275,6 @@ inline auto accept(listener& from, deadline until = {}) noexcept {
 /// As weft::connect.
 task<result<socket>> connect(endpoint peer, deadline until = {});
 
-}  // namespace async
+}  // namespace co
 
 }  // namespace weft

@@ -28,7 +28,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include <weft/fair_cfs.h>
+#include <weft/detail/fair_cfs.h>
 
 namespace weft {
 
