@@ -11,8 +11,10 @@ set(WEFT_PUBLIC_HEADERS
     fair_queue.h
     fiber.h
     fiber_group.h
+    future.h
     mutex.h
     runtime.h
+    scope.h
     semaphore.h
     serve.h
     socket.h

@@ -35,6 +35,7 @@ namespace weft {
 
 class fiber_group;
 class runtime;
+class scope;
 
 namespace sched {
 class fiber_block;
@@ -214,6 +215,7 @@ public:
 
 private:
     friend class runtime;
+    friend class scope;
 
     template <class Callable, class... Args>
     void start(const fiber_options& options, sched::scheduler* owner, Callable&& callable,

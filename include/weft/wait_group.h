@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include <weft/detail/wait_queue.h>
+#include <weft/error.h>
 #include <weft/time.h>
 
 namespace weft {
@@ -57,6 +58,12 @@ public:
         }
     }
 
+    /// As wait(), but std::errc::timed_out at `until`, and std::errc::operation_canceled if what
+    /// bounds the caller (<weft/scope.h>) is stopped.
+    result<void> wait(deadline until) noexcept {
+        return is_done() ? result<void>() : wait_bounded(until);
+    }
+
     /// False if something was left to be done at that time.
     [[nodiscard]] bool wait_until(clock::time_point when) noexcept {
         return is_done() || wait_slow(deadline(when));
@@ -75,6 +82,7 @@ private:
     static constexpr std::uint64_t one = 2;
 
     void done_slow() noexcept;
+    result<void> wait_bounded(deadline until) noexcept;
     bool wait_slow(deadline until) noexcept;
     void check_unused() const noexcept;
 

@@ -32,7 +32,7 @@ struct thread_block {
     /// Its role was taken away while it blocked in the kernel, or is about to be; see
     /// sched/kernel_thread.h.
     atomic<bool> role_lost{false};
-    void* cancel_scope = nullptr;  ///< a sched::cancel_scope of a plain thread; null: none
+    const void* bounds = nullptr;  ///< a sched::cancel_bounds of a plain thread; null: none
     /// Not 0: a checkpoint has something to look at; see sched/preemption.cpp.
     atomic<std::uint64_t> need_resched{0};
 };

@@ -67,7 +67,7 @@ int poll_once(pollfd wanted, const timespec* left, sched::stop_watch* watch) noe
 }  // namespace
 
 bool may_block(deadline until) noexcept {
-    return until.is_never() && sched::cancel_scope::current() == nullptr;
+    return until.is_never() && sched::current_bounds() == nullptr;
 }
 
 int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept {
@@ -75,9 +75,9 @@ int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcep
                   .events = static_cast<short>(dir == direction::read ? POLLIN : POLLOUT),
                   .revents = 0};
     sched::stop_watch* watch = nullptr;
-    if (const sched::cancel_scope* const scope = sched::cancel_scope::current()) {
-        watch = scope->bounds().watch;
-        until = std::min(until, scope->bounds().until);
+    if (const sched::cancel_bounds* const bounds = sched::current_bounds()) {
+        watch = bounds->watch;
+        until = std::min(until, bounds->until);
     }
     for (;;) {
         timespec left{};

@@ -5,44 +5,33 @@
 // stop that comes first leaves stopped_, which begin() finds.
 #include <weft/detail/cancel_scope.h>
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "base/thread_block.h"
+#include "base/word_lock.h"
 #include "sched/cancellable_wait.h"
 #include "sched/fiber_block.h"
 #include "sched/thread_state.h"
 
 namespace weft::sched {
 
-namespace {
-
-/// As base::spinlock, on a word that lies in a header of the public ones.
-class word_guard {
-public:
-    explicit word_guard(std::uint32_t& word) noexcept : word_(word) {
-        base::disable_preemption();
-        while (__atomic_exchange_n(&word_, 1u, __ATOMIC_ACQUIRE) != 0) {
-            sched_yield();  // whoever holds it is not preempted, so only the kernel can delay it
-        }
+void stop_fuse::burn() noexcept {
+    std::uint64_t left = __atomic_load_n(&waits_left, __ATOMIC_RELAXED);
+    while (left != 0 && !__atomic_compare_exchange_n(&waits_left, &left, left - 1, true,
+                                                     __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
-    ~word_guard() {
-        __atomic_store_n(&word_, 0u, __ATOMIC_RELEASE);
-        base::enable_preemption();
+    if (left == 1) {
+        source.request_stop();
     }
-    word_guard(const word_guard&) = delete;
-    word_guard& operator=(const word_guard&) = delete;
-
-private:
-    std::uint32_t& word_;
-};
-
-}  // namespace
+}
 
 void stop_watch::begin(waiter& who) noexcept {
-    const word_guard guard(lock_);
+    if (fuse_ != nullptr) [[unlikely]] {
+        fuse_->burn();
+    }
+    const base::word_guard guard(lock_);
     who_ = &who;
     if (stopped_) {
         wake();
@@ -50,7 +39,10 @@ void stop_watch::begin(waiter& who) noexcept {
 }
 
 void stop_watch::begin(int descriptor) noexcept {
-    const word_guard guard(lock_);
+    if (fuse_ != nullptr) [[unlikely]] {
+        fuse_->burn();
+    }
+    const base::word_guard guard(lock_);
     descriptor_ = descriptor;
     if (stopped_) {
         wake();
@@ -58,13 +50,13 @@ void stop_watch::begin(int descriptor) noexcept {
 }
 
 void stop_watch::end() noexcept {
-    const word_guard guard(lock_);
+    const base::word_guard guard(lock_);
     who_ = nullptr;
     descriptor_ = -1;
 }
 
 void stop_watch::stop() noexcept {
-    const word_guard guard(lock_);
+    const base::word_guard guard(lock_);
     stopped_ = true;
     wake();
 }
@@ -79,45 +71,41 @@ void stop_watch::wake() noexcept {
     }
 }
 
-cancel_scope::cancel_scope(const std::stop_token& token, deadline until) : outer_(current()) {
-    if (outer_ != nullptr) {
-        bounds_ = outer_->bounds_;
+cancel_region::cancel_region(const cancel_bounds* outer, const std::stop_token& token,
+                             deadline until) {
+    if (outer != nullptr) {
+        bounds_ = *outer;
     }
     bounds_.until = std::min(bounds_.until, until);
-    if (token.stop_possible() && token != bounds_.token) {
+    if (token.stop_possible() && (bounds_.watch == nullptr || token != bounds_.token)) {
         if (bounds_.watch != nullptr) {
             bounds_.token = linked_.emplace(bounds_.token, token).source().get_token();
         } else {
             bounds_.token = token;
         }
-        bounds_.watch = &watch_.emplace(bounds_.token);
+        bounds_.watch = &watch_.emplace(bounds_.token, bounds_.fuse);
     }
-    set_current(this);
 }
 
-cancel_scope::~cancel_scope() {
-    set_current(outer_);
-}
-
-cancel_scope* cancel_scope::current() noexcept {
+const cancel_bounds* current_bounds() noexcept {
     if (const fiber_block* const fiber = this_fiber_block()) {
-        return fiber->get_cancel_scope();
+        return fiber->bounds();
     }
-    return static_cast<cancel_scope*>(base::this_thread_block().cancel_scope);
+    return static_cast<const cancel_bounds*>(base::this_thread_block().bounds);
 }
 
-void cancel_scope::set_current(cancel_scope* scope) {
+void cancel_scope::set_current(const cancel_bounds* bounds) {
     if (fiber_block* const fiber = this_fiber_block()) {
-        fiber->set_cancel_scope(scope);
+        fiber->set_bounds(bounds);
     } else {
-        base::this_thread_block().cancel_scope = scope;
+        base::this_thread_block().bounds = bounds;
     }
 }
 
 cancellable_wait::cancellable_wait(deadline until) noexcept : who(this_waiter()), until_(until) {
-    if (const cancel_scope* const scope = cancel_scope::current()) [[unlikely]] {
-        watch_ = scope->bounds().watch;
-        until_ = std::min(until_, scope->bounds().until);
+    if (const cancel_bounds* const bounds = current_bounds()) [[unlikely]] {
+        watch_ = bounds->watch;
+        until_ = std::min(until_, bounds->until);
     }
 }
 

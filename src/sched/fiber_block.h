@@ -28,7 +28,7 @@
 
 namespace weft::sched {
 
-class cancel_scope;
+struct cancel_bounds;
 class scheduler;
 
 /// What is asked of the callable that a block holds.
@@ -43,7 +43,7 @@ struct fiber_details {
     std::string name;
     base::nanoseconds_t slice = 0;  ///< 0: the runtime's
     std::exception_ptr exception;   ///< left the callable; rethrown by join()
-    cancel_scope* scope = nullptr;  ///< the innermost, on the fiber's own stack
+    const cancel_bounds* bounds = nullptr;  ///< of its innermost cancel_scope; on its own stack
 };
 
 class alignas(64) fiber_block : public waiter {
@@ -90,13 +90,13 @@ public:
     }
 
     /// What bounds its waits; null: nothing. By itself; setting throws std::bad_alloc.
-    void set_cancel_scope(cancel_scope* scope) {
-        if (details_ != nullptr || scope != nullptr) {
-            details().scope = scope;
+    void set_bounds(const cancel_bounds* bounds) {
+        if (details_ != nullptr || bounds != nullptr) {
+            details().bounds = bounds;
         }
     }
-    [[nodiscard]] cancel_scope* get_cancel_scope() const noexcept {
-        return details_ != nullptr ? details_->scope : nullptr;
+    [[nodiscard]] const cancel_bounds* bounds() const noexcept {
+        return details_ != nullptr ? details_->bounds : nullptr;
     }
 
     /// The worker that it runs on, by that worker.

@@ -9,6 +9,8 @@
 #include "sync/wait_group_core.h"
 
 #include "base/assert.h"
+#include "base/error.h"
+#include "sched/cancellable_wait.h"
 
 namespace weft {
 
@@ -54,6 +56,20 @@ bool wait_group::wait_slow(deadline until) noexcept {
     }
     const auto reason = node.who->park(until.nanoseconds());
     return sync::wait_group_core::finish(*this, node, reason);
+}
+
+result<void> wait_group::wait_bounded(deadline until) noexcept {
+    sched::cancellable_wait wait(until);
+    sync::wait_node node(wait.who, wait.has_single_waker());
+    if (sync::wait_group_core::ready_or_queue(*this, node)) {
+        return {};
+    }
+    const auto reason = wait.park();
+    if (sync::wait_group_core::finish(*this, node, reason)) {
+        return {};
+    }
+    return base::fail(reason == sched::wake_reason::cancelled ? std::errc::operation_canceled
+                                                              : std::errc::timed_out);
 }
 
 void wait_group::done_slow() noexcept {

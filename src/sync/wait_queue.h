@@ -22,14 +22,13 @@
 //     here, and the waker goes on to the next node. What a waker hands out is never lost.
 #pragma once
 
-#include <sched.h>
-
 #include <cstdint>
 
 #include <weft/detail/wait_queue.h>
 
 #include "base/atomic.h"
 #include "base/thread_block.h"
+#include "base/word_lock.h"
 #include "sched/waiter.h"
 
 namespace weft::sync {
@@ -47,35 +46,13 @@ struct wait_node {
     const bool single_waker;
 };
 
-/// Holds a queue's lock for a scope. As base::spinlock, on a word that lies in a public header.
+/// Holds a queue's lock for a scope.
 class queue_guard {
 public:
-    explicit queue_guard(wait_queue& queue) noexcept : queue_(queue) {
-        base::disable_preemption();
-        while (__atomic_exchange_n(&queue_.lock, 1u, __ATOMIC_ACQUIRE) != 0) {
-            wait_until_free();
-        }
-    }
-    ~queue_guard() {
-        __atomic_store_n(&queue_.lock, 0u, __ATOMIC_RELEASE);
-        base::enable_preemption();
-    }
-    queue_guard(const queue_guard&) = delete;
-    queue_guard& operator=(const queue_guard&) = delete;
+    explicit queue_guard(wait_queue& queue) noexcept : held_(queue.lock) {}
 
 private:
-    void wait_until_free() noexcept {
-        constexpr int spins_before_yield = 64;
-        for (int i = 0; __atomic_load_n(&queue_.lock, __ATOMIC_RELAXED) != 0; ++i) {
-            if (i < spins_before_yield) {
-                base::cpu_relax();
-            } else {
-                sched_yield();
-            }
-        }
-    }
-
-    wait_queue& queue_;
+    base::word_guard held_;
 };
 
 /// A hint without the lock. Exact for a caller that is ordered after every push that matters to it.

@@ -3,8 +3,10 @@
 // What bounds the waits of a fiber, coroutine or plain thread: a stop token and a deadline. The
 // public faces are in <weft/scope.h>; this is what they and the waiting calls share.
 //
-//     cancel_scope   entered and left in turns, like a stack: each begins with what bounds the one
-//                    around it. Lies on the stack, or in the frame, of whoever runs in it.
+//     cancel_region  bounds, made of those around it and of what it adds. Lies on the stack, or in
+//                    the frame, of whoever runs in it.
+//     cancel_scope   a region that the calls of a fiber or plain thread find; entered and left in
+//                    turns, like a stack. A coroutine hands its region on by its promise.
 //     stop_watch     wakes whoever waits in such scopes when a stop is requested. One callback for
 //                    each fiber and token, not one for each wait: a thousand fibers of one scope
 //                    would else meet at its token's lock whenever they wait.
@@ -20,9 +22,20 @@ namespace weft::sched {
 
 class waiter;
 
+/// For tests: requests a stop right before one of the waits that follow.
+struct stop_fuse {
+    std::stop_source source;
+    std::uint64_t waits_left = 0;  ///< reaches 0 at the wait that is stopped, and then stays
+
+    /// Before a wait. Any thread.
+    void burn() noexcept;
+};
+
 class stop_watch {
 public:
-    explicit stop_watch(const std::stop_token& token) : callback_(token, fire{this}) {}
+    /// `fuse` may be null.
+    stop_watch(const std::stop_token& token, stop_fuse* fuse)
+        : fuse_(fuse), callback_(token, fire{this}) {}
     stop_watch(const stop_watch&) = delete;
     stop_watch& operator=(const stop_watch&) = delete;
 
@@ -44,6 +57,7 @@ private:
     void stop() noexcept;
     void wake() noexcept;
 
+    stop_fuse* const fuse_;
     std::uint32_t lock_ = 0;  // guards what follows
     bool stopped_ = false;
     int descriptor_ = -1;
@@ -75,29 +89,51 @@ struct cancel_bounds {
     std::stop_token token;
     stop_watch* watch = nullptr;  ///< null: nothing requests a stop
     deadline until;
+    stop_fuse* fuse = nullptr;  ///< null: no test
 };
 
-/// Current for the fiber or plain thread that makes it, until its end.
-class cancel_scope {
+/// Of the fiber or plain thread that calls; null: nothing bounds it.
+const cancel_bounds* current_bounds() noexcept;
+
+class cancel_region {
 public:
-    /// Within what bounds the caller already; a token without state adds nothing.
-    cancel_scope(const std::stop_token& token, deadline until);
-    ~cancel_scope();
-    cancel_scope(const cancel_scope&) = delete;
-    cancel_scope& operator=(const cancel_scope&) = delete;
+    /// Within `outer`, unless that is null; a token without state adds nothing. If `outer` has no
+    /// watch, its token is taken to stop with `token`.
+    cancel_region(const cancel_bounds* outer, const std::stop_token& token, deadline until);
+    cancel_region(const cancel_region&) = delete;
+    cancel_region& operator=(const cancel_region&) = delete;
 
     [[nodiscard]] const cancel_bounds& bounds() const noexcept { return bounds_; }
 
-    /// Of the fiber or plain thread that calls; null: nothing bounds it.
-    static cancel_scope* current() noexcept;
+private:
+    cancel_bounds bounds_;
+    std::optional<linked_stop> linked_;
+    std::optional<stop_watch> watch_;
+};
+
+/// Holds for the fiber or plain thread that makes it, until its end.
+class cancel_scope {
+public:
+    /// Within what bounds the caller.
+    cancel_scope(const std::stop_token& token, deadline until)
+        : cancel_scope(current_bounds(), token, until) {}
+    /// Within `outer` only; null: within nothing.
+    cancel_scope(const cancel_bounds* outer, const std::stop_token& token, deadline until)
+        : outer_(current_bounds()), region_(outer, token, until) {
+        set_current(&region_.bounds());
+    }
+    ~cancel_scope() { set_current(outer_); }
+    cancel_scope(const cancel_scope&) = delete;
+    cancel_scope& operator=(const cancel_scope&) = delete;
+
+    [[nodiscard]] const cancel_bounds& bounds() const noexcept { return region_.bounds(); }
 
 private:
-    static void set_current(cancel_scope* scope);
+    /// Throws std::bad_alloc the first time on a fiber.
+    static void set_current(const cancel_bounds* bounds);
 
-    cancel_scope* const outer_;
-    std::optional<linked_stop> linked_;
-    cancel_bounds bounds_;
-    std::optional<stop_watch> watch_;
+    const cancel_bounds* const outer_;
+    cancel_region region_;
 };
 
 }  // namespace weft::sched

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// future, promise and async: those of <future> for fibers, coroutines and plain threads, and
+// when_all, when_any.
+//
+//     weft::future<int> a = weft::async(compute, 1);
+//     auto [x, y] = weft::when_all(std::move(a), weft::async(compute, 2));
+//     int z = co_await std::move(b);                      // in a coroutine
+//
+// Errors of misuse are std::future_error, as those of std::future. As with std::async, a future
+// that came from weft::async waits in its destructor; any other does not. Nothing is deferred:
+// weft::async takes no policy. Where work should not outlive a block, see <weft/scope.h>.
+//
+// Thread safety: as the standard's: a promise and its future may be used from different threads,
+// one future or one promise not. Who gets the result may end the promise, also if set_value() has
+// not returned yet.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <future>  // IWYU pragma: export (std::future_error, future_errc, future_status)
+#include <span>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <weft/error.h>
+#include <weft/fiber.h>
+#include <weft/task.h>
+#include <weft/time.h>
+#include <weft/wait_group.h>
+
+namespace weft {
+
+namespace detail {
+
+/// Somebody who waits for any of several futures; on its own stack or in its frame.
+struct any_watch {
+    struct node {
+        any_watch* of = nullptr;
+        std::size_t index = 0;
+        node* next = nullptr;
+    };
+
+    /// A future is ready. Any thread; the first counts.
+    void fire(std::size_t index) noexcept;
+
+    wait_group ready{1};
+    std::uint32_t fired = 0;
+    std::size_t first = 0;
+};
+
+/// What a promise and its future share, whatever the type. Freed by the last of both.
+class future_state_base {
+public:
+    future_state_base(const future_state_base&) = delete;
+    future_state_base& operator=(const future_state_base&) = delete;
+
+    void hold() noexcept { __atomic_fetch_add(&holders_, 1u, __ATOMIC_RELAXED); }
+    void let_go() noexcept {
+        if (__atomic_sub_fetch(&holders_, 1u, __ATOMIC_ACQ_REL) == 0) {
+            destroy();
+        }
+    }
+
+    [[nodiscard]] wait_group& ready() noexcept { return ready_; }
+
+    /// True for one caller, who then stores what it has and calls publish().
+    bool claim() noexcept { return __atomic_exchange_n(&claimed_, 1u, __ATOMIC_RELAXED) == 0; }
+    void publish() noexcept;
+
+    /// Tells `watch` when it is ready: at once if it is by now.
+    void watch(any_watch::node& watch) noexcept;
+    /// Afterwards nothing refers to `watch`.
+    void unwatch(any_watch::node& watch) noexcept;
+
+protected:
+    future_state_base() = default;
+    virtual ~future_state_base() = default;
+
+private:
+    void destroy() noexcept { delete this; }
+
+    std::uint32_t holders_ = 1;
+    std::uint32_t claimed_ = 0;
+    std::uint32_t lock_ = 0;  // guards watches_
+    any_watch::node* watches_ = nullptr;
+    wait_group ready_{1};
+};
+
+template <class T>
+class future_state final : public future_state_base {
+public:
+    coro::outcome<T> value;
+};
+
+/// A counted reference.
+template <class T>
+class state_holder {
+public:
+    state_holder() noexcept = default;
+    /// Takes over one count.
+    explicit state_holder(future_state<T>* state) noexcept : state_(state) {}
+    state_holder(state_holder&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    state_holder& operator=(state_holder&& other) noexcept {
+        std::swap(state_, other.state_);
+        return *this;
+    }
+    state_holder(const state_holder&) = delete;
+    state_holder& operator=(const state_holder&) = delete;
+    ~state_holder() {
+        if (state_ != nullptr) {
+            state_->let_go();
+        }
+    }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return state_ != nullptr; }
+
+    /// Throws std::future_error if there is none.
+    [[nodiscard]] future_state<T>& get() const {
+        if (state_ == nullptr) {
+            throw std::future_error(std::future_errc::no_state);
+        }
+        return *state_;
+    }
+
+    [[nodiscard]] state_holder share() const {
+        get().hold();
+        return state_holder(state_);
+    }
+
+private:
+    future_state<T>* state_ = nullptr;
+};
+
+struct future_access;
+
+}  // namespace detail
+
+template <class T>
+class promise;
+
+/// The result of what runs elsewhere: a value, a reference or nothing; or an exception.
+template <class T>
+class [[nodiscard]] future {
+public:
+    future() noexcept = default;
+    future(future&& other) noexcept
+        : state_(std::move(other.state_)), joins_(std::exchange(other.joins_, false)) {}
+    future& operator=(future&& other) noexcept {
+        if (this != &other) {
+            end();
+            state_ = std::move(other.state_);
+            joins_ = std::exchange(other.joins_, false);
+        }
+        return *this;
+    }
+    future(const future&) = delete;
+    future& operator=(const future&) = delete;
+    ~future() { end(); }
+
+    [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(state_); }
+
+    /// Whether get() would return at once. Never waits.
+    [[nodiscard]] bool is_ready() const { return state_.get().ready().is_done(); }
+
+    /// Waits, then returns the value or throws the exception. Once: not valid() afterwards.
+    T get() {
+        state_.get().ready().wait();
+        return take();
+    }
+
+    /// Waits until there is a result.
+    void wait() const { state_.get().ready().wait(); }
+
+    /// As above: std::errc::timed_out at `until`, std::errc::operation_canceled if what bounds the
+    /// caller is stopped.
+    result<void> wait(deadline until) const { return state_.get().ready().wait(until); }
+
+    template <class Rep, class Period>
+    std::future_status wait_for(const std::chrono::duration<Rep, Period>& timeout) const {
+        return state_.get().ready().wait_for(timeout) ? std::future_status::ready
+                                                      : std::future_status::timeout;
+    }
+
+    std::future_status wait_until(clock::time_point when) const {
+        return state_.get().ready().wait_until(when) ? std::future_status::ready
+                                                     : std::future_status::timeout;
+    }
+
+    /// In a coroutine: waits for the value, as get().
+    auto operator co_await() && {
+        struct awaiter : coro::wait_group_awaiter {
+            future* self;
+            explicit awaiter(future& f)
+                : wait_group_awaiter(f.state_.get().ready(), deadline::never()), self(&f) {}
+            T await_resume() {
+                wait_group_awaiter::await_resume();
+                return self->take();
+            }
+        };
+        return awaiter(*this);
+    }
+
+private:
+    friend class promise<T>;
+    friend struct detail::future_access;
+
+    explicit future(detail::state_holder<T> state) noexcept : state_(std::move(state)) {}
+
+    T take() {
+        const auto taken = std::exchange(state_, detail::state_holder<T>());
+        joins_ = false;
+        return taken.get().value.take();
+    }
+
+    void end() noexcept {
+        if (joins_) {
+            state_.get().ready().wait();
+        }
+    }
+
+    detail::state_holder<T> state_;
+    bool joins_ = false;  // it came from async()
+};
+
+namespace detail {
+
+struct future_access {
+    template <class T>
+    static future_state_base& state(const future<T>& f) {
+        return f.state_.get();
+    }
+    template <class T>
+    static void join_at_end(future<T>& f) noexcept {
+        f.joins_ = true;
+    }
+};
+
+}  // namespace detail
+
+/// Where the result of a future comes from.
+template <class T>
+class promise {
+public:
+    promise() : state_(new detail::future_state<T>) {}
+    promise(promise&&) noexcept = default;
+    promise& operator=(promise&& other) noexcept {
+        promise old(std::move(*this));
+        state_ = std::move(other.state_);
+        given_ = other.given_;
+        return *this;
+    }
+    promise(const promise&) = delete;
+    promise& operator=(const promise&) = delete;
+
+    /// If it was not kept, the future throws std::future_errc::broken_promise.
+    ~promise() {
+        if (state_ && state_.get().claim()) {
+            state_.get().value.set_exception(
+                std::make_exception_ptr(std::future_error(std::future_errc::broken_promise)));
+            state_.get().publish();
+        }
+    }
+
+    /// Once.
+    [[nodiscard]] future<T> get_future() {
+        detail::state_holder<T> shared = state_.share();
+        if (std::exchange(given_, true)) {
+            throw std::future_error(std::future_errc::future_already_retrieved);
+        }
+        return future<T>(std::move(shared));
+    }
+
+    /// Once, or set_exception(). What making the value throws leaves the promise as it was; what
+    /// moving it throws becomes the future's.
+    template <class... U>
+        requires(sizeof...(U) == (std::is_void_v<T> ? 0 : 1))
+    void set_value(U&&... value) {
+        if constexpr (std::is_void_v<T>) {
+            claim().value.set_value(std::monostate());
+        } else if constexpr (std::is_reference_v<T>) {
+            claim().value.set_value(std::forward<U>(value)...);
+        } else {
+            T made(std::forward<U>(value)...);
+            auto& state = claim();
+            try {
+                state.value.set_value(std::move(made));
+            } catch (...) {
+                state.value.set_exception(std::current_exception());
+            }
+        }
+        state_.get().publish();
+    }
+
+    void set_exception(std::exception_ptr exception) {
+        claim().value.set_exception(std::move(exception));
+        state_.get().publish();
+    }
+
+private:
+    detail::future_state<T>& claim() {
+        if (!state_.get().claim()) {
+            throw std::future_error(std::future_errc::promise_already_satisfied);
+        }
+        return state_.get();
+    }
+
+    detail::state_holder<T> state_;
+    bool given_ = false;
+};
+
+/// Runs `callable(args...)` on a fiber of the runtime that runs the caller; asserts elsewhere. Its
+/// result or exception is the future's, which waits for it at its end. Throws std::bad_alloc.
+template <class Callable, class... Args>
+auto async(Callable&& callable, Args&&... args) {
+    using value = std::invoke_result_t<std::decay_t<Callable>, std::decay_t<Args>...>;
+    promise<value> result;
+    future<value> out = result.get_future();
+    spawn([to = std::move(result), fn = std::decay_t<Callable>(std::forward<Callable>(callable)),
+           tuple = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)]() mutable {
+        const auto call = [&](auto&... unpacked) -> decltype(auto) {
+            return std::invoke(std::move(fn), std::move(unpacked)...);
+        };
+        try {
+            if constexpr (std::is_void_v<value>) {
+                std::apply(call, tuple);
+                to.set_value();
+            } else {
+                to.set_value(std::apply(call, tuple));
+            }
+        } catch (...) {
+            to.set_exception(std::current_exception());
+        }
+    }).detach();
+    detail::future_access::join_at_end(out);
+    return out;
+}
+
+/// Waits for all; their values, std::monostate for those without. Throws the exception of the first
+/// in order that has one, when all are ready.
+template <class... T>
+auto when_all(future<T>... futures) {
+    (futures.wait(), ...);
+    const auto value = []<class U>(future<U>& f) {
+        if constexpr (std::is_void_v<U>) {
+            f.get();
+            return std::monostate();
+        } else {
+            return f.get();
+        }
+    };
+    // Braces: from left to right.
+    return std::tuple<std::conditional_t<std::is_void_v<T>, std::monostate, T>...>{
+        value(futures)...};
+}
+
+namespace detail {
+
+/// The index of one that is ready by `until`.
+result<std::size_t> wait_for_any(std::span<future_state_base* const> states,
+                                 std::span<any_watch::node> nodes, deadline until);
+
+}  // namespace detail
+
+/// Waits until one of `futures` is ready; its index. They stay valid: get() what is wanted.
+/// std::errc::timed_out at `until`, std::errc::operation_canceled if what bounds the caller is
+/// stopped. If several are ready: the first in order.
+template <class... T>
+    requires(sizeof...(T) > 0)
+result<std::size_t> when_any_until(deadline until, const future<T>&... futures) {
+    const std::array<detail::future_state_base*, sizeof...(T)> states{
+        &detail::future_access::state(futures)...};
+    std::array<detail::any_watch::node, sizeof...(T)> nodes;
+    return detail::wait_for_any(states, nodes, until);
+}
+
+/// As above, however long it takes.
+template <class... T>
+    requires(sizeof...(T) > 0)
+result<std::size_t> when_any(const future<T>&... futures) {
+    return when_any_until(deadline::never(), futures...);
+}
+
+}  // namespace weft

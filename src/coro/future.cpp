@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A future is ready when its wait_group is done, which also wakes who waits for it alone. Whoever
+// waits for any of several hangs a node into each; publish() fires those under the lock, so once
+// unwatch() has had the lock nobody refers to the node.
+#include <weft/future.h>
+
+#include "base/word_lock.h"
+
+namespace weft::detail {
+
+void any_watch::fire(std::size_t index) noexcept {
+    if (__atomic_exchange_n(&fired, 1u, __ATOMIC_ACQ_REL) == 0) {
+        first = index;
+        ready.done();
+    }
+}
+
+void future_state_base::publish() noexcept {
+    // Whoever waits may end both the future and the promise as soon as it is ready.
+    hold();
+    ready_.done();
+    {
+        const base::word_guard guard(lock_);
+        for (any_watch::node* node = watches_; node != nullptr; node = node->next) {
+            node->of->fire(node->index);
+        }
+        watches_ = nullptr;
+    }
+    let_go();
+}
+
+void future_state_base::watch(any_watch::node& watch) noexcept {
+    const base::word_guard guard(lock_);
+    if (ready_.is_done()) {
+        watch.of->fire(watch.index);
+        return;
+    }
+    watch.next = watches_;
+    watches_ = &watch;
+}
+
+void future_state_base::unwatch(any_watch::node& watch) noexcept {
+    const base::word_guard guard(lock_);
+    for (any_watch::node** at = &watches_; *at != nullptr; at = &(*at)->next) {
+        if (*at == &watch) {
+            *at = watch.next;
+            return;
+        }
+    }
+}
+
+result<std::size_t> wait_for_any(std::span<future_state_base* const> states,
+                                 std::span<any_watch::node> nodes, deadline until) {
+    any_watch watch;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        nodes[i].of = &watch;
+        nodes[i].index = i;
+        states[i]->watch(nodes[i]);
+    }
+    const auto waited = watch.ready.wait(until);
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        states[i]->unwatch(nodes[i]);
+    }
+    if (!waited && !watch.ready.is_done()) {
+        return std::unexpected(waited.error());
+    }
+    return watch.first;
+}
+
+}  // namespace weft::detail

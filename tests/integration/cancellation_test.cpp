@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every call that a stop can end: it is stopped while it waits, at the moment at which it begins to
+// wait, and before it is made; on fibers, coroutines and plain threads. What it was called on works
+// afterwards.
+#include <gtest/gtest.h>
+#include <weft/scope.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <weft/co.h>
+#include <weft/socket.h>
+
+#include "sockets.h"
+
+namespace weft {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace testing;
+
+constexpr std::errc canceled = std::errc::operation_canceled;
+
+/// What the calls are made on.
+struct world {
+    connected_pair pair = connect_pair(transport::unix_stream);
+    listener accepting = listen_on(transport::tcp);
+    listener full = listen_on(transport::unix_stream, {.backlog = 0});
+    std::vector<socket> waiting_to_be_accepted;
+    wait_group group{1};
+    promise<int> promised;
+    future<int> promise_kept = promised.get_future();
+
+    world() {
+        shrink_buffers(pair.near);
+        // Until a further one has to wait.
+        for (;;) {
+            auto more = connect(*full.local_endpoint(), 0s);
+            if (!more) {
+                break;
+            }
+            waiting_to_be_accepted.push_back(std::move(*more));
+        }
+    }
+};
+
+const std::string much(4'000'000, 'x');
+
+struct waiting_call {
+    const char* name;
+    std::function<std::error_code(world&)> blocking;
+    std::function<task<std::error_code>(world&)> awaitable;  ///< none for some
+    /// Whether what it was called on still works, in the world in which the call was stopped.
+    std::function<void(world&)> check;
+};
+
+// Named, because a coroutine lambda must outlive its coroutine.
+task<std::error_code> sleep_in_coroutine(world&) {
+    co_return error_of(co_await co::sleep_for(1h));
+}
+task<std::error_code> read_in_coroutine(world& w) {
+    std::array<std::byte, 16> room{};
+    co_return error_of(co_await co::read(w.pair.near, room));
+}
+task<std::error_code> write_in_coroutine(world& w) {
+    co_return error_of(co_await co::write(w.pair.near, bytes_of(much)));
+}
+task<std::error_code> accept_in_coroutine(world& w) {
+    co_return error_of(co_await co::accept(w.accepting));
+}
+task<std::error_code> connect_in_coroutine(world& w) {
+    co_return error_of(co_await co::connect(*w.full.local_endpoint()));
+}
+
+void reads_what_comes(world& w) {
+    EXPECT_FALSE(write_text(w.pair.far, "after"));
+    EXPECT_EQ(read_text(w.pair.near), "after");
+}
+
+void writes_once_there_is_room(world& w) {
+    std::size_t got = 0;
+    while (got == 0 || read_text(w.pair.far, 1 << 20, 10ms).front() == 'x') {
+        ++got;
+    }
+    EXPECT_FALSE(write_text(w.pair.near, "after"));
+    EXPECT_EQ(read_text(w.pair.far), "after");
+}
+
+void accepts_who_comes(world& w) {
+    auto near = connect(*w.accepting.local_endpoint(), safety_net);
+    ASSERT_TRUE(near);
+    EXPECT_TRUE(w.accepting.accept(safety_net));
+}
+
+void makes_room_for_others(world& w) {
+    EXPECT_TRUE(w.full.accept(safety_net));
+    EXPECT_TRUE(connect(*w.full.local_endpoint(), safety_net));
+}
+
+const std::vector<waiting_call>& all_calls() {
+    static const std::vector<waiting_call> calls{
+        {"sleep", [](world&) { return error_of(this_fiber::sleep_for(1h)); }, sleep_in_coroutine,
+         [](world&) { EXPECT_TRUE(this_fiber::sleep_for(1us)); }},
+        {"read",
+         [](world& w) {
+             std::array<std::byte, 16> room{};
+             return error_of(w.pair.near.read(room));
+         },
+         read_in_coroutine, reads_what_comes},
+        {"write", [](world& w) { return error_of(w.pair.near.write(bytes_of(much))); },
+         write_in_coroutine, writes_once_there_is_room},
+        {"accept", [](world& w) { return error_of(w.accepting.accept()); }, accept_in_coroutine,
+         accepts_who_comes},
+        {"connect", [](world& w) { return error_of(connect(*w.full.local_endpoint())); },
+         connect_in_coroutine, makes_room_for_others},
+        {"wait_group", [](world& w) { return error_of(w.group.wait(deadline::never())); }, nullptr,
+         [](world& w) {
+             w.group.done();
+             EXPECT_TRUE(w.group.wait(safety_net));
+         }},
+        {"future", [](world& w) { return error_of(w.promise_kept.wait(deadline::never())); },
+         nullptr,
+         [](world& w) {
+             w.promised.set_value(7);
+             EXPECT_EQ(w.promise_kept.get(), 7);
+         }},
+    };
+    return calls;
+}
+
+enum class caller : std::uint8_t { fiber, coroutine, thread };
+
+std::string name_of(caller who) {
+    switch (who) {
+        case caller::fiber:
+            return "fiber";
+        case caller::coroutine:
+            return "coroutine";
+        case caller::thread:
+            return "thread";
+    }
+    return "";
+}
+
+class Cancellation : public ::testing::TestWithParam<std::tuple<std::size_t, caller, unsigned>> {
+public:
+    static std::string name_of_case(const ::testing::TestParamInfo<ParamType>& info) {
+        const auto& [call, who, workers] = info.param;
+        return std::string(all_calls()[call].name) + "_" + name_of(who) + "_" +
+               std::to_string(workers);
+    }
+
+protected:
+    [[nodiscard]] static const waiting_call& call() { return all_calls()[std::get<0>(GetParam())]; }
+    [[nodiscard]] static caller who() { return std::get<1>(GetParam()); }
+
+    /// Makes the call, bounded by `token`.
+    std::error_code make_call(world& w, const std::stop_token& token) {
+        switch (who()) {
+            case caller::fiber:
+                return runtime_.run(
+                    [&] { return with_stop_token(token, [&] { return call().blocking(w); }); });
+            case caller::coroutine:
+                return runtime_.spawn(co::with_stop_token(token, call().awaitable(w))).join();
+            case caller::thread:
+                return with_stop_token(token, [&] { return call().blocking(w); });
+        }
+        return {};
+    }
+
+    runtime runtime_{{.workers = std::get<2>(GetParam())}};
+};
+/// Each call by each caller that can make it, on one and on two workers.
+std::vector<Cancellation::ParamType> all_cases() {
+    std::vector<Cancellation::ParamType> cases;
+    for (std::size_t i = 0; i < all_calls().size(); ++i) {
+        for (const unsigned workers : {1u, 2u}) {
+            cases.emplace_back(i, caller::fiber, workers);
+            cases.emplace_back(i, caller::thread, workers);
+            if (all_calls()[i].awaitable) {
+                cases.emplace_back(i, caller::coroutine, workers);
+            }
+        }
+    }
+    return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Calls, Cancellation, ::testing::ValuesIn(all_cases()),
+                         Cancellation::name_of_case);
+
+TEST_P(Cancellation, WhileItWaits) {
+    world w;
+    std::stop_source stop;
+    std::atomic<bool> asleep = false;
+    // The call is made on a thread of its own; by then all others but this one sleep.
+    std::thread stopper([&] {
+        EXPECT_TRUE(until_all_others_sleep());
+        asleep = true;
+        stop.request_stop();
+    });
+    EXPECT_EQ(make_call(w, stop.get_token()), canceled);
+    EXPECT_TRUE(asleep);
+    stopper.join();
+    call().check(w);
+}
+
+TEST_P(Cancellation, BeforeItIsMade) {
+    world w;
+    std::stop_source stop;
+    stop.request_stop();
+    EXPECT_EQ(make_call(w, stop.get_token()), canceled);
+    call().check(w);
+}
+
+task<> call_in_coroutine(world& w, const waiting_call& call, std::error_code& failed) {
+    failed = co_await call.awaitable(w);
+}
+
+TEST_P(Cancellation, WhenItBeginsToWait) {
+    world w;
+    std::error_code failed;
+    const auto stopped = [&] { return stop_at_wait(1, [&] { failed = call().blocking(w); }); };
+    switch (who()) {
+        case caller::fiber:
+            EXPECT_TRUE(runtime_.run(stopped));
+            break;
+        case caller::coroutine: {
+            auto body = call_in_coroutine(w, call(), failed);
+            EXPECT_TRUE(runtime_.spawn(co::stop_at_wait(1, std::move(body))).join());
+            break;
+        }
+        case caller::thread:
+            EXPECT_TRUE(stopped());
+            break;
+    }
+    EXPECT_EQ(failed, canceled);
+    call().check(w);
+}
+
+TEST_P(Cancellation, AtTheDeadlineAroundIt) {
+    world w;
+    std::error_code failed;
+    const auto bounded = [&] { failed = with_deadline(5ms, [&] { return call().blocking(w); }); };
+    switch (who()) {
+        case caller::fiber:
+            runtime_.run(bounded);
+            break;
+        case caller::coroutine:
+            failed = runtime_.spawn(co::with_deadline(5ms, call().awaitable(w))).join();
+            break;
+        case caller::thread:
+            bounded();
+            break;
+    }
+    EXPECT_EQ(failed, std::errc::timed_out);
+    call().check(w);
+}
+
+/// Requests a stop after `spins` steps, so that some runs meet each moment of the call.
+TEST_P(Cancellation, AtWhateverMoment) {
+    for (int spins = 0; spins < 200; spins += 3) {
+        world w;
+        std::stop_source stop;
+        std::atomic<bool> begun = false;
+        std::thread stopper([&] {
+            while (!begun) {
+            }
+            for (int i = 0; i < spins * 40; ++i) {
+                begun.load();
+            }
+            stop.request_stop();
+        });
+        begun = true;
+        EXPECT_EQ(make_call(w, stop.get_token()), canceled);
+        stopper.join();
+        if (HasFailure()) {
+            break;
+        }
+    }
+}
+
+class CancellationInside : public ::testing::TestWithParam<unsigned> {};
+INSTANTIATE_TEST_SUITE_P(Workers, CancellationInside, ::testing::Values(1u, 2u, 4u));
+
+/// Clients and a server that talk in one scope; what is left of it after a stop at some wait.
+void talk() {
+    auto accepting = listen_on(transport::tcp);
+    with_scope([&](scope& s) {
+        s.spawn([&] {
+            for (;;) {
+                auto peer = accepting.accept();
+                if (!peer) {
+                    return;
+                }
+                s.spawn(
+                    [](socket client) {
+                        for (;;) {
+                            const std::string text = read_text(client, 64, deadline::never());
+                            if (text.empty() || text.starts_with("error") ||
+                                write_text(client, text, deadline::never())) {
+                                return;
+                            }
+                        }
+                    },
+                    std::move(*peer));
+            }
+        });
+        wait_group clients;
+        for (int i = 0; i < 3; ++i) {
+            clients.add();
+            s.spawn([&] {
+                auto near = connect(*accepting.local_endpoint());
+                for (int round = 0; near && round < 3; ++round) {
+                    if (write_text(*near, "ping", deadline::never()) ||
+                        read_text(*near, 64, deadline::never()) != "ping") {
+                        break;
+                    }
+                    if (!this_fiber::sleep_for(10us)) {
+                        break;
+                    }
+                }
+                clients.done();
+            });
+        }
+        (void)clients.wait(deadline::never());
+        s.request_stop();
+        clients.wait();
+    });
+}
+
+/// Whichever wait is stopped: everything ends, and no descriptor is left open.
+TEST_P(CancellationInside, AtTheNthWaitForAllN) {
+    runtime r({.workers = GetParam()});
+    r.run([] { talk(); });
+    const std::size_t open = open_descriptors();
+    std::uint64_t n = 1;
+    while (r.run([&] { return stop_at_wait(n, [] { talk(); }); })) {
+        ASSERT_EQ(open_descriptors(), open) << "stopped at wait " << n;
+        ++n;
+        ASSERT_LT(n, 10'000u);
+    }
+    EXPECT_GT(n, 10u);
+}
+
+TEST(CancellationOfFiber, ItsOwnTokenEndsItsWaits) {
+    run([] {
+        std::optional<std::error_code> failed;
+        fiber sleeper =
+            spawn([&](const std::stop_token&) { failed = error_of(this_fiber::sleep_for(1h)); });
+        sleeper.request_stop();
+        sleeper.join();
+        EXPECT_EQ(failed, canceled);
+    });
+}
+
+TEST(CancellationOfFiber, OneWithoutTokenIsNotStopped) {
+    run([] {
+        fiber sleeper = spawn([] {
+            EXPECT_FALSE(this_fiber::get_stop_token().stop_possible());
+            EXPECT_TRUE(this_fiber::sleep_for(1ms));
+        });
+        sleeper.request_stop();
+    });
+}
+
+TEST(CancellationOfFiber, WhatNeedNotWaitSucceeds) {
+    run([] {
+        auto pair = connect_pair(transport::tcp);
+        std::stop_source stop;
+        stop.request_stop();
+        with_stop_token(stop.get_token(), [&] {
+            EXPECT_TRUE(this_fiber::stop_requested());
+            EXPECT_FALSE(write_text(pair.near, "text", deadline::never()));
+        });
+        EXPECT_EQ(read_text(pair.far), "text");
+        with_stop_token(stop.get_token(), [&] {
+            EXPECT_FALSE(write_text(pair.far, "more", deadline::never()));
+            EXPECT_TRUE(eventually([&] { return read_text(pair.near, 64, 0s) == "more"; }));
+        });
+    });
+}
+
+/// A stop of one scope does not reach the next wait of the same fiber outside of it.
+TEST(CancellationOfFiber, EndsWithItsBlock) {
+    for (int i = 0; i < 2000; ++i) {
+        run({.workers = 2}, [] {
+            std::stop_source stop;
+            fiber stopper = spawn([&] { stop.request_stop(); });
+            (void)with_stop_token(stop.get_token(), [] { return this_fiber::sleep_for(1us); });
+            EXPECT_TRUE(this_fiber::sleep_for(1us));
+            mutex m;
+            const std::lock_guard locked(m);
+        });
+        if (::testing::Test::HasFailure()) {
+            break;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace weft
