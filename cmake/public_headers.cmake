@@ -11,6 +11,7 @@ set(WEFT_PUBLIC_HEADERS
     fair_queue.h
     fiber.h
     fiber_group.h
+    fiber_local.h
     future.h
     mutex.h
     runtime.h

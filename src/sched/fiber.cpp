@@ -36,6 +36,9 @@ void fiber_block::run_callable() noexcept {
         }
         details().exception = std::current_exception();
     }
+    if (local_values* const values = locals()) {
+        values->clear();  // on the fiber: destructors may wait
+    }
 }
 
 fiber_details& fiber_block::details() {
@@ -145,6 +148,14 @@ new_fiber create_fiber(const fiber_options& options, sched::scheduler* owner) {
         details->name = options.name;
         details->slice = slice_of(options.slice);
         on.want_slice(details->slice);
+    }
+    if (const sched::local_values* const values = sched::inheritable_locals()) [[unlikely]] {
+        if (auto copies = values->inherit()) {
+            if (details == nullptr) {
+                details = std::make_unique<sched::fiber_details>();
+            }
+            details->locals = std::move(copies);
+        }
     }
     on.prepare_stacks_for(options.stack_size);
     sched::fiber_block* const block = sched::create_on(on);

@@ -24,6 +24,7 @@
 #include "context/sanitizer.h"
 #include "context/stack_pool.h"
 #include "context/switch.h"
+#include "sched/local_values.h"
 #include "sched/waiter.h"
 
 namespace weft::sched {
@@ -41,9 +42,10 @@ using start_fn = void (*)(start_action action, void* storage);
 /// What most fibers do without.
 struct fiber_details {
     std::string name;
-    base::nanoseconds_t slice = 0;  ///< 0: the runtime's
-    std::exception_ptr exception;   ///< left the callable; rethrown by join()
+    base::nanoseconds_t slice = 0;          ///< 0: the runtime's
+    std::exception_ptr exception;           ///< left the callable; rethrown by join()
     const cancel_bounds* bounds = nullptr;  ///< of its innermost cancel_scope; on its own stack
+    std::unique_ptr<local_values> locals;
 };
 
 class alignas(64) fiber_block : public waiter {
@@ -98,6 +100,12 @@ public:
     [[nodiscard]] const cancel_bounds* bounds() const noexcept {
         return details_ != nullptr ? details_->bounds : nullptr;
     }
+
+    /// Its own fiber_local values; null: none. By itself; making them throws std::bad_alloc.
+    [[nodiscard]] local_values* locals() const noexcept {
+        return details_ != nullptr ? details_->locals.get() : nullptr;
+    }
+    local_values& make_locals() { return *(details().locals = std::make_unique<local_values>()); }
 
     /// The worker that it runs on, by that worker.
     void set_home(worker& home) noexcept { home_ = &home; }
