@@ -4,6 +4,7 @@
 # What lies in detail/ is included by the others and is no API.
 set(WEFT_PUBLIC_HEADERS
     blocking.h
+    channel.h
     co.h
     condition_variable.h
     error.h
@@ -24,6 +25,7 @@ set(WEFT_PUBLIC_HEADERS
     time.h
     wait_group.h
     detail/cancel_scope.h
+    detail/channel_state.h
     detail/fair_cfs.h
     detail/fair_eevdf.h
     detail/fair_fifo.h

@@ -23,6 +23,7 @@ namespace {
 struct options {
     std::size_t size = 0;
     std::size_t repeat = 0;
+    std::size_t workers = 1;
 };
 
 std::optional<std::size_t> positive_number(std::string_view text) {
@@ -42,10 +43,18 @@ std::optional<options> parsed(std::span<const char* const> arguments, const work
         }
         const std::string_view name = arguments[i];
         const auto number = positive_number(arguments[i + 1]);
-        if (!number || (name != "--size" && name != "--repeat")) {
+        if (!number) {
             return std::nullopt;
         }
-        (name == "--size" ? result.size : result.repeat) = *number;
+        if (name == "--size") {
+            result.size = *number;
+        } else if (name == "--repeat") {
+            result.repeat = *number;
+        } else if (name == "--workers" && chosen.run_on) {
+            result.workers = *number;
+        } else {
+            return std::nullopt;
+        }
     }
     return result;
 }
@@ -86,11 +95,12 @@ void print(std::string_view program, const workload& chosen, const options& with
     const auto [low, high] = std::ranges::minmax(values);
     std::printf(
         "{\"program\":\"%.*s\",\"metric\":\"%.*s\",\"value\":%.3f,\"unit\":\"%.*s\",\"min\":%.3f,"
-        "\"max\":%.3f,\"wall\":%.3f%s,\"size\":%zu,\"repeat\":%zu,\"version\":\"%s\"}\n",
+        "\"max\":%.3f,\"wall\":%.3f%s,\"size\":%zu,\"repeat\":%zu,\"workers\":%zu,\"version\":\"%"
+        "s\"}\n",
         static_cast<int>(program.size()), program.data(), static_cast<int>(chosen.name.size()),
         chosen.name.data(), median(values), static_cast<int>(chosen.unit.size()),
         chosen.unit.data(), low, high, median(walls), other_figures(costs).c_str(), with.size,
-        costs.size(), __VERSION__);
+        costs.size(), with.workers, __VERSION__);
 }
 
 int usage(std::string_view program, std::span<const workload> workloads) {
@@ -98,7 +108,7 @@ int usage(std::string_view program, std::span<const workload> workloads) {
     for (const workload& each : workloads) {
         names.append(names.empty() ? "" : "|").append(each.name);
     }
-    std::fprintf(stderr, "usage: %.*s %s [--size N] [--repeat R]\n",
+    std::fprintf(stderr, "usage: %.*s %s [--size N] [--repeat R] [--workers W]\n",
                  static_cast<int>(program.size()), program.data(), names.c_str());
     return 2;
 }
@@ -174,7 +184,9 @@ int run_main(std::string_view program, std::span<const workload> workloads, int 
     std::vector<cost> costs;
     try {
         for (std::size_t i = 0; i < (chosen->once ? 1 : with->repeat); ++i) {
-            costs.push_back(chosen->run(with->size));
+            costs.push_back(chosen->run_on
+                                ? chosen->run_on(with->size, static_cast<unsigned>(with->workers))
+                                : chosen->run(with->size));
         }
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s\n", error.what());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the C++ programs of the benchmarks share: the command line `PROGRAM WORKLOAD [--size N]
-// [--repeat R]`, time, memory, and the one line of JSON that the driver (bench/bars.py) reads.
-// The programs in Go print the same line. Called from the main thread only.
+// [--repeat R] [--workers W]`, time, memory, and the one line of JSON that the driver
+// (bench/bars.py) reads. The programs in Go print the same line. Called from the main thread only.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +40,10 @@ struct workload {
     /// Measurements, of which the median counts, unless the command line says how many.
     std::size_t default_repeat = 3;
     /// What it throws goes to standard error.
-    std::function<cost(std::size_t size)> run;
+    std::function<cost(std::size_t size)> run = {};
+    /// Instead of run: one that can be had with several workers; one unless the command line says
+    /// otherwise.
+    std::function<cost(std::size_t size, unsigned workers)> run_on = {};
 };
 
 /// Runs `what`, which does `count` operations. The figure is the CPU time of the whole process in

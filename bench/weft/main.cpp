@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// bench_weft WORKLOAD [--size N] [--repeat R] measures and prints a line of JSON;
+// bench_weft WORKLOAD [--size N] [--repeat R] [--workers W] measures and prints a line of JSON;
 // bench_weft echo[-coroutine|-thread|-process|-hog|-no-preempt] serves and prints its port.
 #include <string_view>
 #include <vector>
@@ -28,6 +28,11 @@ workloads primitives() {
          .unit = "ns",
          .default_size = 2'000'000,
          .run = bench::semaphore_ping_pong_no_preempt},
+        {.name = "channel", .unit = "ns", .default_size = 2'000'000, .run_on = bench::channel},
+        {.name = "channel-buffered",
+         .unit = "ns",
+         .default_size = 5'000'000,
+         .run_on = bench::channel_buffered},
         {.name = "spawn", .unit = "ns", .default_size = 1'000'000, .run = bench::spawn},
         {.name = "spawn-wait-group",
          .unit = "ns",

@@ -27,6 +27,13 @@ cost semaphore_ping_pong(std::size_t size);
 /// The same without preemption.
 cost semaphore_ping_pong_no_preempt(std::size_t size);
 
+/// One fiber sends `size` numbers to another through a channel without a buffer; nanoseconds for
+/// one.
+cost channel(std::size_t size, unsigned workers);
+
+/// The same with a buffer of 128.
+cost channel_buffered(std::size_t size, unsigned workers);
+
 /// `size` empty fibers in batches of 1000, each joined; nanoseconds for one.
 cost spawn(std::size_t size);
 

@@ -24,6 +24,8 @@ enum class errc {
     invalid_address,
     /// The server refuses new connections: its limit is reached or it is draining.
     connection_limit,
+    /// Nothing can be sent to a closed channel, or received from one that is empty, too.
+    channel_closed,
 };
 
 /// The category of weft::errc. Thread-safe.

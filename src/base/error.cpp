@@ -17,6 +17,9 @@ public:
                 return "not an address; expected HOST:PORT, [IPV6]:PORT or unix:PATH";
             case errc::connection_limit:
                 return "the server's limit of connections is reached";
+            case errc::channel_closed:
+                return "the channel is closed; stop sending or receiving, or let only the last "
+                       "sender close it";
         }
         return "unknown weft error " + std::to_string(code);
     }

@@ -21,11 +21,19 @@ public:
         }
     }
     ~word_guard() {
-        __atomic_store_n(&word_, 0u, __ATOMIC_RELEASE);
+        if (locked_) {
+            unlock();
+        }
         enable_preemption();
     }
     word_guard(const word_guard&) = delete;
     word_guard& operator=(const word_guard&) = delete;
+
+    /// Before the end of the scope, until which preemption stays off.
+    void unlock() noexcept {
+        __atomic_store_n(&word_, 0u, __ATOMIC_RELEASE);
+        locked_ = false;
+    }
 
 private:
     void wait_until_free() noexcept {
@@ -40,6 +48,7 @@ private:
     }
 
     std::uint32_t& word_;
+    bool locked_ = true;
 };
 
 }  // namespace weft::base

@@ -51,6 +51,9 @@ class queue_guard {
 public:
     explicit queue_guard(wait_queue& queue) noexcept : held_(queue.lock) {}
 
+    /// Before the end of the scope, until which preemption stays off.
+    void unlock() noexcept { held_.unlock(); }
+
 private:
     base::word_guard held_;
 };

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <weft/channel.h>
+#include <weft/fiber.h>
+#include <weft/runtime.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include "workloads.h"
+
+namespace bench {
+
+namespace {
+
+using numbers = weft::channel<std::uint64_t>;
+
+/// What does not arrive would make a fast channel.
+void check(std::uint64_t sum, std::size_t size) {
+    const std::uint64_t count = size;
+    if (sum != count * (count - 1) / 2) {
+        std::fprintf(stderr, "a value was lost\n");
+        std::exit(1);
+    }
+}
+
+/// One fiber sends `size` numbers through a channel of `capacity`, another one receives them.
+cost send_through(std::size_t capacity, std::size_t size, unsigned workers) {
+    return weft::run({.workers = workers}, [&] {
+        std::uint64_t sum = 0;
+        const cost measured = timed(size, [&] {
+            const numbers channel(capacity);
+            weft::fiber producer([&] {
+                for (std::size_t i = 0; i < size; ++i) {
+                    channel.send(i);
+                }
+                channel.close();
+            });
+            weft::fiber consumer([&] {
+                for (const std::uint64_t number : channel) {
+                    sum += number;
+                }
+            });
+            producer.join();
+            consumer.join();
+        });
+        check(sum, size);
+        return measured;
+    });
+}
+
+}  // namespace
+
+cost channel(std::size_t size, unsigned workers) {
+    return send_through(0, size, workers);
+}
+
+cost channel_buffered(std::size_t size, unsigned workers) {
+    constexpr std::size_t capacity = 128;
+    return send_through(capacity, size, workers);
+}
+
+}  // namespace bench

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sync/channel_core.h"
+
+#include <limits>
+#include <new>
+#include <optional>
+#include <stdexcept>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "sched/cancellable_wait.h"
+
+namespace weft::sync {
+
+namespace {
+
+std::byte* slot(const channel_state& s, std::uint32_t place) noexcept {
+    const std::size_t stride = s.bytes != 0 ? s.bytes : s.type->size;
+    return s.buffer + place * stride;
+}
+
+void copy_bytes(void* to, const void* from, std::size_t bytes) noexcept {
+    if (bytes == sizeof(std::uint64_t)) {
+        std::memcpy(to, from, sizeof(std::uint64_t));  // one instruction
+    } else {
+        std::memcpy(to, from, bytes);
+    }
+}
+
+void move_value(const channel_state& s, void* to, void* from) noexcept {
+    if (s.bytes != 0) [[likely]] {
+        copy_bytes(to, from, s.bytes);
+    } else {
+        s.type->move(to, from);
+    }
+}
+
+void set_count(channel_state& s, std::uint32_t count) noexcept {
+    __atomic_store_n(&s.count, count, __ATOMIC_RELAXED);
+}
+
+/// The buffer is not full.
+void push_value(channel_state& s, void* value) noexcept {
+    std::uint32_t place = s.first + s.count;
+    if (place >= s.capacity) {
+        place -= s.capacity;
+    }
+    move_value(s, slot(s, place), value);
+    set_count(s, s.count + 1);
+}
+
+/// It is not empty.
+void pop_value(channel_state& s, void* to) noexcept {
+    std::byte* const from = slot(s, s.first);
+    if (s.bytes != 0) [[likely]] {
+        copy_bytes(to, from, s.bytes);
+    } else {
+        s.type->relocate(to, from);
+    }
+    s.first = s.first + 1 == s.capacity ? 0 : s.first + 1;
+    set_count(s, s.count - 1);
+}
+
+/// The first node of `queue` whose wait is not over, taken out of it, for the caller to serve and,
+/// if `woken` was set to it, to wake. Null: there is none.
+channel_node* pop_waiting(wait_queue& queue, wait_node*& woken) noexcept {
+    while (wait_node* const node = pop_front(queue)) {
+        if (node->single_waker) [[likely]] {
+            woken = node;
+            return static_cast<channel_node*>(node);
+        }
+        if (node->who->wake()) {
+            return static_cast<channel_node*>(node);
+        }
+    }
+    return nullptr;
+}
+
+/// Waits for what bounds the caller only.
+channel_end wait_for_nothing(deadline until) noexcept {
+    sched::cancellable_wait wait(until);
+    wait.who.prepare();
+    return wait.park() == sched::wake_reason::timed_out ? channel_end::timed_out
+                                                        : channel_end::canceled;
+}
+
+/// A fiber or thread in a queue.
+struct place {
+    place(deadline until, void* value) noexcept
+        : wait(until), node(wait.who, wait.has_single_waker(), value) {}
+
+    sched::cancellable_wait wait;
+    channel_node node;
+};
+
+}  // namespace
+
+channel_end channel_core::send_now(channel_state& s, void* value, wait_node*& woken) noexcept {
+    if (s.closed) [[unlikely]] {
+        return channel_end::closed;
+    }
+    if (!looks_empty(s.receivers)) {
+        if (channel_node* const peer = pop_waiting(s.receivers, woken)) {
+            move_value(s, peer->value, value);
+            peer->end = channel_end::moved;
+            return channel_end::moved;
+        }
+    }
+    if (s.count < s.capacity) {
+        push_value(s, value);
+        return channel_end::moved;
+    }
+    return channel_end::would_wait;
+}
+
+channel_end channel_core::receive_now(channel_state& s, void* to, wait_node*& woken) noexcept {
+    if (s.count != 0) {
+        pop_value(s, to);
+        if (!looks_empty(s.senders)) {
+            if (channel_node* const peer = pop_waiting(s.senders, woken)) {
+                push_value(s, peer->value);
+                peer->end = channel_end::moved;
+            }
+        }
+        return channel_end::moved;
+    }
+    if (!looks_empty(s.senders)) {
+        if (channel_node* const peer = pop_waiting(s.senders, woken)) {
+            move_value(s, to, peer->value);
+            peer->end = channel_end::moved;
+            return channel_end::moved;
+        }
+    }
+    return s.closed ? channel_end::closed : channel_end::would_wait;
+}
+
+namespace {
+
+using attempt = channel_end (*)(channel_state& s, void* value, wait_node*& woken) noexcept;
+
+/// One attempt under the lock; what it left to be woken is woken after that. If it would have to
+/// wait, `queue()` is called under the lock.
+template <attempt Attempt, class Queue>
+[[gnu::always_inline]] inline channel_end attempt_or(channel_state& s, void* value,
+                                                     Queue queue) noexcept {
+    wait_node* woken = nullptr;
+    queue_guard guard(s.receivers);
+    const channel_end end = Attempt(s, value, woken);
+    if (end == channel_end::would_wait) {
+        queue();
+        return end;
+    }
+    guard.unlock();
+    if (woken != nullptr) {
+        woken->who->wake();  // preemption is off since it was popped: nobody else can wake it
+    }
+    return end;
+}
+
+/// Whether it is over; if not, `node` stands in `queue`.
+template <attempt Attempt>
+bool attempt_or_queue(channel_state& s, wait_queue& queue, channel_node& node) noexcept {
+    node.end = attempt_or<Attempt>(s, node.value, [&] {
+        node.who->prepare();
+        push_back(queue, node);
+    });
+    return node.end != channel_end::would_wait;
+}
+
+}  // namespace
+
+bool channel_core::send_or_queue(channel_state& s, channel_node& node) noexcept {
+    return attempt_or_queue<&send_now>(s, s.senders, node);
+}
+
+bool channel_core::receive_or_queue(channel_state& s, channel_node& node) noexcept {
+    return attempt_or_queue<&receive_now>(s, s.receivers, node);
+}
+
+channel_end channel_core::finish(channel_state& s, wait_queue& queue, channel_node& node,
+                                 sched::wake_reason reason) noexcept {
+    if (!node.single_waker) {
+        const queue_guard guard(s.receivers);
+        if (node.queued) {
+            remove(queue, node);
+        }
+    }
+    switch (reason) {
+        case sched::wake_reason::signalled:
+            return node.end;
+        case sched::wake_reason::timed_out:
+            return channel_end::timed_out;
+        case sched::wake_reason::cancelled:
+            break;
+    }
+    return channel_end::canceled;
+}
+
+channel_end channel_send(channel_state* state, void* value, deadline until) noexcept {
+    if (state == nullptr) [[unlikely]] {
+        return wait_for_nothing(until);
+    }
+    channel_state& s = *state;
+    std::optional<place> mine;
+    const channel_end end = attempt_or<&channel_core::send_now>(s, value, [&] {
+        mine.emplace(until, value);
+        mine->wait.who.prepare();
+        push_back(s.senders, mine->node);
+    });
+    if (end != channel_end::would_wait) {
+        return end;
+    }
+    const sched::wake_reason reason = mine->wait.park();
+    return channel_core::finish_send(s, mine->node, reason);
+}
+
+channel_end channel_receive(channel_state* state, void* to, deadline until) noexcept {
+    if (state == nullptr) [[unlikely]] {
+        return wait_for_nothing(until);
+    }
+    channel_state& s = *state;
+    std::optional<place> mine;
+    const channel_end end = attempt_or<&channel_core::receive_now>(s, to, [&] {
+        mine.emplace(until, to);
+        mine->wait.who.prepare();
+        push_back(s.receivers, mine->node);
+    });
+    if (end != channel_end::would_wait) {
+        return end;
+    }
+    const sched::wake_reason reason = mine->wait.park();
+    return channel_core::finish_receive(s, mine->node, reason);
+}
+
+channel_end channel_try_send(channel_state* state, void* value) noexcept {
+    return state != nullptr ? attempt_or<&channel_core::send_now>(*state, value, [] {})
+                            : channel_end::would_wait;
+}
+
+channel_end channel_try_receive(channel_state* state, void* to) noexcept {
+    return state != nullptr ? attempt_or<&channel_core::receive_now>(*state, to, [] {})
+                            : channel_end::would_wait;
+}
+
+namespace {
+
+void end_waits(wait_queue& queue, wake_list& woken) noexcept {
+    while (wait_node* const node = pop_front(queue)) {
+        if (node->single_waker) {
+            static_cast<channel_node*>(node)->end = channel_end::closed;
+            woken.add(*node);
+        } else if (woken.add(*node)) {
+            static_cast<channel_node*>(node)->end = channel_end::closed;
+        }
+    }
+}
+
+}  // namespace
+
+bool channel_close(channel_state* state) noexcept {
+    WEFT_ASSERT(state != nullptr, "close() of channel(nullptr)");
+    wake_list woken;  // wakes when the lock is let go
+    const queue_guard guard(state->receivers);
+    if (state->closed) {
+        return false;
+    }
+    __atomic_store_n(&state->closed, true, __ATOMIC_RELEASE);
+    end_waits(state->receivers, woken);
+    end_waits(state->senders, woken);
+    return true;
+}
+
+channel_state* channel_create(std::size_t capacity, const channel_type& type) {
+    const std::size_t align = std::max(type.align, alignof(channel_state));
+    // The state, then the buffer at the next multiple of its alignment.
+    const std::size_t offset = (sizeof(channel_state) + align - 1) / align * align;
+    constexpr std::size_t most_bytes = std::numeric_limits<std::ptrdiff_t>::max();
+    if (capacity > std::numeric_limits<std::uint32_t>::max() ||
+        type.size > std::numeric_limits<std::uint32_t>::max() ||
+        capacity > (most_bytes - offset) / type.size) {
+        throw std::length_error("weft::channel: the buffer would be larger than all memory");
+    }
+    void* const memory = ::operator new(offset + capacity * type.size, std::align_val_t(align));
+    return ::new (memory) channel_state{.receivers = {},
+                                        .senders = {},
+                                        .buffer = static_cast<std::byte*>(memory) + offset,
+                                        .first = 0,
+                                        .count = 0,
+                                        .capacity = static_cast<std::uint32_t>(capacity),
+                                        .bytes = static_cast<std::uint32_t>(type.bytes),
+                                        .closed = false,
+                                        .handles = 1,
+                                        .type = &type};
+}
+
+void channel_destroy(channel_state& s) noexcept {
+    WEFT_ASSERT(looks_empty(s.receivers) && looks_empty(s.senders),
+                "the last handle of a channel ends while somebody waits for it");
+    if (s.bytes == 0) {
+        for (std::uint32_t i = 0; i < s.count; ++i) {
+            s.type->destroy(slot(s, (s.first + i) % s.capacity));
+        }
+    }
+    const std::align_val_t align{std::max(s.type->align, alignof(channel_state))};
+    ::operator delete(&s, align);
+}
+
+std::error_code error_of(channel_end end) noexcept {
+    switch (end) {
+        case channel_end::closed:
+            return errc::channel_closed;
+        case channel_end::timed_out:
+            return std::make_error_code(std::errc::timed_out);
+        case channel_end::canceled:
+            return std::make_error_code(std::errc::operation_canceled);
+        case channel_end::would_wait:
+            return std::make_error_code(std::errc::operation_would_block);
+        case channel_end::moved:
+            break;
+    }
+    return {};
+}
+
+}  // namespace weft::sync
