@@ -26,7 +26,7 @@ void check(std::uint64_t sum, std::size_t size) {
 
 /// One fiber sends `size` numbers through a channel of `capacity`, another one receives them.
 cost send_through(std::size_t capacity, std::size_t size, unsigned workers) {
-    return weft::run({.workers = workers}, [&] {
+    return weft::run({.workers = workers, .fifo = getenv("FIFO") != nullptr}, [&] {
         std::uint64_t sum = 0;
         const cost measured = timed(size, [&] {
             const numbers channel(capacity);

@@ -3,7 +3,6 @@
 
 #include <limits>
 #include <new>
-#include <optional>
 #include <stdexcept>
 
 #include "base/assert.h"
@@ -61,11 +60,10 @@ void pop_value(channel_state& s, void* to) noexcept {
     set_count(s, s.count - 1);
 }
 
-/// The first node of `queue` whose wait is not over, taken out of it, for the caller to serve and,
-/// if `woken` was set to it, to wake. Null: there is none.
-channel_node* pop_waiting(wait_queue& queue, wait_node*& woken) noexcept {
+/// As pop_waiting(), of which it is the part that is not common.
+[[gnu::noinline]] channel_node* pop_claimed(wait_queue& queue, wait_node*& woken) noexcept {
     while (wait_node* const node = pop_front(queue)) {
-        if (node->single_waker) [[likely]] {
+        if (node->single_waker) {
             woken = node;
             return static_cast<channel_node*>(node);
         }
@@ -74,6 +72,22 @@ channel_node* pop_waiting(wait_queue& queue, wait_node*& woken) noexcept {
         }
     }
     return nullptr;
+}
+
+/// The first node of `queue` whose wait is not over, taken out of it, for the caller to serve and,
+/// if `woken` was set to it, to wake. Null: there is none.
+[[gnu::always_inline]] inline channel_node* pop_waiting(wait_queue& queue,
+                                                        wait_node*& woken) noexcept {
+    wait_node* const first = queue.head;
+    if (first == nullptr) {
+        return nullptr;
+    }
+    if (!first->single_waker) [[unlikely]] {
+        return pop_claimed(queue, woken);
+    }
+    remove(queue, *first);
+    woken = first;
+    return static_cast<channel_node*>(first);
 }
 
 /// Waits for what bounds the caller only.
@@ -93,18 +107,15 @@ struct place {
     channel_node node;
 };
 
-}  // namespace
-
-channel_end channel_core::send_now(channel_state& s, void* value, wait_node*& woken) noexcept {
+[[gnu::always_inline]] inline channel_end send_inline(channel_state& s, void* value,
+                                                      wait_node*& woken) noexcept {
     if (s.closed) [[unlikely]] {
         return channel_end::closed;
     }
-    if (!looks_empty(s.receivers)) {
-        if (channel_node* const peer = pop_waiting(s.receivers, woken)) {
-            move_value(s, peer->value, value);
-            peer->end = channel_end::moved;
-            return channel_end::moved;
-        }
+    if (channel_node* const peer = pop_waiting(s.receivers, woken)) {
+        move_value(s, peer->value, value);
+        peer->end = channel_end::moved;
+        return channel_end::moved;
     }
     if (s.count < s.capacity) {
         push_value(s, value);
@@ -113,28 +124,23 @@ channel_end channel_core::send_now(channel_state& s, void* value, wait_node*& wo
     return channel_end::would_wait;
 }
 
-channel_end channel_core::receive_now(channel_state& s, void* to, wait_node*& woken) noexcept {
+[[gnu::always_inline]] inline channel_end receive_inline(channel_state& s, void* to,
+                                                         wait_node*& woken) noexcept {
     if (s.count != 0) {
         pop_value(s, to);
-        if (!looks_empty(s.senders)) {
-            if (channel_node* const peer = pop_waiting(s.senders, woken)) {
-                push_value(s, peer->value);
-                peer->end = channel_end::moved;
-            }
+        if (channel_node* const peer = pop_waiting(s.senders, woken)) {
+            push_value(s, peer->value);
+            peer->end = channel_end::moved;
         }
         return channel_end::moved;
     }
-    if (!looks_empty(s.senders)) {
-        if (channel_node* const peer = pop_waiting(s.senders, woken)) {
-            move_value(s, to, peer->value);
-            peer->end = channel_end::moved;
-            return channel_end::moved;
-        }
+    if (channel_node* const peer = pop_waiting(s.senders, woken)) {
+        move_value(s, to, peer->value);
+        peer->end = channel_end::moved;
+        return channel_end::moved;
     }
     return s.closed ? channel_end::closed : channel_end::would_wait;
 }
-
-namespace {
 
 using attempt = channel_end (*)(channel_state& s, void* value, wait_node*& woken) noexcept;
 
@@ -169,12 +175,20 @@ bool attempt_or_queue(channel_state& s, wait_queue& queue, channel_node& node) n
 
 }  // namespace
 
+channel_end channel_core::send_now(channel_state& s, void* value, wait_node*& woken) noexcept {
+    return send_inline(s, value, woken);
+}
+
+channel_end channel_core::receive_now(channel_state& s, void* to, wait_node*& woken) noexcept {
+    return receive_inline(s, to, woken);
+}
+
 bool channel_core::send_or_queue(channel_state& s, channel_node& node) noexcept {
-    return attempt_or_queue<&send_now>(s, s.senders, node);
+    return attempt_or_queue<&send_inline>(s, s.senders, node);
 }
 
 bool channel_core::receive_or_queue(channel_state& s, channel_node& node) noexcept {
-    return attempt_or_queue<&receive_now>(s, s.receivers, node);
+    return attempt_or_queue<&receive_inline>(s, s.receivers, node);
 }
 
 channel_end channel_core::finish(channel_state& s, wait_queue& queue, channel_node& node,
@@ -196,49 +210,49 @@ channel_end channel_core::finish(channel_state& s, wait_queue& queue, channel_no
     return channel_end::canceled;
 }
 
-channel_end channel_send(channel_state* state, void* value, deadline until) noexcept {
+namespace {
+
+template <attempt Attempt, wait_queue channel_state::* Queue>
+[[gnu::always_inline]] inline channel_end transfer(channel_state* state, void* value,
+                                                   deadline until) noexcept {
     if (state == nullptr) [[unlikely]] {
         return wait_for_nothing(until);
     }
     channel_state& s = *state;
-    std::optional<place> mine;
-    const channel_end end = attempt_or<&channel_core::send_now>(s, value, [&] {
-        mine.emplace(until, value);
+    alignas(place) std::byte memory[sizeof(place)];  // left alone by a call that need not wait
+    place* mine = nullptr;
+    const channel_end end = attempt_or<Attempt>(s, value, [&] {
+        mine = ::new (memory) place(until, value);
         mine->wait.who.prepare();
-        push_back(s.senders, mine->node);
+        push_back(s.*Queue, mine->node);
     });
     if (end != channel_end::would_wait) {
         return end;
     }
     const sched::wake_reason reason = mine->wait.park();
-    return channel_core::finish_send(s, mine->node, reason);
+    if (mine->node.single_waker) [[likely]] {
+        return mine->node.end;
+    }
+    return channel_core::finish(s, s.*Queue, mine->node, reason);
+}
+
+}  // namespace
+
+channel_end channel_send(channel_state* state, void* value, deadline until) noexcept {
+    return transfer<&send_inline, &channel_state::senders>(state, value, until);
 }
 
 channel_end channel_receive(channel_state* state, void* to, deadline until) noexcept {
-    if (state == nullptr) [[unlikely]] {
-        return wait_for_nothing(until);
-    }
-    channel_state& s = *state;
-    std::optional<place> mine;
-    const channel_end end = attempt_or<&channel_core::receive_now>(s, to, [&] {
-        mine.emplace(until, to);
-        mine->wait.who.prepare();
-        push_back(s.receivers, mine->node);
-    });
-    if (end != channel_end::would_wait) {
-        return end;
-    }
-    const sched::wake_reason reason = mine->wait.park();
-    return channel_core::finish_receive(s, mine->node, reason);
+    return transfer<&receive_inline, &channel_state::receivers>(state, to, until);
 }
 
 channel_end channel_try_send(channel_state* state, void* value) noexcept {
-    return state != nullptr ? attempt_or<&channel_core::send_now>(*state, value, [] {})
+    return state != nullptr ? attempt_or<&send_inline>(*state, value, [] {})
                             : channel_end::would_wait;
 }
 
 channel_end channel_try_receive(channel_state* state, void* to) noexcept {
-    return state != nullptr ? attempt_or<&channel_core::receive_now>(*state, to, [] {})
+    return state != nullptr ? attempt_or<&receive_inline>(*state, to, [] {})
                             : channel_end::would_wait;
 }
 

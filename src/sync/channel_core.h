@@ -56,21 +56,12 @@ struct channel_core {
     // Without it.
 
     /// True: it is over, see node.end. False: the node's waiter is prepared and queued; it must
-    /// park, then call finish_...().
+    /// park, then call finish().
     static bool send_or_queue(channel_state& s, channel_node& node) noexcept;
     static bool receive_or_queue(channel_state& s, channel_node& node) noexcept;
 
-    /// The wait is over for `reason`: how it ended; nothing refers to `node` after it.
-    static channel_end finish_send(channel_state& s, channel_node& node,
-                                   sched::wake_reason reason) noexcept {
-        return finish(s, s.senders, node, reason);
-    }
-    static channel_end finish_receive(channel_state& s, channel_node& node,
-                                      sched::wake_reason reason) noexcept {
-        return finish(s, s.receivers, node, reason);
-    }
-
-private:
+    /// The wait of `node` in `queue` is over for `reason`: how the call ended; nothing refers to
+    /// `node` after it.
     static channel_end finish(channel_state& s, wait_queue& queue, channel_node& node,
                               sched::wake_reason reason) noexcept;
 };
