@@ -6,6 +6,7 @@ set(WEFT_PUBLIC_HEADERS
     blocking.h
     channel.h
     co.h
+    co_channel.h
     condition_variable.h
     error.h
     fair_entity.h
@@ -17,6 +18,7 @@ set(WEFT_PUBLIC_HEADERS
     mutex.h
     runtime.h
     scope.h
+    select.h
     semaphore.h
     serve.h
     socket.h
@@ -30,4 +32,5 @@ set(WEFT_PUBLIC_HEADERS
     detail/fair_eevdf.h
     detail/fair_fifo.h
     detail/fair_tree.h
+    detail/select_case.h
     detail/wait_queue.h)

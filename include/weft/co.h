@@ -19,6 +19,8 @@
 // that need not wait does not suspend, but for one in 64 on a socket, which lets others run. After
 // a co_await that waits the coroutine may be on another kernel thread.
 //
+// Channels and select are in <weft/co_channel.h>, which this includes.
+//
 // Results and errors are those of the blocking form, named with each function.
 #pragma once
 
@@ -30,6 +32,7 @@
 #include <span>
 #include <utility>
 
+#include <weft/co_channel.h>
 #include <weft/condition_variable.h>
 #include <weft/error.h>
 #include <weft/mutex.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// As base::spinlock, on a word that lies in a public header, which shows no private type.
+// As base::spinlock, on a word that lies in a public header, which shows no private type. 0: free.
 #pragma once
 
 #include <sched.h>
@@ -11,18 +11,39 @@
 
 namespace weft::base {
 
-/// Holds the lock for a scope. The word is 0 at first.
+// With preemption off.
+
+[[gnu::noinline]] inline void wait_until_free(const std::uint32_t& word) noexcept {
+    constexpr int spins_before_yield = 64;
+    for (int i = 0; __atomic_load_n(&word, __ATOMIC_RELAXED) != 0; ++i) {
+        if (i < spins_before_yield) {
+            cpu_relax();
+        } else {
+            sched_yield();
+        }
+    }
+}
+
+inline void lock_word(std::uint32_t& word) noexcept {
+    while (__atomic_exchange_n(&word, 1u, __ATOMIC_ACQUIRE) != 0) [[unlikely]] {
+        wait_until_free(word);
+    }
+}
+
+inline void unlock_word(std::uint32_t& word) noexcept {
+    __atomic_store_n(&word, 0u, __ATOMIC_RELEASE);
+}
+
+/// Holds the lock for a scope.
 class word_guard {
 public:
     explicit word_guard(std::uint32_t& word) noexcept : word_(word) {
         disable_preemption();
-        while (__atomic_exchange_n(&word_, 1u, __ATOMIC_ACQUIRE) != 0) [[unlikely]] {
-            wait_until_free();
-        }
+        lock_word(word_);
     }
     ~word_guard() {
         if (locked_) {
-            unlock();
+            unlock_word(word_);
         }
         enable_preemption();
     }
@@ -31,22 +52,11 @@ public:
 
     /// Before the end of the scope, until which preemption stays off.
     void unlock() noexcept {
-        __atomic_store_n(&word_, 0u, __ATOMIC_RELEASE);
+        unlock_word(word_);
         locked_ = false;
     }
 
 private:
-    void wait_until_free() noexcept {
-        constexpr int spins_before_yield = 64;
-        for (int i = 0; __atomic_load_n(&word_, __ATOMIC_RELAXED) != 0; ++i) {
-            if (i < spins_before_yield) {
-                cpu_relax();
-            } else {
-                sched_yield();
-            }
-        }
-    }
-
     std::uint32_t& word_;
     bool locked_ = true;
 };

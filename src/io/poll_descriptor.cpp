@@ -148,7 +148,9 @@ int poll_descriptor::start_wait(direction dir, poll_wait& wait, netpoll& here) n
     if (ready_[index_of(dir)].load(base::relaxed)) {
         return EAGAIN;
     }
-    wait.who.prepare();
+    if (!wait.prepared) {
+        wait.who.prepare();
+    }
     streak_.store(0, base::relaxed);
     if (!is_listener()) [[likely]] {
         waiting_[index_of(dir)].store(&wait.who, base::relaxed);
@@ -184,23 +186,31 @@ int poll_descriptor::attach(netpoll& here) noexcept {
     return 0;
 }
 
+bool poll_descriptor::leave(direction dir, poll_wait& wait) noexcept {
+    const base::spin_guard guard(lock_);
+    auto& slot = waiting_[index_of(dir)];
+    if (slot.load(base::relaxed) == &wait.who) {
+        slot.store(nullptr, base::relaxed);
+        return true;
+    }
+    if (wait.next == nullptr) {
+        return false;
+    }
+    wait.prev->next = wait.next;
+    wait.next->prev = wait.prev;
+    if (acceptors_ == &wait) {
+        acceptors_ = wait.next != &wait ? wait.next : nullptr;
+    }
+    wait.next = wait.prev = nullptr;
+    return true;
+}
+
 int poll_descriptor::finish_wait(direction dir, poll_wait& wait,
                                  sched::wake_reason reason) noexcept {
     if (reason == sched::wake_reason::signalled) [[likely]] {
         return 0;  // the waker took it out
     }
-    const base::spin_guard guard(lock_);
-    auto& slot = waiting_[index_of(dir)];
-    if (slot.load(base::relaxed) == &wait.who) {
-        slot.store(nullptr, base::relaxed);
-    } else if (wait.next != nullptr) {
-        wait.prev->next = wait.next;
-        wait.next->prev = wait.prev;
-        if (acceptors_ == &wait) {
-            acceptors_ = wait.next != &wait ? wait.next : nullptr;
-        }
-        wait.next = wait.prev = nullptr;
-    }
+    leave(dir, wait);
     return reason == sched::wake_reason::timed_out ? ETIMEDOUT : ECANCELED;
 }
 

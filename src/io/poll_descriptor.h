@@ -69,6 +69,7 @@ struct poll_wait {
     poll_wait& operator=(const poll_wait&) = delete;
 
     sched::waiter& who;
+    bool prepared = false;      ///< `who` is: it waits for other things, too
     poll_wait* next = nullptr;  // the queue of a listener; guarded by the descriptor's lock
     poll_wait* prev = nullptr;
 };
@@ -153,6 +154,9 @@ public:
     /// finish_wait(). EAGAIN: ready by now, try again. Else the errno value of what went wrong.
     int start_wait(direction dir, poll_wait& wait) noexcept;
     int start_wait(direction dir, poll_wait& wait, netpoll& here) noexcept;
+
+    /// Takes `wait` out if it still stands here: whether it did.
+    bool leave(direction dir, poll_wait& wait) noexcept;
 
     /// After a wait ended for `reason`: 0 (try again), ETIMEDOUT or ECANCELED.
     int finish_wait(direction dir, poll_wait& wait, sched::wake_reason reason) noexcept;

@@ -3,6 +3,7 @@
 
 #include "base/futex.h"
 #include "sched/current.h"
+#include "sched/polling_waiter.h"
 #include "sched/scheduler.h"
 #include "sched/thread_state.h"
 
@@ -72,6 +73,10 @@ wake_reason waiter::park(base::nanoseconds_t deadline) noexcept {
 void waiter::make_runnable(waiter_kind kind) noexcept {
     if (kind == waiter_kind::thread) {
         base::futex_wake(state_);  // only the address is used, and waking a stranger is harmless
+        return;
+    }
+    if (kind == waiter_kind::polling_thread) [[unlikely]] {
+        static_cast<polling_waiter*>(this)->signal();
         return;
     }
     worker* const here = settled_role();

@@ -41,10 +41,11 @@ class timer_wheel;
 class waiter;
 
 enum class waiter_kind : std::uint8_t {
-    fiber,          ///< resumed by switching to its stack
-    coroutine,      ///< resumed by calling coroutine_waiter::run on the worker's own stack
-    thread,         ///< a kernel thread that is no worker: sleeps on a futex
-    kernel_thread,  ///< one of a scheduler, with what was preempted on it; see kernel_thread.h
+    fiber,           ///< resumed by switching to its stack
+    coroutine,       ///< resumed by calling coroutine_waiter::run on the worker's own stack
+    thread,          ///< a kernel thread that is no worker: sleeps on a futex
+    polling_thread,  ///< as thread, but sleeps in poll(2); see polling_waiter.h
+    kernel_thread,   ///< one of a scheduler, with what was preempted on it; see kernel_thread.h
 };
 
 /// Why a wait ended.

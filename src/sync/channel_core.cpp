@@ -94,8 +94,7 @@ void pop_value(channel_state& s, void* to) noexcept {
 channel_end wait_for_nothing(deadline until) noexcept {
     sched::cancellable_wait wait(until);
     wait.who.prepare();
-    return wait.park() == sched::wake_reason::timed_out ? channel_end::timed_out
-                                                        : channel_end::canceled;
+    return channel_core::end_of(wait.park());
 }
 
 /// A fiber or thread in a queue.
@@ -199,15 +198,7 @@ channel_end channel_core::finish(channel_state& s, wait_queue& queue, channel_no
             remove(queue, node);
         }
     }
-    switch (reason) {
-        case sched::wake_reason::signalled:
-            return node.end;
-        case sched::wake_reason::timed_out:
-            return channel_end::timed_out;
-        case sched::wake_reason::cancelled:
-            break;
-    }
-    return channel_end::canceled;
+    return reason == sched::wake_reason::signalled ? node.end : end_of(reason);
 }
 
 namespace {

@@ -60,6 +60,12 @@ struct channel_core {
     static bool send_or_queue(channel_state& s, channel_node& node) noexcept;
     static bool receive_or_queue(channel_state& s, channel_node& node) noexcept;
 
+    /// Of a wait that ended for `reason`, which is not signalled.
+    static channel_end end_of(sched::wake_reason reason) noexcept {
+        return reason == sched::wake_reason::timed_out ? channel_end::timed_out
+                                                       : channel_end::canceled;
+    }
+
     /// The wait of `node` in `queue` is over for `reason`: how the call ended; nothing refers to
     /// `node` after it.
     static channel_end finish(channel_state& s, wait_queue& queue, channel_node& node,

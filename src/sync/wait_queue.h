@@ -46,6 +46,16 @@ struct wait_node {
     const bool single_waker;
 };
 
+// With preemption off.
+
+inline void lock_queue(wait_queue& queue) noexcept {
+    base::lock_word(queue.lock);
+}
+
+inline void unlock_queue(wait_queue& queue) noexcept {
+    base::unlock_word(queue.lock);
+}
+
 /// Holds a queue's lock for a scope.
 class queue_guard {
 public:

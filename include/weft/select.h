@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// select: waits until one of several things can be done, and does that one; after Go's. For fibers
+// and plain threads (coroutines: `co_await co::select(...)`, see <weft/co_channel.h>).
+//
+//     const auto which = weft::select(
+//         weft::on_receive(requests, [&](std::optional<request> r) { ... }),  // nothing: closed
+//         weft::on_send(answers, std::move(answer), [&] { ... }),
+//         weft::on_readable(peer, [&] { ... }),
+//         weft::on_stop(token, [&] { ... }),
+//         weft::on_deadline(5s, [&] { ... }));
+//
+// Exactly one case is taken: its value is sent or received, its handler called, and its index
+// returned. A handler runs when nothing refers to the cases any more and outside of all locks: it
+// may do what its caller may. What it throws leaves select().
+//
+//     on_receive    a value, or that the channel is closed and empty
+//     on_send       a receiver, or room in the buffer
+//     on_readable   read() or accept() would not wait: also where it would fail
+//     on_writable   write() would not wait for the first byte
+//     on_stop       a stop was requested
+//     on_deadline   nothing else was ready until then
+//     otherwise     nothing is ready now: a select with it never waits
+//
+// If several are ready one of them is taken, each with the same probability, whatever their order;
+// on_deadline and otherwise only if no other one is. Cases of channel(nullptr) are never ready.
+// Without a case that can become ready a select waits for ever, as in Go.
+//
+// Errors. std::errc::timed_out and std::errc::operation_canceled come from what bounds the caller
+// (<weft/scope.h>), if nothing was ready by then. errc::channel_closed: on_send was taken, and the
+// channel is closed (where Go panics). No handler has run then.
+//
+// on_send moves its value only when the case is taken. An rvalue is moved from where it is, so it
+// must live until the select ends, as in the expression above it does; of an lvalue, and of small
+// values that are just bytes, the case holds a copy. The channel must have a handle until then.
+//
+// A socket's case counts as a call on it, in its direction, until its handler runs: the rule of one
+// reader and one writer at a time holds. A handler of on_readable(listener, ...) must accept, and
+// should do so with a deadline where others accept on the same listener, who may be quicker.
+//
+// Cost: the channels are locked together, in the order of their addresses, which are sorted by
+// insertion: meant for dozens of cases, not for thousands. Each socket that may be ready costs a
+// poll(2). Nothing is allocated, but on a plain thread that waits for sockets.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+
+#include <weft/channel.h>
+#include <weft/detail/select_case.h>
+#include <weft/error.h>
+#include <weft/socket.h>
+#include <weft/time.h>
+
+namespace weft {
+
+namespace io {
+
+/// A call on a socket in one direction would not wait.
+class readiness_case : public sync::select_source {
+protected:
+    readiness_case(const socket& on, bool writing) noexcept;
+    explicit readiness_case(const listener& on) noexcept;
+
+private:
+    void begin() noexcept override;
+    void end(bool taken) noexcept override;
+    bool is_ready() noexcept override;
+    bool add(sched::waiter& who) noexcept override;
+    void remove() noexcept override;
+    [[nodiscard]] pollfd poll_entry() const noexcept override;
+
+    poll_descriptor* const descriptor_;  // null: closed
+    const bool writing_;
+    bool in_use_ = false;             // a call on the socket, until end()
+    bool waits_ = false;              // from add() to remove()
+    bool was_notified_ = false;       // its place in the queue of a listener was used up
+    alignas(8) std::byte place_[40];  // a poll_wait
+};
+
+}  // namespace io
+
+namespace sync {
+
+struct no_handler {
+    void operator()() const noexcept {}
+};
+
+template <class T, class Handler>
+class receive_case final : public channel_case {
+public:
+    receive_case(channel_state* state, Handler handler)
+        : channel_case(case_kind::receive, state), handler_(std::move(handler)) {
+        set_value(slot_.address());
+    }
+
+    void run() override {
+        if (!moved()) {
+            handler_(std::optional<T>());
+            return;
+        }
+        handler_(slot_.take(
+            [](T&& value) { return std::optional<T>(std::in_place, std::move(value)); }));
+    }
+
+private:
+    channel_slot<T> slot_;
+    Handler handler_;
+};
+
+/// `Held` is T or T&.
+template <class Held, class Handler>
+class send_case final : public channel_case {
+public:
+    template <class Value>
+    send_case(channel_state* state, Value& value, Handler handler)
+        : channel_case(case_kind::send, state), value_(value), handler_(std::move(handler)) {
+        set_value(std::addressof(value_));
+    }
+
+    void run() override { handler_(); }
+
+private:
+    Held value_;
+    Handler handler_;
+};
+
+/// A case whose handler takes nothing.
+template <class Base, class Handler>
+class handled final : public Base {
+public:
+    template <class... Args>
+    explicit handled(Handler handler, Args&&... args)
+        : Base(std::forward<Args>(args)...), handler_(std::move(handler)) {}
+
+    void run() override { handler_(); }
+
+private:
+    Handler handler_;
+};
+
+/// Values that a case copies rather than refers to.
+template <class T>
+inline constexpr bool is_small = std::is_trivially_copyable_v<T> && sizeof(T) <= 2 * sizeof(void*);
+
+}  // namespace sync
+
+/// `handler(std::optional<T>)`: a value, or nothing if `from` is closed and empty.
+template <class T, std::invocable<std::optional<T>> Handler>
+[[nodiscard]] auto on_receive(const channel<T>& from, Handler handler) {
+    return sync::receive_case<T, Handler>(from.state(), std::move(handler));
+}
+
+/// `handler()`: `value` was sent. Until then it stays where it is; see the head of the file.
+template <class T, std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_send(const channel<T>& to, std::type_identity_t<T>&& value,
+                           Handler handler = {}) {
+    using held = std::conditional_t<sync::is_small<T>, T, T&>;
+    return sync::send_case<held, Handler>(to.state(), value, std::move(handler));
+}
+
+/// The same with a copy of `value`.
+template <class T, std::invocable Handler = sync::no_handler>
+    requires std::copy_constructible<T>
+[[nodiscard]] auto on_send(const channel<T>& to, const std::type_identity_t<T>& value,
+                           Handler handler = {}) {
+    return sync::send_case<T, Handler>(to.state(), value, std::move(handler));
+}
+
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_readable(const socket& from, Handler handler = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(handler), from, false);
+}
+
+/// A connection waits to be accepted.
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_readable(const listener& from, Handler handler = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(handler), from);
+}
+
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_writable(const socket& to, Handler handler = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(handler), to, true);
+}
+
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_stop(std::stop_token token, Handler handler = {}) {
+    return sync::handled<sync::stop_case, Handler>(std::move(handler), std::move(token));
+}
+
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_deadline(deadline until, Handler handler = {}) {
+    return sync::handled<sync::deadline_case, Handler>(std::move(handler), until);
+}
+
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto otherwise(Handler handler = {}) {
+    return sync::handled<sync::otherwise_case, Handler>(std::move(handler));
+}
+
+/// Takes one of `cases`, which may be made at run time; returns its index.
+inline result<std::size_t> select(std::span<select_case* const> cases) {
+    const result<std::size_t> taken = sync::select_one(cases);
+    if (taken) {
+        cases[*taken]->run();
+    }
+    return taken;
+}
+
+/// Takes one of `cases`; returns its index.
+template <std::derived_from<select_case>... Cases>
+result<std::size_t> select(Cases&&... cases) {
+    // One more, since there may be none.
+    select_case* const all[sizeof...(Cases) + 1] = {std::addressof(cases)...};
+    return select(std::span<select_case* const>(all, sizeof...(Cases)));
+}
+
+}  // namespace weft

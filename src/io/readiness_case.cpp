@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A socket or listener as a case of a select. It is asked with poll(2): the flag of the descriptor
+// only says that a call may succeed, and a handler shall not run for nothing. After a wait it is
+// asked again, whatever ended the wait.
+#include <poll.h>
+
+#include <cerrno>
+#include <new>
+
+#include <weft/select.h>
+
+#include "base/assert.h"
+#include "io/netpoll_epoll.h"
+#include "io/socket_ops.h"
+
+namespace weft::io {
+
+namespace {
+
+direction direction_of(bool writing) noexcept {
+    return writing ? direction::write : direction::read;
+}
+
+/// Never inlined: it names errno, see io/socket_ops.h.
+[[gnu::noinline]] bool poll_now(int fd, bool writing) noexcept {
+    pollfd wanted{.fd = fd, .events = static_cast<short>(writing ? POLLOUT : POLLIN), .revents = 0};
+    int ready = 0;
+    do {
+        ready = ::poll(&wanted, 1, 0);
+    } while (ready < 0 && errno == EINTR);
+    return ready != 0;  // if it fails the handler's call will say why
+}
+
+}  // namespace
+
+readiness_case::readiness_case(const socket& on, bool writing) noexcept
+    : descriptor_(access::descriptor(on)), writing_(writing) {}
+
+readiness_case::readiness_case(const listener& on) noexcept
+    : descriptor_(access::descriptor(on)), writing_(false) {}
+
+void readiness_case::begin() noexcept {
+    in_use_ = descriptor_ != nullptr && descriptor_->begin(direction_of(writing_)) == 0;
+}
+
+void readiness_case::end(bool taken) noexcept {
+    if (!in_use_) {
+        return;
+    }
+    in_use_ = false;
+    if (was_notified_ && !taken) {
+        // The connection that it was woken for is for another acceptor.
+        descriptor_->mark_ready(direction::read);
+    }
+    was_notified_ = false;
+    descriptor_->end(direction_of(writing_));
+}
+
+bool readiness_case::is_ready() noexcept {
+    if (!in_use_ || descriptor_->closed()) {
+        return true;  // a call fails at once
+    }
+    const direction dir = direction_of(writing_);
+    if (!descriptor_->is_ready(dir)) {
+        return false;
+    }
+    if (poll_now(descriptor_->fd(), writing_)) {
+        return true;
+    }
+    // As in a call: clear first, look then; what comes after the look sets it again.
+    descriptor_->take_ready(dir);
+    if (!poll_now(descriptor_->fd(), writing_)) {
+        return false;
+    }
+    descriptor_->mark_ready(dir);
+    return true;
+}
+
+bool readiness_case::add(sched::waiter& who) noexcept {
+    netpoll* const here = netpoll::current();
+    if (!in_use_ || here == nullptr) {
+        return in_use_;  // a plain thread polls
+    }
+    auto* const place = ::new (static_cast<void*>(place_)) poll_wait(who);
+    static_assert(sizeof *place <= sizeof place_);
+    place->prepared = true;
+    waits_ = descriptor_->start_wait(direction_of(writing_), *place, *here) == 0;
+    return waits_;
+}
+
+void readiness_case::remove() noexcept {
+    if (!waits_) {
+        return;
+    }
+    waits_ = false;
+    auto& place = *std::launder(reinterpret_cast<poll_wait*>(place_));
+    const bool stood = descriptor_->leave(direction_of(writing_), place);
+    was_notified_ = was_notified_ || (!stood && descriptor_->is_listener());
+}
+
+pollfd readiness_case::poll_entry() const noexcept {
+    return {.fd = in_use_ ? descriptor_->fd() : -1,
+            .events = static_cast<short>(writing_ ? POLLOUT : POLLIN),
+            .revents = 0};
+}
+
+}  // namespace weft::io
