@@ -165,11 +165,15 @@ template <attempt Attempt, class Queue>
 /// Whether it is over; if not, `node` stands in `queue`.
 template <attempt Attempt>
 bool attempt_or_queue(channel_state& s, wait_queue& queue, channel_node& node) noexcept {
-    node.end = attempt_or<Attempt>(s, node.value, [&] {
+    const channel_end end = attempt_or<Attempt>(s, node.value, [&] {
         node.who->prepare();
         push_back(queue, node);
     });
-    return node.end != channel_end::would_wait;
+    if (end == channel_end::would_wait) {
+        return false;  // the node is a waker's by now
+    }
+    node.end = end;
+    return true;
 }
 
 }  // namespace
