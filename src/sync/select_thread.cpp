@@ -51,9 +51,9 @@ void selection::run_on_thread() noexcept {
         sched::polling_waiter who(std::move(event), std::move(descriptors));
         sched::stop_watch* watch = nullptr;
         deadline at = until();
-        if (const sched::cancel_scope* const scope = sched::cancel_scope::current()) {
-            watch = scope->bounds().watch;
-            at = std::min(at, scope->bounds().until);
+        if (const sched::cancel_bounds* const bounds = sched::current_bounds()) {
+            watch = bounds->watch;
+            at = std::min(at, bounds->until);
         }
         while (!look_or_queue(&who) && !finish(poll(who, watch, at), at)) {
         }
