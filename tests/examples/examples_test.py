@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the examples: examples_test.py BINARY_FOLDER SOURCE_FOLDER."""
+import contextlib
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BINARIES, SOURCES = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+DEADLINE_SECONDS = 60
+ANY_PORT = "127.0.0.1:0"
+
+
+def run(name, *arguments):
+    return subprocess.run([BINARIES / name, *arguments], capture_output=True, text=True,
+                          timeout=DEADLINE_SECONDS, check=False)
+
+
+@contextlib.contextmanager
+def server(test, name):
+    """Runs a server on a free port; gives its address. It must end well when it is told to."""
+    with subprocess.Popen([BINARIES / name, ANY_PORT], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            host, _, port = process.stdout.readline().split()[-1].rpartition(":")
+            yield host, int(port)
+            process.send_signal(signal.SIGTERM)
+            test.assertEqual(process.wait(DEADLINE_SECONDS), 0)
+        finally:
+            process.kill()
+
+
+def connect(address):
+    return socket.create_connection(address, DEADLINE_SECONDS)
+
+
+def receive(client, size):
+    text = b""
+    while len(text) < size and (piece := client.recv(size - len(text))):
+        text += piece
+    return text
+
+
+class Examples(unittest.TestCase):
+    def test_are_short(self):
+        for path in SOURCES.glob("*.cpp"):
+            self.assertLessEqual(len(path.read_text().splitlines()), 60, path.name)
+
+    def test_all_are_run_here(self):
+        tested = {name.removeprefix("test_") for name in dir(self) if name.startswith("test_")}
+        self.assertLessEqual({path.stem for path in SOURCES.glob("*.cpp")}, tested)
+
+    def test_echo_server(self):
+        with server(self, "echo_server") as address, connect(address) as client:
+            client.sendall(b"hello")
+            self.assertEqual(receive(client, 5), b"hello")
+            client.shutdown(socket.SHUT_WR)
+            self.assertEqual(receive(client, 1), b"")
+        self.assertIn("not an address", run("echo_server", "nowhere").stderr)
+
+    def test_chat_server(self):
+        with server(self, "chat_server") as address:
+            with connect(address) as one, connect(address) as two, connect(address) as three:
+                # Each is in the room once another hears it.
+                one.settimeout(0.05)
+                heard = b""
+                while not heard:
+                    two.sendall(b"?")
+                    with contextlib.suppress(TimeoutError):
+                        heard = one.recv(1024)
+                one.settimeout(DEADLINE_SECONDS)
+                three.sendall(b"from three")
+                while b"from three" not in heard:
+                    piece = one.recv(1024)
+                    self.assertTrue(piece, heard)
+                    heard += piece
+                one.sendall(b"from one")
+                heard = b""
+                while not heard.endswith(b"from one"):
+                    piece = three.recv(1024)
+                    self.assertTrue(piece, heard)
+                    heard += piece
+        self.assertEqual(run("chat_server", "nowhere").returncode, 1)
+
+    def test_word_count(self):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = []
+            for number in range(10):
+                path = pathlib.Path(folder) / str(number)
+                path.write_text("three words here\n" * 1000 + "\n  two words", encoding="utf-8")
+                paths.append(path)
+            self.assertEqual(run("word_count", *paths).stdout, f"{10 * 3002}\n")
+            failed = run("word_count", *paths, "/does/not/exist")
+            self.assertEqual(failed.returncode, 1)
+            self.assertIn("/does/not/exist: cannot be read", failed.stderr)
+
+    def test_fastest(self):
+        with socket.create_server(("127.0.0.1", 0)) as there:
+            answers = f"127.0.0.1:{there.getsockname()[1]}"
+            with socket.socket() as closed:
+                closed.bind(("127.0.0.1", 0))
+                refuses = f"127.0.0.1:{closed.getsockname()[1]}"
+                found = run("fastest", refuses, answers)
+                self.assertEqual((found.returncode, found.stdout), (0, answers + "\n"))
+                self.assertEqual(run("fastest", refuses).stdout, "none\n")
+        self.assertEqual(run("fastest", "nowhere").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
