@@ -15,12 +15,14 @@ set(WEFT_PUBLIC_HEADERS
     fiber_group.h
     fiber_local.h
     future.h
+    latch.h
     mutex.h
     runtime.h
     scope.h
     select.h
     semaphore.h
     serve.h
+    shared_mutex.h
     socket.h
     stats.h
     task.h
@@ -33,4 +35,5 @@ set(WEFT_PUBLIC_HEADERS
     detail/fair_fifo.h
     detail/fair_tree.h
     detail/select_case.h
+    detail/sync_awaiters.h
     detail/wait_queue.h)

@@ -25,18 +25,25 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
+#include <shared_mutex>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include <weft/co_channel.h>
 #include <weft/condition_variable.h>
+#include <weft/detail/sync_awaiters.h>
 #include <weft/error.h>
+#include <weft/latch.h>
 #include <weft/mutex.h>
 #include <weft/semaphore.h>
+#include <weft/shared_mutex.h>
 #include <weft/socket.h>
 #include <weft/task.h>
 #include <weft/time.h>
@@ -73,55 +80,6 @@ private:
     deadline until_;
     bool slept_ = false;
     suspension<128> suspension_;
-};
-
-class [[nodiscard]] lock_awaiter {
-public:
-    explicit lock_awaiter(mutex& m) noexcept : mutex_(&m) {}
-
-    [[nodiscard]] bool await_ready() noexcept { return mutex_->try_lock(); }
-    bool await_suspend(std::coroutine_handle<> coroutine) noexcept;
-    [[nodiscard]] std::unique_lock<mutex> await_resume() noexcept {
-        return std::unique_lock(*mutex_, std::adopt_lock);
-    }
-
-private:
-    mutex* mutex_;
-    suspension<160> suspension_;
-};
-
-/// True: it has a token.
-class [[nodiscard]] acquire_awaiter {
-public:
-    acquire_awaiter(sync::semaphore_base& semaphore, deadline until) noexcept
-        : semaphore_(&semaphore), until_(until) {}
-
-    [[nodiscard]] bool await_ready() noexcept { return semaphore_->try_acquire(); }
-    bool await_suspend(std::coroutine_handle<> coroutine) noexcept;
-    bool await_resume() noexcept;
-
-private:
-    sync::semaphore_base* semaphore_;
-    deadline until_;
-    bool waited_ = false;
-    suspension<160> suspension_;
-};
-
-class [[nodiscard]] condition_awaiter {
-public:
-    condition_awaiter(condition_variable& cv, std::unique_lock<mutex>& lock,
-                      deadline until) noexcept
-        : condition_(&cv), lock_(&lock), until_(until) {}
-
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    bool await_suspend(std::coroutine_handle<> coroutine) noexcept;
-    cv_status await_resume() noexcept;
-
-private:
-    condition_variable* condition_;
-    std::unique_lock<mutex>* lock_;
-    deadline until_;
-    suspension<208> suspension_;
 };
 
 enum class socket_call : std::uint8_t { read, write, accept };
@@ -202,19 +160,122 @@ auto sleep_for(std::chrono::duration<Rep, Period> duration) {
     return coro::sleep_awaiter(deadline(duration));
 }
 
-/// Locks; the result is a std::unique_lock<mutex> that unlocks at its end.
-inline auto lock(mutex& m) noexcept {
-    return coro::lock_awaiter(m);
+/// Locks; the result is a std::unique_lock<Mutex> that unlocks at its end. `m` is a mutex or
+/// timed_mutex.
+template <class Mutex>
+    requires std::same_as<Mutex, mutex> || std::same_as<Mutex, timed_mutex>
+auto lock(Mutex& m) noexcept {
+    using as = coro::as_lock<std::unique_lock<Mutex>>;
+    return coro::sync_awaiter<coro::mutex_call<Mutex>, as>(m, {}, coro::bounded::no);
+}
+
+/// As lock(deadline); the result is a result<std::unique_lock<Mutex>>.
+template <class Mutex>
+    requires std::same_as<Mutex, mutex> || std::same_as<Mutex, timed_mutex>
+auto lock(Mutex& m, deadline until) noexcept {
+    using as = coro::as_lock_result<std::unique_lock<Mutex>>;
+    return coro::sync_awaiter<coro::mutex_call<Mutex>, as>(m, until, coro::bounded::yes);
+}
+
+/// The same for a recursive_mutex or recursive_timed_mutex. Its owner is the task that was spawned,
+/// with all that it awaits. Finding it costs a step for each task between the two.
+template <std::derived_from<sync::recursive_mutex_base> Mutex>
+auto lock(Mutex& m) noexcept {
+    using as = coro::as_lock<std::unique_lock<Mutex>>;
+    return coro::recursive_awaiter<as>(m, {}, coro::bounded::no);
+}
+
+template <std::derived_from<sync::recursive_mutex_base> Mutex>
+auto lock(Mutex& m, deadline until) noexcept {
+    using as = coro::as_lock_result<std::unique_lock<Mutex>>;
+    return coro::recursive_awaiter<as>(m, until, coro::bounded::yes);
+}
+
+/// The same for a shared_mutex or shared_timed_mutex.
+template <std::derived_from<shared_mutex> Mutex>
+auto lock(Mutex& m) noexcept {
+    using as = coro::as_lock<std::unique_lock<Mutex>>;
+    return coro::sync_awaiter<coro::exclusive_call, as>(m, {}, coro::bounded::no);
+}
+
+template <std::derived_from<shared_mutex> Mutex>
+auto lock(Mutex& m, deadline until) noexcept {
+    using as = coro::as_lock_result<std::unique_lock<Mutex>>;
+    return coro::sync_awaiter<coro::exclusive_call, as>(m, until, coro::bounded::yes);
+}
+
+/// Locks for reading; the result is a std::shared_lock<Mutex> that unlocks at its end.
+template <std::derived_from<shared_mutex> Mutex>
+auto lock_shared(Mutex& m) noexcept {
+    using as = coro::as_lock<std::shared_lock<Mutex>>;
+    return coro::sync_awaiter<coro::shared_call, as>(m, {}, coro::bounded::no);
+}
+
+/// As lock_shared(deadline); the result is a result<std::shared_lock<Mutex>>.
+template <std::derived_from<shared_mutex> Mutex>
+auto lock_shared(Mutex& m, deadline until) noexcept {
+    using as = coro::as_lock_result<std::shared_lock<Mutex>>;
+    return coro::sync_awaiter<coro::shared_call, as>(m, until, coro::bounded::yes);
+}
+
+/// As weft::call_once. What `callable(args...)` returns is awaited if it is a task.
+template <class Callable, class... Args>
+    requires std::invocable<Callable&, Args&...>
+task<> call_once(once_flag& flag, Callable callable, Args... args) {
+    sync::once_run run(flag);
+    while (!run.is_done() && !run.try_begin()) {
+        using awaiter = coro::sync_awaiter<coro::once_call, coro::as_nothing>;
+        co_await awaiter(flag, {}, coro::bounded::no);
+    }
+    if (!run.is_done()) {
+        if constexpr (coro::is_task<std::invoke_result_t<Callable&, Args&...>>) {
+            co_await std::invoke(callable, args...);
+        } else {
+            std::invoke(callable, args...);
+        }
+        run.succeeded();
+    }
+}
+
+/// As weft::call_once with a deadline.
+template <class Callable, class... Args>
+    requires std::invocable<Callable&, Args&...>
+task<result<void>> call_once(once_flag& flag, deadline until, Callable callable, Args... args) {
+    sync::once_run run(flag);
+    while (!run.is_done() && !run.try_begin()) {
+        using awaiter = coro::sync_awaiter<coro::once_call, coro::as_result>;
+        const result<void> ended = co_await awaiter(flag, until, coro::bounded::yes);
+        if (!ended) {
+            co_return ended;
+        }
+    }
+    if (!run.is_done()) {
+        if constexpr (coro::is_task<std::invoke_result_t<Callable&, Args&...>>) {
+            co_await std::invoke(callable, args...);
+        } else {
+            std::invoke(callable, args...);
+        }
+        run.succeeded();
+    }
+    co_return result<void>();
 }
 
 /// Takes a token. The result is true.
 inline auto acquire(sync::semaphore_base& semaphore) noexcept {
-    return coro::acquire_awaiter(semaphore, deadline::never());
+    using awaiter = coro::sync_awaiter<coro::acquire_call, coro::as_true>;
+    return awaiter(semaphore, {}, coro::bounded::no);
 }
 
-/// Takes a token; false if none could be had until then.
+/// As acquire(deadline): a result<void>.
+inline auto acquire(sync::semaphore_base& semaphore, deadline until) noexcept {
+    using awaiter = coro::sync_awaiter<coro::acquire_call, coro::as_result>;
+    return awaiter(semaphore, until, coro::bounded::yes);
+}
+
+/// Takes a token; false if none could be had until then, or until a stop.
 inline auto try_acquire_until(sync::semaphore_base& semaphore, deadline until) noexcept {
-    return coro::acquire_awaiter(semaphore, until);
+    using awaiter = coro::sync_awaiter<coro::acquire_call, coro::as_bool>;
+    return awaiter(semaphore, until, coro::bounded::yes);
 }
 
 /// Waits until all of `group` is done. The result is true.
@@ -222,20 +283,91 @@ inline auto wait(wait_group& group) noexcept {
     return coro::wait_group_awaiter(group, deadline::never());
 }
 
-/// As above; false if something was left to be done at that time.
+/// As wait(deadline): a result<void>.
+inline auto wait(wait_group& group, deadline until) noexcept {
+    using awaiter = coro::sync_awaiter<coro::wait_group_call, coro::as_result>;
+    return awaiter(group, until, coro::bounded::yes);
+}
+
+/// False if something was left to be done at that time, or at a stop.
 inline auto wait_until(wait_group& group, deadline until) noexcept {
-    return coro::wait_group_awaiter(group, until);
+    using awaiter = coro::sync_awaiter<coro::wait_group_call, coro::as_bool>;
+    return awaiter(group, until, coro::bounded::yes);
+}
+
+/// Waits until the latch is at zero.
+inline auto wait(const latch& l) noexcept {
+    using awaiter = coro::sync_awaiter<coro::latch_call, coro::as_nothing>;
+    return awaiter(l, {}, coro::bounded::no);
+}
+
+/// As wait(deadline): a result<void>.
+inline auto wait(const latch& l, deadline until) noexcept {
+    using awaiter = coro::sync_awaiter<coro::latch_call, coro::as_result>;
+    return awaiter(l, until, coro::bounded::yes);
+}
+
+/// Counts down now; the co_await waits.
+inline auto arrive_and_wait(latch& l, std::ptrdiff_t n = 1) noexcept {
+    l.count_down(n);
+    return wait(l);
+}
+
+inline auto arrive_and_wait(latch& l, std::ptrdiff_t n, deadline until) noexcept {
+    l.count_down(n);
+    return wait(l, until);
+}
+
+/// Waits until the event is set.
+inline auto wait(event& e) noexcept {
+    using awaiter = coro::sync_awaiter<coro::event_call, coro::as_nothing>;
+    return awaiter(e, {}, coro::bounded::no);
+}
+
+/// As wait(deadline): a result<void>.
+inline auto wait(event& e, deadline until) noexcept {
+    using awaiter = coro::sync_awaiter<coro::event_call, coro::as_result>;
+    return awaiter(e, until, coro::bounded::yes);
+}
+
+/// Waits until the phase of `token` is complete.
+template <class Completion>
+auto wait(const barrier<Completion>& b, typename barrier<Completion>::arrival_token&& token) {
+    using awaiter = coro::barrier_awaiter<coro::as_nothing>;
+    return awaiter(b, std::move(token), {}, coro::bounded::no);
+}
+
+/// As wait(token, deadline): a result<void>. After a failure `token` can be waited for again.
+template <class Completion>
+auto wait(const barrier<Completion>& b, typename barrier<Completion>::arrival_token&& token,
+          deadline until) {
+    using awaiter = coro::barrier_awaiter<coro::as_result>;
+    return awaiter(b, std::move(token), until, coro::bounded::yes);
+}
+
+/// Arrives now, and calls the completion if it is the last; the co_await waits.
+template <class Completion>
+auto arrive_and_wait(barrier<Completion>& b) {
+    return wait(b, b.arrive());
+}
+
+/// As arrive_and_wait(deadline): a result<void>.
+template <class Completion>
+auto arrive_and_wait(barrier<Completion>& b, deadline until) {
+    return wait(b, b.arrive(), until);
 }
 
 /// Unlocks `lock`, waits for a notification, locks it again. May return without a reason.
 inline auto wait(condition_variable& cv, std::unique_lock<mutex>& lock) noexcept {
-    return coro::condition_awaiter(cv, lock, deadline::never());
+    using awaiter = coro::condition_awaiter<coro::condition_result::status>;
+    return awaiter(cv, lock, {}, coro::bounded::no);
 }
 
-/// As above, until `until`: cv_status::timeout if that came first.
+/// As above, until `until` or a stop: cv_status::timeout if that came first.
 inline auto wait_until(condition_variable& cv, std::unique_lock<mutex>& lock,
                        deadline until) noexcept {
-    return coro::condition_awaiter(cv, lock, until);
+    using awaiter = coro::condition_awaiter<coro::condition_result::status>;
+    return awaiter(cv, lock, until, coro::bounded::yes);
 }
 
 /// Waits until `satisfied()`, which is called under the lock.
@@ -246,18 +378,27 @@ task<> wait(condition_variable& cv, std::unique_lock<mutex>& lock, Predicate sat
     }
 }
 
-/// As above, until `until`; whether `satisfied()` holds at the end.
+/// As wait(lock, deadline, satisfied).
+template <class Predicate>
+task<result<void>> wait(condition_variable& cv, std::unique_lock<mutex>& lock, deadline until,
+                        Predicate satisfied) {
+    while (!satisfied()) {
+        using awaiter = coro::condition_awaiter<coro::condition_result::error>;
+        const result<void> notified = co_await awaiter(cv, lock, until, coro::bounded::yes);
+        if (!notified) {
+            co_return satisfied() ? result<void>() : notified;
+        }
+    }
+    co_return result<void>();
+}
+
+/// Until `until` or a stop; whether `satisfied()` holds at the end.
 template <class Predicate>
 task<bool> wait_until(condition_variable& cv, std::unique_lock<mutex>& lock, deadline until,
                       Predicate satisfied) {
-    while (!satisfied()) {
-        // Not in the condition: see <weft/task.h> on g++ 12.
-        const cv_status status = co_await wait_until(cv, lock, until);
-        if (status == cv_status::timeout) {
-            co_return satisfied();
-        }
-    }
-    co_return true;
+    // Not in the return: see <weft/task.h> on g++ 12.
+    const result<void> ended = co_await wait(cv, lock, until, std::move(satisfied));
+    co_return ended.has_value();
 }
 
 /// As socket::read.

@@ -4,6 +4,10 @@
 // `co_await co::wait(cv, lock)`), with weft::mutex. Waits with a stop token are those of
 // std::condition_variable_any.
 //
+// wait(lock, deadline, predicate) reports std::errc::timed_out or, when a stop is requested of what
+// bounds the caller, std::errc::operation_canceled. Waits of the standard that can end without a
+// notification end at such a stop, too, as if their time were over. After each the lock is held.
+//
 // Waiters are woken first come, first served. As with the standard one, wait() may return without
 // a reason, so wait with a predicate. Time is measured by the steady clock; a wait_until on another
 // clock is converted when it begins.
@@ -20,6 +24,7 @@
 #include <utility>
 
 #include <weft/detail/wait_queue.h>
+#include <weft/error.h>
 #include <weft/mutex.h>
 #include <weft/time.h>
 
@@ -56,38 +61,50 @@ public:
         }
     }
 
-    void wait(std::unique_lock<mutex>& lock) { wait_once(lock, deadline::never()); }
+    void wait(std::unique_lock<mutex>& lock) { wait_once(lock); }
 
     template <class Predicate>
     void wait(std::unique_lock<mutex>& lock, Predicate satisfied) {
         while (!satisfied()) {
-            wait_once(lock, deadline::never());
+            wait_once(lock);
         }
+    }
+
+    /// Until the deadline or a stop. Succeeds if `satisfied()` holds at the end.
+    template <class Predicate>
+    [[nodiscard]] result<void> wait(std::unique_lock<mutex>& lock, deadline until,
+                                    Predicate satisfied) {
+        while (!satisfied()) {
+            if (const result<void> notified = wait_once(lock, until); !notified) {
+                return satisfied() ? result<void>() : notified;
+            }
+        }
+        return {};
     }
 
     template <class Clock, class Duration>
     cv_status wait_until(std::unique_lock<mutex>& lock,
                          const std::chrono::time_point<Clock, Duration>& when) {
-        return wait_once(lock, on_steady_clock(when));
+        return status(wait_once(lock, deadline::at(when)));
     }
 
     /// Whether `satisfied()` holds at the end.
     template <class Clock, class Duration, class Predicate>
     bool wait_until(std::unique_lock<mutex>& lock,
                     const std::chrono::time_point<Clock, Duration>& when, Predicate satisfied) {
-        return wait_deadline(lock, on_steady_clock(when), std::move(satisfied));
+        return wait(lock, deadline::at(when), std::move(satisfied)).has_value();
     }
 
     template <class Rep, class Period>
     cv_status wait_for(std::unique_lock<mutex>& lock,
                        const std::chrono::duration<Rep, Period>& timeout) {
-        return wait_once(lock, deadline(timeout));
+        return status(wait_once(lock, deadline(timeout)));
     }
 
     template <class Rep, class Period, class Predicate>
     bool wait_for(std::unique_lock<mutex>& lock, const std::chrono::duration<Rep, Period>& timeout,
                   Predicate satisfied) {
-        return wait_deadline(lock, deadline(timeout), std::move(satisfied));
+        return wait(lock, deadline(timeout), std::move(satisfied)).has_value();
     }
 
     /// Ends also when a stop is requested. Whether `satisfied()` holds at the end.
@@ -99,7 +116,7 @@ public:
     template <class Clock, class Duration, class Predicate>
     bool wait_until(std::unique_lock<mutex>& lock, std::stop_token stop,
                     const std::chrono::time_point<Clock, Duration>& when, Predicate satisfied) {
-        return wait_stoppable(lock, stop, on_steady_clock(when), std::move(satisfied));
+        return wait_stoppable(lock, stop, deadline::at(when), std::move(satisfied));
     }
 
     template <class Rep, class Period, class Predicate>
@@ -111,23 +128,8 @@ public:
 private:
     friend struct sync::condition_core;
 
-    template <class Clock, class Duration>
-    static deadline on_steady_clock(const std::chrono::time_point<Clock, Duration>& when) {
-        if constexpr (std::is_same_v<Clock, clock>) {
-            return deadline(std::chrono::ceil<clock::duration>(when));
-        } else {
-            return deadline(when - Clock::now());
-        }
-    }
-
-    template <class Predicate>
-    bool wait_deadline(std::unique_lock<mutex>& lock, deadline until, Predicate satisfied) {
-        while (!satisfied()) {
-            if (wait_once(lock, until) == cv_status::timeout) {
-                return satisfied();
-            }
-        }
-        return true;
+    static cv_status status(const result<void>& notified) noexcept {
+        return notified ? cv_status::no_timeout : cv_status::timeout;
     }
 
     template <class Predicate>
@@ -137,16 +139,17 @@ private:
             if (satisfied()) {
                 return true;
             }
-            if (wait_once_stoppable(lock, stop, until) == cv_status::timeout) {
+            if (!wait_once(lock, stop, until)) {
                 return satisfied();
             }
         }
         return satisfied();
     }
 
-    cv_status wait_once(std::unique_lock<mutex>& lock, deadline until);
-    cv_status wait_once_stoppable(std::unique_lock<mutex>& lock, const std::stop_token& stop,
-                                  deadline until);
+    void wait_once(std::unique_lock<mutex>& lock);
+    result<void> wait_once(std::unique_lock<mutex>& lock, deadline until);
+    result<void> wait_once(std::unique_lock<mutex>& lock, const std::stop_token& stop,
+                           deadline until);
     void notify_one_slow() noexcept;
     void notify_all_slow() noexcept;
     void check_unused() const noexcept;

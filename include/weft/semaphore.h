@@ -3,6 +3,10 @@
 // counting_semaphore and binary_semaphore: the standard ones for fibers and plain threads
 // (coroutines: `co_await co::acquire(semaphore)`), all on the same semaphore at once.
 //
+// acquire() waits as long as it takes. acquire(deadline) reports std::errc::timed_out or, when a
+// stop is requested of what bounds the caller, std::errc::operation_canceled; no token is lost.
+// What need not wait succeeds, also after the deadline or the stop.
+//
 // Cost: acquire and release are one compare-and-swap each, inline, while nobody waits. Order: first
 // come, first served; release() hands its tokens to the waiters, and only what they do not need can
 // be taken by others. A release() that made the last waiter go on touches the semaphore no more, so
@@ -15,6 +19,7 @@
 #include <limits>
 
 #include <weft/detail/wait_queue.h>
+#include <weft/error.h>
 #include <weft/time.h>
 
 namespace weft {
@@ -31,8 +36,16 @@ public:
 
     void acquire() noexcept {
         if (!try_acquire()) {
-            acquire_slow(deadline::never());
+            acquire_slow();
         }
+    }
+
+    /// As acquire(), until the deadline or a stop.
+    [[nodiscard]] result<void> acquire(deadline until) noexcept {
+        if (try_acquire()) {
+            return {};
+        }
+        return acquire_slow(until);
     }
 
     [[nodiscard]] bool try_acquire() noexcept {
@@ -46,14 +59,16 @@ public:
         return false;
     }
 
-    /// False if none could be had until then.
-    [[nodiscard]] bool try_acquire_until(clock::time_point when) noexcept {
-        return try_acquire() || acquire_slow(deadline(when));
+    /// False if none could be had until then, or until a stop.
+    template <class Clock, class Duration>
+    [[nodiscard]] bool try_acquire_until(
+        const std::chrono::time_point<Clock, Duration>& when) noexcept {
+        return try_acquire() || acquire_slow(deadline::at(when)).has_value();
     }
 
     template <class Rep, class Period>
     [[nodiscard]] bool try_acquire_for(const std::chrono::duration<Rep, Period>& timeout) noexcept {
-        return try_acquire() || acquire_slow(deadline(timeout));
+        return try_acquire() || acquire_slow(deadline(timeout)).has_value();
     }
 
 protected:
@@ -83,7 +98,8 @@ private:
     static constexpr std::uint64_t waiting = 1;
     static constexpr std::uint64_t token = 2;
 
-    bool acquire_slow(deadline until) noexcept;
+    void acquire_slow() noexcept;
+    result<void> acquire_slow(deadline until) noexcept;
     void release_slow(std::ptrdiff_t count, std::ptrdiff_t max) noexcept;
     void check_unused() const noexcept;
 

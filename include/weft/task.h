@@ -131,6 +131,15 @@ public:
     void set_bounds(const sched::cancel_bounds* bounds) noexcept { bounds_ = bounds; }
     [[nodiscard]] const sched::cancel_bounds* bounds() const noexcept { return bounds_; }
 
+    /// The one at the other end of the chain of tasks that wait for this one.
+    [[nodiscard]] const promise_base* outermost() const noexcept {
+        const promise_base* last = this;
+        while (last->parent_ != nullptr) {
+            last = last->parent_;
+        }
+        return last;
+    }
+
 private:
     struct final_awaiter {
         [[nodiscard]] bool await_ready() const noexcept { return false; }

@@ -31,6 +31,18 @@ public:
 
     static constexpr deadline never() noexcept { return {}; }
 
+    /// That moment of any clock. Of another one than weft::clock it is converted now: when that
+    /// clock is set afterwards, the deadline does not follow.
+    template <class Clock, class Duration>
+    static deadline at(const std::chrono::time_point<Clock, Duration>& when) {
+        if constexpr (std::is_same_v<Clock, clock>) {
+            return {std::chrono::ceil<clock::duration>(when)};
+        } else {
+            const auto now = Clock::now();
+            return when > now ? deadline(when - now) : deadline(clock::time_point::min());
+        }
+    }
+
     [[nodiscard]] constexpr bool is_never() const noexcept { return nanoseconds_ == never_value; }
 
     /// Nanoseconds since the epoch of the steady clock; the largest value means never.

@@ -4,6 +4,9 @@
 // end of each, wait() for all; from fibers and plain threads (coroutines:
 // `co_await co::wait(group)`).
 //
+// wait() waits as long as it takes. wait(deadline) reports std::errc::timed_out or, when a stop is
+// requested of what bounds the caller, std::errc::operation_canceled.
+//
 // add() that takes the count away from zero must be ordered before the wait() that is to see it. A
 // group may be used again when all its wait() have returned. The waiter may destroy the group: the
 // done() that reached zero touches it no more once a waiter goes on.
@@ -54,36 +57,38 @@ public:
 
     void wait() noexcept {
         if (!is_done()) {
-            wait_slow(deadline::never());
+            wait_slow();
         }
     }
 
-    /// As wait(), but std::errc::timed_out at `until`, and std::errc::operation_canceled if what
-    /// bounds the caller (<weft/scope.h>) is stopped.
-    result<void> wait(deadline until) noexcept {
-        return is_done() ? result<void>() : wait_bounded(until);
+    /// As wait(), until the deadline or a stop.
+    [[nodiscard]] result<void> wait(deadline until) noexcept {
+        if (is_done()) {
+            return {};
+        }
+        return wait_slow(until);
     }
 
-    /// False if something was left to be done at that time.
-    [[nodiscard]] bool wait_until(clock::time_point when) noexcept {
-        return is_done() || wait_slow(deadline(when));
+    /// False if something was left to be done at that time, or at a stop.
+    template <class Clock, class Duration>
+    [[nodiscard]] bool wait_until(const std::chrono::time_point<Clock, Duration>& when) noexcept {
+        return is_done() || wait_slow(deadline::at(when)).has_value();
     }
 
     template <class Rep, class Period>
     [[nodiscard]] bool wait_for(const std::chrono::duration<Rep, Period>& timeout) noexcept {
-        return is_done() || wait_slow(deadline(timeout));
+        return is_done() || wait_slow(deadline(timeout)).has_value();
     }
 
 private:
     friend struct sync::wait_group_core;
 
     // word_ counts in steps of `one`; its lowest bit says that the queue is not empty.
-    static constexpr std::uint64_t waiting = 1;
     static constexpr std::uint64_t one = 2;
 
     void done_slow() noexcept;
-    result<void> wait_bounded(deadline until) noexcept;
-    bool wait_slow(deadline until) noexcept;
+    void wait_slow() noexcept;
+    result<void> wait_slow(deadline until) noexcept;
     void check_unused() const noexcept;
 
     std::uint64_t word_;

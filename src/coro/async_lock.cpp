@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "coro/lock_operation.h"
 #include "sync/condition_core.h"
+#include "sync/recursive_core.h"
 
 namespace weft::coro {
 
@@ -14,24 +15,28 @@ namespace {
 /// Waits for a notification, then goes on as a lock_operation.
 class condition_operation final : public lock_operation {
 public:
-    condition_operation(condition_variable& cv, mutex& m, deadline until,
-                        std::coroutine_handle<> coroutine) noexcept
-        : lock_operation(&run, m, coroutine),
+    condition_operation(condition_variable& cv, mutex& m, std::coroutine_handle<> coroutine,
+                        deadline until, const sched::cancel_bounds* bounds) noexcept
+        : lock_operation(&run, m, coroutine, until, bounds),
           condition_(&cv),
-          until_(until),
-          node_(*this, until.is_never()) {}
+          node_(*this, has_single_waker()) {}
 
     /// As await_suspend. `lock` is the mutex's.
     bool start_wait(std::unique_lock<mutex>& lock) noexcept {
         sync::condition_core::enqueue(*condition_, node_);
         lock.unlock();
-        if (suspend(until_.nanoseconds())) {
+        if (suspend_bounded()) {
             return true;
         }
         return !notified_then_locked();
     }
 
-    [[nodiscard]] cv_status status() const noexcept { return status_; }
+    [[nodiscard]] result<void> notified() const noexcept {
+        if (reason_ == sched::wake_reason::signalled) {
+            return {};
+        }
+        return sync::failure(reason_);
+    }
 
 private:
     static void run(coroutine_waiter& self) noexcept {
@@ -43,36 +48,73 @@ private:
 
     /// True: the mutex is the coroutine's. False: it waits for it.
     bool notified_then_locked() noexcept {
-        if (resumed() == sched::wake_reason::timed_out) {
-            status_ = cv_status::timeout;
-        }
+        reason_ = resumed_bounded();
         sync::condition_core::finish(*condition_, node_);
         locking_ = true;
         return !start();
     }
 
     condition_variable* condition_;
-    deadline until_;
     sync::wait_node node_;
-    cv_status status_ = cv_status::no_timeout;
+    sched::wake_reason reason_{};
     bool locking_ = false;
 };
 
 }  // namespace
 
-bool lock_awaiter::await_suspend(std::coroutine_handle<> coroutine) noexcept {
-    return suspension_.emplace<lock_operation>(*mutex_, coroutine).start();
+template <class Mutex>
+bool mutex_wait<Mutex>::start(std::coroutine_handle<> coroutine,
+                              const sched::cancel_bounds* bounds) noexcept {
+    waited_ = true;
+    mutex& inner = sync::mutex_core::inner(*object_);
+    return suspension_.template emplace<lock_operation>(inner, coroutine, until_, bounds).start();
 }
 
-bool condition_awaiter::await_suspend(std::coroutine_handle<> coroutine) noexcept {
+template <class Mutex>
+result<void> mutex_wait<Mutex>::outcome() noexcept {
+    if (!waited_) {
+        return {};
+    }
+    return suspension_.template get<lock_operation>().outcome();
+}
+
+template class mutex_wait<mutex>;
+template class mutex_wait<timed_mutex>;
+template class mutex_wait<sync::recursive_mutex_base>;
+
+bool recursive_wait::start_as(const void* task, std::coroutine_handle<> coroutine,
+                              const sched::cancel_bounds* bounds) noexcept {
+    task_ = sync::recursive_core::name_of_task(task);
+    if (sync::recursive_core::is_owner(object(), task_)) {
+        sync::recursive_core::again(object());
+        task_ = nullptr;
+        return false;
+    }
+    if (sync::mutex_core::inner(object()).try_lock()) {
+        return false;
+    }
+    return start(coroutine, bounds);
+}
+
+result<void> recursive_wait::outcome_as_owner() noexcept {
+    const result<void> ended = outcome();
+    if (ended && task_ != nullptr) {
+        sync::recursive_core::locked(object(), task_);
+    }
+    return ended;
+}
+
+bool condition_wait::start(std::coroutine_handle<> coroutine,
+                           const sched::cancel_bounds* bounds) noexcept {
     WEFT_ASSERT(lock_->owns_lock(), "wait() on a condition variable without holding the lock");
-    return suspension_.emplace<condition_operation>(*condition_, *lock_->mutex(), until_, coroutine)
+    return suspension_
+        .emplace<condition_operation>(*condition_, *lock_->mutex(), coroutine, until_, bounds)
         .start_wait(*lock_);
 }
 
-cv_status condition_awaiter::await_resume() noexcept {
+result<void> condition_wait::outcome() noexcept {
     *lock_ = std::unique_lock(*lock_->mutex(), std::adopt_lock);
-    return suspension_.get<condition_operation>().status();
+    return suspension_.get<condition_operation>().notified();
 }
 
 }  // namespace weft::coro

@@ -1,28 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A coroutine that waits for a semaphore or a wait_group.
+// A coroutine that waits for what has a queue and one wake-up for each wait.
 #include <weft/co.h>
 
 #include "coro/queue_operation.h"
+#include "sync/latch_core.h"
+#include "sync/once_core.h"
 #include "sync/semaphore_core.h"
+#include "sync/shared_mutex_core.h"
 #include "sync/wait_group_core.h"
 
 namespace weft::coro {
 
-namespace {
-
-using acquire_operation = queue_operation<sync::semaphore_core, sync::semaphore_base>;
-using wait_operation = queue_operation<sync::wait_group_core, wait_group>;
-
-}  // namespace
-
-bool acquire_awaiter::await_suspend(std::coroutine_handle<> coroutine) noexcept {
+template <class Core, class Object>
+bool queue_wait<Core, Object>::start(std::coroutine_handle<> coroutine,
+                                     const sched::cancel_bounds* bounds) noexcept {
     waited_ = true;
-    return suspension_.emplace<acquire_operation>(*semaphore_, until_, coroutine).start();
+    using queued = queue_operation<Core, Object>;
+    return suspension_.template emplace<queued>(*object_, coroutine, until_, bounds, tag_).start();
 }
 
-bool acquire_awaiter::await_resume() noexcept {
-    return !waited_ || suspension_.get<acquire_operation>().result();
+template <class Core, class Object>
+result<void> queue_wait<Core, Object>::outcome() noexcept {
+    if (!waited_) {
+        return {};
+    }
+    return suspension_.template get<queue_operation<Core, Object>>().outcome();
+}
+
+template class queue_wait<sync::semaphore_core, sync::semaphore_base>;
+template class queue_wait<sync::wait_group_core, wait_group>;
+template class queue_wait<sync::latch_core, const latch>;
+template class queue_wait<sync::barrier_core, const sync::barrier_base>;
+template class queue_wait<sync::event_core, event>;
+template class queue_wait<sync::once_core, once_flag>;
+template class queue_wait<sync::shared_mutex_core, shared_mutex>;
+
+static_assert(shared_call::tag == sync::shared_mutex_core::shared);
+static_assert(exclusive_call::tag == sync::shared_mutex_core::exclusive);
+
+std::uint8_t barrier_call::tag_of(const sync::barrier_base::arrival_token& token) noexcept {
+    return sync::barrier_core::tag_of(token);
 }
 
 bool wait_group_awaiter::await_ready() const noexcept {
@@ -31,11 +49,13 @@ bool wait_group_awaiter::await_ready() const noexcept {
 
 bool wait_group_awaiter::await_suspend(std::coroutine_handle<> coroutine) noexcept {
     waited_ = true;
-    return suspension_.emplace<wait_operation>(*group_, until_, coroutine).start();
+    using queued = queue_operation<sync::wait_group_core, wait_group>;
+    return suspension_.emplace<queued>(*group_, coroutine, until_, nullptr).start();
 }
 
 bool wait_group_awaiter::await_resume() noexcept {
-    return !waited_ || suspension_.get<wait_operation>().result();
+    using queued = queue_operation<sync::wait_group_core, wait_group>;
+    return !waited_ || suspension_.get<queued>().outcome().has_value();
 }
 
 }  // namespace weft::coro

@@ -1,39 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A coroutine in the queue of a semaphore or of a wait_group: one wake-up decides.
+// A coroutine in the queue of an object, when one wake-up decides: as sync/bounded_wait.h, which
+// says what a Core is.
 #pragma once
 
+#include <weft/error.h>
 #include <weft/time.h>
 
 #include "coro/operation.h"
-#include "sync/wait_queue.h"
+#include "sync/bounded_wait.h"
 
 namespace weft::coro {
 
-/// `Core` is sync::semaphore_core or sync::wait_group_core, `Object` what it works on.
 template <class Core, class Object>
-class queue_operation final : public operation {
+class queue_operation final : public bounded_operation {
 public:
-    queue_operation(Object& object, deadline until, std::coroutine_handle<> coroutine) noexcept
-        : operation(&run, coroutine),
+    queue_operation(Object& object, std::coroutine_handle<> coroutine, deadline until,
+                    const sched::cancel_bounds* bounds, std::uint8_t tag = 0) noexcept
+        : bounded_operation(&run, coroutine, until, bounds),
           object_(&object),
-          until_(until),
-          node_(*this, until.is_never()) {}
+          node_(*this, has_single_waker(), tag) {}
 
-    /// True: the coroutine is suspended and may already run elsewhere. False: result() is there.
+    /// True: the coroutine is suspended and may already run elsewhere. False: outcome() is there.
     bool start() noexcept {
         if (Core::ready_or_queue(*object_, node_)) {
-            result_ = true;
+            succeeded_ = true;
             return false;
         }
-        if (suspend(until_.nanoseconds())) {
+        if (suspend_bounded()) {
             return true;
         }
         finish();
         return false;
     }
 
-    [[nodiscard]] bool result() const noexcept { return result_; }
+    [[nodiscard]] result<void> outcome() const noexcept {
+        if (succeeded_) {
+            return {};
+        }
+        return sync::failure(reason_);
+    }
 
 private:
     static void run(coroutine_waiter& self) noexcept {
@@ -43,14 +49,14 @@ private:
     }
 
     void finish() noexcept {
-        const auto reason = resumed();
-        result_ = Core::finish(*object_, node_, reason);
+        reason_ = resumed_bounded();
+        succeeded_ = Core::finish(*object_, node_, reason_);
     }
 
     Object* object_;
-    deadline until_;
     sync::wait_node node_;
-    bool result_ = false;
+    sched::wake_reason reason_{};
+    bool succeeded_ = false;
 };
 
 }  // namespace weft::coro

@@ -6,9 +6,9 @@
 // deadline came first: wake() returns false for that one, and the next gets it.
 #include "sync/condition_core.h"
 
-#include <optional>
-
 #include "base/assert.h"
+#include "sched/cancellable_wait.h"
+#include "sync/bounded_wait.h"
 
 namespace weft {
 
@@ -34,10 +34,6 @@ void condition_core::finish(condition_variable& cv, wait_node& node) noexcept {
 
 namespace {
 
-cv_status status(sched::wake_reason reason) noexcept {
-    return reason == sched::wake_reason::timed_out ? cv_status::timeout : cv_status::no_timeout;
-}
-
 /// Wakes a waiter when a stop is requested. Its destructor waits for a call that runs on another
 /// thread, so the waiter outlives the call.
 struct cancel {
@@ -45,34 +41,55 @@ struct cancel {
     void operator()() const noexcept { who.wake(sched::wake_reason::cancelled); }
 };
 
-}  // namespace
-
-cv_status condition_variable::wait_once(std::unique_lock<mutex>& lock, deadline until) {
-    WEFT_ASSERT(lock.owns_lock(), "wait() on a condition variable without holding the lock");
-    sync::wait_node node(sched::this_waiter(), until.is_never());
-    sync::condition_core::enqueue(*this, node);
-    lock.unlock();
-    const auto reason = node.who->park(until.nanoseconds());
-    sync::condition_core::finish(*this, node);
-    lock.lock();
-    return status(reason);
+result<void> outcome(sched::wake_reason reason) noexcept {
+    if (reason == sched::wake_reason::signalled) {
+        return {};
+    }
+    return sync::failure(reason);
 }
 
-cv_status condition_variable::wait_once_stoppable(std::unique_lock<mutex>& lock,
-                                                  const std::stop_token& stop, deadline until) {
-    WEFT_ASSERT(lock.owns_lock(), "wait() on a condition variable without holding the lock");
-    sync::wait_node node(sched::this_waiter(), false);
+constexpr auto without_lock = "wait() on a condition variable without holding the lock";
+
+}  // namespace
+
+void condition_variable::wait_once(std::unique_lock<mutex>& lock) {
+    WEFT_ASSERT(lock.owns_lock(), without_lock);
+    sync::wait_node node(sched::this_waiter(), true);
+    sync::condition_core::enqueue(*this, node);
+    lock.unlock();
+    node.who->park();
+    sync::condition_core::finish(*this, node);
+    lock.lock();
+}
+
+result<void> condition_variable::wait_once(std::unique_lock<mutex>& lock, deadline until) {
+    WEFT_ASSERT(lock.owns_lock(), without_lock);
+    sched::cancellable_wait wait(until);
+    sync::wait_node node(wait.who, wait.has_single_waker());
+    sync::condition_core::enqueue(*this, node);
+    lock.unlock();
+    const auto reason = wait.park();
+    sync::condition_core::finish(*this, node);
+    lock.lock();
+    return outcome(reason);
+}
+
+result<void> condition_variable::wait_once(std::unique_lock<mutex>& lock,
+                                           const std::stop_token& stop, deadline until) {
+    WEFT_ASSERT(lock.owns_lock(), without_lock);
+    sched::cancellable_wait wait(until);
+    sync::wait_node node(wait.who, false);
     sync::condition_core::enqueue(*this, node);
     lock.unlock();
     sched::wake_reason reason{};
     {
         // Runs at once if the stop has been requested already; park() then returns at once.
         const std::stop_callback on_stop(stop, cancel{*node.who});
-        reason = node.who->park(until.nanoseconds());
+        reason = wait.park();
     }
     sync::condition_core::finish(*this, node);
     lock.lock();
-    return status(reason);
+    return outcome(reason);
 }
 
 void condition_variable::notify_one_slow() noexcept {

@@ -32,13 +32,26 @@
 //     finds `woken` and only releases: then the woken waiter takes the mutex (its own unlock() sees
 //     `waiting`), or finds it locked and goes back to the head, clearing `woken` in the
 //     compare-and-swap that found `locked`, so that the present owner's unlock() sees it cleared.
-//   - Nobody but a popped waiter clears `woken`, and a waiter has a single waker.
-// unlock() reads and writes nothing of the mutex after the atomic operation that releases it; the
-// popped waiter that it wakes then lives, because nobody else can wake it.
+//   - Nobody but a popped waiter that was woken clears `woken`.
+// unlock() reads and writes nothing of the mutex after the atomic operation that releases it.
+//
+// Of waiters there are two sorts (see wait_queue.h).
+//   - One that only an unlocker can wake is woken after the release: it lives, because nobody else
+//     can wake it.
+//   - One with a deadline or a stop may go away meanwhile, so it is woken under the queue's lock,
+//     before the release. It takes that lock before it goes on. If it then finds the mutex still
+//     locked, it goes back to the head and clears `woken`; so the unlocker releases by a
+//     compare-and-swap that sees `woken`, or wakes once more. If its wait was over (wake() is
+//     false), the next one is woken. If nobody is left, the mutex is released as without waiters.
+// A waiter that gives up was signalled by nobody, so it owes nothing: it takes itself out of the
+// queue and, if that is empty then, clears `waiting` and `starving`. If others wait, `starving` may
+// stay: then the next of them is handed the mutex early.
 #include "sync/mutex_core.h"
 
 #include "base/assert.h"
+#include "sched/cancellable_wait.h"
 #include "sched/current.h"
+#include "sync/bounded_wait.h"
 
 namespace weft {
 
@@ -101,11 +114,24 @@ bool mutex_core::lock_or_queue(mutex& m, lock_attempt& attempt) noexcept {
 
 bool mutex_core::resumed(mutex& m, lock_attempt& attempt) noexcept {
     if (attempt.handed_over) {
+        if (!attempt.single_waker) {
+            const queue_guard until_the_waker_is_done(m.queue_);
+        }
         return true;
     }
     attempt.was_woken = true;
     ++attempt.losses;  // counts only if the mutex is found locked now
     return lock_or_queue(m, attempt);
+}
+
+void mutex_core::give_up(mutex& m, lock_attempt& attempt) noexcept {
+    const queue_guard guard(m.queue_);
+    if (attempt.queued) {
+        remove(m.queue_, attempt);
+        if (m.queue_.head == nullptr) {
+            __atomic_fetch_and(&m.word_, ~(mutex::waiting | mutex::starving), __ATOMIC_RELAXED);
+        }
+    }
 }
 
 void mutex_core::note_owner(mutex& m, const void* owner) noexcept {
@@ -131,32 +157,50 @@ bool mutex_core::spin(mutex& m) noexcept {
     return false;
 }
 
-void mutex_core::release_and_wake(mutex& m) noexcept {
+/// Under the queue's lock: the next one whose wait is not over; null if nobody is left. It is woken
+/// already if others can wake it, too.
+lock_attempt* mutex_core::pop_waiter(mutex& m, bool hand_over) noexcept {
+    while (auto* const next = static_cast<lock_attempt*>(pop_front(m.queue_))) {
+        next->handed_over = hand_over;
+        if (next->single_waker || next->who->wake()) {
+            return next;
+        }
+    }
+    return nullptr;
+}
+
+/// With `waiting` seen. False: the caller still has the mutex and must release it.
+bool mutex_core::release_and_wake(mutex& m) noexcept {
     // Until the next one is runnable: nobody else can lock the mutex, or wake it.
     const base::preemption_disabled until_done;
     lock_attempt* next = nullptr;
-    std::uint32_t cleared = mutex::locked | mutex::owner_known;
+    bool hand_over = false;
+    bool wake_later = false;
     {
         const queue_guard guard(m.queue_);
-        next = static_cast<lock_attempt*>(pop_front(m.queue_));
-        if (m.queue_.head == nullptr) {
-            cleared |= mutex::waiting;
-        }
-        if ((load(m.word_) & mutex::starving) != 0) {
-            // The mutex stays locked and is the waiter's from here on.
-            next->handed_over = true;
-            cleared = (cleared & ~mutex::locked) | mutex::starving;
-            __atomic_fetch_and(&m.word_, ~cleared, __ATOMIC_RELEASE);
-        } else {
-            // While this thread still has the mutex nobody but a queuer changes the word.
+        // While this thread still has the mutex nobody changes the word without this lock.
+        hand_over = (load(m.word_) & mutex::starving) != 0;
+        next = pop_waiter(m, hand_over);
+        wake_later = next != nullptr && next->single_waker;
+        std::uint32_t cleared = m.queue_.head == nullptr ? mutex::waiting : 0;
+        if (hand_over) {
+            // The mutex stays locked; from here on it is the waiter's, if there is one.
+            cleared |= mutex::starving | mutex::owner_known;
+        } else if (next != nullptr) {
             __atomic_fetch_or(&m.word_, mutex::woken, __ATOMIC_RELAXED);
-            __atomic_fetch_and(&m.word_, ~(cleared & mutex::waiting), __ATOMIC_RELAXED);
+        }
+        if (cleared != 0) {
+            __atomic_fetch_and(&m.word_, ~cleared, __ATOMIC_RELEASE);
         }
     }
-    if (!next->handed_over) {
+    if (!wake_later) {
+        return hand_over && next != nullptr;
+    }
+    if (!hand_over) {
         __atomic_fetch_and(&m.word_, ~(mutex::locked | mutex::owner_known), __ATOMIC_RELEASE);
     }
     next->who->wake();
+    return true;
 }
 
 }  // namespace sync
@@ -165,13 +209,32 @@ void mutex::lock_slow() noexcept {
     if (sync::mutex_core::spin(*this)) {
         return;
     }
-    sync::lock_attempt attempt(sched::this_waiter());
+    sync::lock_attempt attempt(sched::this_waiter(), true);
     if (sync::mutex_core::lock_or_queue(*this, attempt)) {
         return;
     }
     do {
         attempt.who->park();
     } while (!sync::mutex_core::resumed(*this, attempt));
+}
+
+result<void> mutex::lock_slow(deadline until) noexcept {
+    if (sync::mutex_core::spin(*this)) {
+        return {};
+    }
+    sched::cancellable_wait wait(until);
+    sync::lock_attempt attempt(wait.who, wait.has_single_waker());
+    if (sync::mutex_core::lock_or_queue(*this, attempt)) {
+        return {};
+    }
+    do {
+        const auto reason = wait.park();
+        if (reason != sched::wake_reason::signalled) {
+            sync::mutex_core::give_up(*this, attempt);
+            return sync::failure(reason);
+        }
+    } while (!sync::mutex_core::resumed(*this, attempt));
+    return {};
 }
 
 bool mutex::try_lock_slow() noexcept {
@@ -190,24 +253,41 @@ void mutex::unlock_slow() noexcept {
         WEFT_ASSERT((seen & locked) != 0, "unlock() of a mutex that is not locked");
         const bool somebody_to_wake = (seen & waiting) != 0 && (seen & woken) == 0;
         if (somebody_to_wake || (seen & starving) != 0) {
-            sync::mutex_core::release_and_wake(*this);
-            return;
-        }
-        if (compare_exchange(word_, seen, seen & ~(locked | owner_known), __ATOMIC_RELEASE)) {
+            if (sync::mutex_core::release_and_wake(*this)) {
+                return;
+            }
+            seen = load(word_);
+        } else if (compare_exchange(word_, seen, seen & ~(locked | owner_known),
+                                    __ATOMIC_RELEASE)) {
             return;
         }
     }
 }
 
-void mutex::lock_checked() noexcept {
+void mutex::check_not_mine() const noexcept {
     const void* const me = sync::current_owner();
     const bool mine = (__atomic_load_n(&word_, __ATOMIC_ACQUIRE) & owner_known) != 0 &&
                       __atomic_load_n(&owner_, __ATOMIC_RELAXED) == me;
     WEFT_ASSERT(!mine || me == &coroutine_owner, "lock() of a mutex that the caller has locked");
+}
+
+void mutex::lock_checked() noexcept {
+    check_not_mine();
     if (!swap(0, locked, __ATOMIC_ACQUIRE)) {
         lock_slow();
     }
-    sync::mutex_core::note_owner(*this, me);
+    sync::mutex_core::note_owner(*this, sync::current_owner());
+}
+
+result<void> mutex::lock_checked(deadline until) noexcept {
+    check_not_mine();
+    if (!swap(0, locked, __ATOMIC_ACQUIRE)) {
+        if (const result<void> outcome = lock_slow(until); !outcome) {
+            return outcome;
+        }
+    }
+    sync::mutex_core::note_owner(*this, sync::current_owner());
+    return {};
 }
 
 bool mutex::try_lock_checked() noexcept {

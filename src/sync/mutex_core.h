@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a waiting lock() of a mutex is made of, for fibers and threads (mutex.cpp) and for
-// coroutines (coro/async_lock.cpp): try, stand in the queue, be woken, try again.
+// coroutines (coro/lock_operation.h): try, stand in the queue, be woken, try again or give up.
 #pragma once
 
 #include <weft/mutex.h>
@@ -12,7 +12,8 @@ namespace weft::sync {
 
 /// One lock() that may have to wait.
 struct lock_attempt : wait_node {
-    explicit lock_attempt(sched::waiter& waiter) noexcept : wait_node(waiter, true) {}
+    lock_attempt(sched::waiter& waiter, bool only_signalled) noexcept
+        : wait_node(waiter, only_signalled) {}
 
     unsigned losses = 0;       ///< how often it was woken and somebody else was faster
     bool was_woken = false;    ///< it is the one that mutex::woken stands for
@@ -21,20 +22,29 @@ struct lock_attempt : wait_node {
 
 struct mutex_core {
     /// True: the mutex is the attempt's. False: its waiter is prepared and queued; it must park,
-    /// then call resumed().
+    /// then call resumed() if it was signalled, and give_up() else.
     static bool lock_or_queue(mutex& m, lock_attempt& attempt) noexcept;
 
     /// After a wake. True: the mutex is the attempt's. False: prepared and queued again.
     static bool resumed(mutex& m, lock_attempt& attempt) noexcept;
 
+    /// After a wait that a deadline or a stop ended: nothing refers to `attempt` any more.
+    static void give_up(mutex& m, lock_attempt& attempt) noexcept;
+
     /// For checked builds: notes who has just locked.
     static void note_owner(mutex& m, const void* owner) noexcept;
+
+    /// The mutex that does the work of a timed or recursive one.
+    static mutex& inner(mutex& m) noexcept { return m; }
+    static mutex& inner(timed_mutex& m) noexcept { return m.mutex_; }
+    static mutex& inner(recursive_mutex_base& m) noexcept { return m.mutex_; }
 
 private:
     friend class weft::mutex;
 
     static bool spin(mutex& m) noexcept;
-    static void release_and_wake(mutex& m) noexcept;
+    static lock_attempt* pop_waiter(mutex& m, bool hand_over) noexcept;
+    static bool release_and_wake(mutex& m) noexcept;
 };
 
 /// Stands for whoever runs here, for as long as it lives: its waiter. All coroutines share one

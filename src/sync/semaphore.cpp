@@ -14,6 +14,7 @@
 #include "sync/semaphore_core.h"
 
 #include "base/assert.h"
+#include "sync/bounded_wait.h"
 
 namespace weft::sync {
 
@@ -46,13 +47,12 @@ bool semaphore_core::finish(semaphore_base& s, wait_node& node,
     return reason == sched::wake_reason::signalled;
 }
 
-bool semaphore_base::acquire_slow(deadline until) noexcept {
-    wait_node node(sched::this_waiter(), until.is_never());
-    if (semaphore_core::ready_or_queue(*this, node)) {
-        return true;
-    }
-    const auto reason = node.who->park(until.nanoseconds());
-    return semaphore_core::finish(*this, node, reason);
+void semaphore_base::acquire_slow() noexcept {
+    wait_unbounded<semaphore_core>(*this);
+}
+
+result<void> semaphore_base::acquire_slow(deadline until) noexcept {
+    return wait_bounded<semaphore_core>(*this, until);
 }
 
 void semaphore_base::release_slow(std::ptrdiff_t count, std::ptrdiff_t max) noexcept {

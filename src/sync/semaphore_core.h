@@ -11,11 +11,8 @@
 namespace weft::sync {
 
 struct semaphore_core {
-    /// True: a token was taken. False: the node's waiter is prepared and queued; it must park, then
-    /// call finish().
+    // See bounded_wait.h. Ready: a token was taken.
     static bool ready_or_queue(semaphore_base& s, wait_node& node) noexcept;
-
-    /// The wait is over for `reason`. Whether it got a token; nothing refers to `node` after it.
     static bool finish(semaphore_base& s, wait_node& node, sched::wake_reason reason) noexcept;
 };
 

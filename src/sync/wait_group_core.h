@@ -11,11 +11,8 @@
 namespace weft::sync {
 
 struct wait_group_core {
-    /// True: all is done. False: the node's waiter is prepared and queued; it must park, then call
-    /// finish().
+    // See bounded_wait.h. Ready: all is done.
     static bool ready_or_queue(wait_group& group, wait_node& node) noexcept;
-
-    /// The wait is over for `reason`. Whether all is done; nothing refers to `node` after it.
     static bool finish(wait_group& group, wait_node& node, sched::wake_reason reason) noexcept;
 };
 

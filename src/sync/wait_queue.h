@@ -34,8 +34,8 @@
 namespace weft::sync {
 
 struct wait_node {
-    wait_node(sched::waiter& waiter, bool only_signalled) noexcept
-        : who(&waiter), single_waker(only_signalled) {}
+    wait_node(sched::waiter& waiter, bool only_signalled, std::uint8_t what = 0) noexcept
+        : who(&waiter), single_waker(only_signalled), tag(what) {}
     wait_node(const wait_node&) = delete;
     wait_node& operator=(const wait_node&) = delete;
 
@@ -44,6 +44,7 @@ struct wait_node {
     sched::waiter* who;
     bool queued = false;
     const bool single_waker;
+    const std::uint8_t tag;  ///< what it waits for, where an object has more than one such thing
 };
 
 // With preemption off.
