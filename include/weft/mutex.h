@@ -55,7 +55,7 @@ public:
 
     void lock() noexcept {
 #ifdef NDEBUG
-        if (!swap(0, locked, __ATOMIC_ACQUIRE)) [[unlikely]] {
+        if (!take()) [[unlikely]] {
             lock_slow();
         }
 #else
@@ -66,7 +66,7 @@ public:
     /// As lock(), until the deadline or a stop.
     [[nodiscard]] result<void> lock(deadline until) noexcept {
 #ifdef NDEBUG
-        if (swap(0, locked, __ATOMIC_ACQUIRE)) [[likely]] {
+        if (take()) [[likely]] {
             return {};
         }
         return lock_slow(until);
@@ -77,7 +77,7 @@ public:
 
     [[nodiscard]] bool try_lock() noexcept {
 #ifdef NDEBUG
-        return swap(0, locked, __ATOMIC_ACQUIRE) || try_lock_slow();
+        return take() || try_lock_slow();
 #else
         return try_lock_checked();
 #endif
@@ -87,7 +87,11 @@ public:
 #ifndef NDEBUG
         check_owner();
 #endif
-        if (!swap(locked, 0, __ATOMIC_RELEASE)) [[unlikely]] {
+        std::uint32_t seen = __atomic_load_n(&word_, __ATOMIC_RELAXED);
+        const bool nobody_to_wake = seen == locked || seen == (locked | waiting | woken);
+        if (!nobody_to_wake || !__atomic_compare_exchange_n(&word_, &seen, seen & ~locked, false,
+                                                            __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+            [[unlikely]] {
             unlock_slow();
         }
     }
@@ -102,8 +106,13 @@ private:
     static constexpr std::uint32_t starving = 8;
     static constexpr std::uint32_t owner_known = 16;
 
-    bool swap(std::uint32_t from, std::uint32_t to, int order) noexcept {
-        return __atomic_compare_exchange_n(&word_, &from, to, false, order, __ATOMIC_RELAXED);
+    // One compare-and-swap also where others wait: one that fails costs as much as one that does
+    // not, and while a mutex is busy somebody always waits.
+    bool take() noexcept {
+        std::uint32_t seen = __atomic_load_n(&word_, __ATOMIC_RELAXED);
+        return (seen & locked) == 0 &&
+               __atomic_compare_exchange_n(&word_, &seen, seen | locked, false, __ATOMIC_ACQUIRE,
+                                           __ATOMIC_RELAXED);
     }
 
     void lock_slow() noexcept;

@@ -27,7 +27,7 @@
 // No wake-up is lost. Claim: while the queue is not empty, the mutex is locked, or a waiter is
 // woken, or an unlocker is about to wake the waiter that it popped.
 //   - A node is queued under the queue's lock after a compare-and-swap that found `locked` and set
-//     `waiting`: the owner's swap(locked, 0) fails from then on, so its unlock() is a slow one.
+//     `waiting`: the owner's unlock() sees it, or its compare-and-swap of `locked` alone fails.
 //   - A slow unlock() with `waiting` either pops a waiter, sets `woken`, releases, and wakes it; or
 //     finds `woken` and only releases: then the woken waiter takes the mutex (its own unlock() sees
 //     `waiting`), or finds it locked and goes back to the head, clearing `woken` in the
@@ -273,7 +273,7 @@ void mutex::check_not_mine() const noexcept {
 
 void mutex::lock_checked() noexcept {
     check_not_mine();
-    if (!swap(0, locked, __ATOMIC_ACQUIRE)) {
+    if (!take()) {
         lock_slow();
     }
     sync::mutex_core::note_owner(*this, sync::current_owner());
@@ -281,7 +281,7 @@ void mutex::lock_checked() noexcept {
 
 result<void> mutex::lock_checked(deadline until) noexcept {
     check_not_mine();
-    if (!swap(0, locked, __ATOMIC_ACQUIRE)) {
+    if (!take()) {
         if (const result<void> outcome = lock_slow(until); !outcome) {
             return outcome;
         }
@@ -291,7 +291,7 @@ result<void> mutex::lock_checked(deadline until) noexcept {
 }
 
 bool mutex::try_lock_checked() noexcept {
-    if (!swap(0, locked, __ATOMIC_ACQUIRE) && !try_lock_slow()) {
+    if (!take() && !try_lock_slow()) {
         return false;
     }
     sync::mutex_core::note_owner(*this, sync::current_owner());

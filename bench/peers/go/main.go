@@ -2,7 +2,7 @@
 
 // bench_go runs one workload of the benchmarks on Go's scheduler and prints one line of JSON, as
 // bench_weft and bench_boost_fiber do: bench_go WORKLOAD [--size N] [--repeat R].
-// All workloads run with GOMAXPROCS=1: one worker, as on the other side.
+// Workloads run with GOMAXPROCS=1, one worker as on the other side, where they do not say otherwise.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"sort"
+	"strings"
 )
 
 // figure is what a workload prints; the driver reads value and unit.
@@ -49,7 +50,12 @@ func fail(format string, arguments ...any) {
 
 func main() {
 	if len(os.Args) < 2 {
-		fail("usage: bench_go yield|spawn|parked|echo [--size N] [--repeat R]")
+		names := []string{"echo"}
+		for name := range workloads {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		fail("usage: bench_go %s [--size N] [--repeat R]", strings.Join(names, "|"))
 	}
 	name := os.Args[1]
 	flags := flag.NewFlagSet(name, flag.ExitOnError)
