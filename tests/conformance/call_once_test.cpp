@@ -126,13 +126,15 @@ TYPED_TEST(CallOnceConformance, DeadlinesAndStopsBoundTheWaitForAnother) {
     event go;
     std::jthread first([&] { call_once(flag, [&] { go.wait(); }); });
     until_all_wait();
-    std::stop_source stop;
     const auto never_called = [] { ADD_FAILURE() << "called beside the first"; };
-    auto other = this->start_within(stop, [&]() -> task<> {
+    this->act([&]() -> task<> {
         const auto start = clock::now();
         const result<void> late = co_await TypeParam::call_once(flag, 2ms, never_called);
         EXPECT_GE(clock::now() - start, 2ms);
         expect_timed_out(late.error());
+    });
+    std::stop_source stop;
+    auto other = this->start_within(stop, [&]() -> task<> {
         const result<void> cancelled =
             co_await TypeParam::call_once(flag, testing::safety_net, never_called);
         expect_cancelled(cancelled.error());

@@ -93,12 +93,14 @@ TYPED_TEST(RecursiveMutexConformance, OthersWait) {
 TYPED_TEST(RecursiveMutexConformance, WithDeadlinesAndStops) {
     recursive_timed_mutex m;
     m.lock();
-    std::stop_source stop;
-    auto waiter = this->start_within(stop, [&]() -> task<> {
+    this->act([&]() -> task<> {
         const auto start = clock::now();
         const auto late = co_await TypeParam::lock(m, 2ms);
         EXPECT_GE(clock::now() - start, 2ms);
         expect_timed_out(late.error());
+    });
+    std::stop_source stop;
+    auto waiter = this->start_within(stop, [&]() -> task<> {
         const auto cancelled = co_await TypeParam::lock(m, testing::safety_net);
         expect_cancelled(cancelled.error());
     });
@@ -168,12 +170,15 @@ TYPED_TEST(RecursiveMutexBlocking, TryLockByTheOwnerAndByOthers) {
 TYPED_TEST(RecursiveMutexBlocking, TimedForms) {
     recursive_timed_mutex m;
     m.lock();
-    std::stop_source stop;
-    auto other = this->start_within(stop, [&]() -> task<> {
+    this->act([&]() -> task<> {
         const auto start = clock::now();
         EXPECT_FALSE(m.try_lock_for(2ms));
         EXPECT_FALSE(m.try_lock_until(start + 3ms));
         EXPECT_GE(clock::now() - start, 3ms);
+        co_return;
+    });
+    std::stop_source stop;
+    auto other = this->start_within(stop, [&]() -> task<> {
         EXPECT_FALSE(m.try_lock_for(testing::safety_net)) << "until the stop";
         co_return;
     });

@@ -462,8 +462,7 @@ TYPED_TEST_SUITE(SharedTimedMutexBlocking, blocking_callers, testing::caller_nam
 TYPED_TEST(SharedTimedMutexBlocking, TimedForms) {
     shared_timed_mutex m;
     m.lock();
-    std::stop_source stop;
-    auto other = this->start_within(stop, [&]() -> task<> {
+    this->act([&]() -> task<> {
         const auto start = clock::now();
         EXPECT_FALSE(m.try_lock_for(1ms));
         EXPECT_FALSE(m.try_lock_shared_for(1ms));
@@ -475,6 +474,10 @@ TYPED_TEST(SharedTimedMutexBlocking, TimedForms) {
         EXPECT_FALSE(m.try_lock_for(-1h));
         EXPECT_FALSE(m.try_lock_shared_for(0s));
         EXPECT_FALSE(m.try_lock_shared_until(std::chrono::system_clock::time_point::min()));
+        co_return;
+    });
+    std::stop_source stop;
+    auto other = this->start_within(stop, [&]() -> task<> {
         EXPECT_FALSE(m.try_lock_shared_for(testing::safety_net)) << "until the stop";
         EXPECT_FALSE(m.try_lock_for(testing::safety_net));
         co_return;

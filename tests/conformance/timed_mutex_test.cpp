@@ -46,10 +46,12 @@ TYPED_TEST(TimedMutexConformance, LocksAndExcludes) {
 TYPED_TEST(TimedMutexConformance, WaitsWithADeadline) {
     timed_mutex m;
     m.lock();
-    std::stop_source stop;
-    auto waiter = this->start_within(stop, [&]() -> task<> {
+    this->act([&]() -> task<> {
         const auto late = co_await TypeParam::lock(m, 1ms);
         expect_timed_out(late.error());
+    });
+    std::stop_source stop;
+    auto waiter = this->start_within(stop, [&]() -> task<> {
         const auto cancelled = co_await TypeParam::lock(m, testing::safety_net);
         expect_cancelled(cancelled.error());
     });
