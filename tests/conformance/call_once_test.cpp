@@ -55,7 +55,7 @@ TYPED_TEST(CallOnceConformance, WhoComesMeanwhileWaitsForTheEnd) {
     once_flag flag;
     event go;
     std::atomic<bool> finished = false;
-    std::jthread first([&] {
+    testing::actor first(this->home, testing::actor_kind::thread, [&] {
         call_once(flag, [&] {
             go.wait();
             finished = true;
@@ -99,7 +99,7 @@ TYPED_TEST(CallOnceConformance, AFailureWakesThoseThatWait) {
     once_flag flag;
     event go;
     std::atomic<int> calls = 0;
-    std::jthread first([&] {
+    testing::actor first(this->home, testing::actor_kind::thread, [&] {
         EXPECT_THROW(call_once(flag,
                                [&] {
                                    go.wait();
@@ -124,7 +124,8 @@ TYPED_TEST(CallOnceConformance, AFailureWakesThoseThatWait) {
 TYPED_TEST(CallOnceConformance, DeadlinesAndStopsBoundTheWaitForAnother) {
     once_flag flag;
     event go;
-    std::jthread first([&] { call_once(flag, [&] { go.wait(); }); });
+    testing::actor first(this->home, testing::actor_kind::thread,
+                         [&] { call_once(flag, [&] { go.wait(); }); });
     until_all_wait();
     const auto never_called = [] { ADD_FAILURE() << "called beside the first"; };
     this->act([&]() -> task<> {

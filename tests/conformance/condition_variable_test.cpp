@@ -218,7 +218,8 @@ TYPED_TEST(ConditionConformance, ANotificationIsNotSpentOnOneThatWasStopped) {
         if (i % 8 == 0) {
             until_all_wait();
         }
-        std::jthread stopper([&] { stop.request_stop(); });
+        testing::actor stopper(this->home, testing::actor_kind::thread,
+                               [&] { stop.request_stop(); });
         s.set(1);
         s.cv.notify_one();
         first.join();

@@ -314,7 +314,9 @@ TYPED_TEST(MutexConformance, NothingIsLostUnderStops) {
                         co_await TypeParam::yield();
                     } else {
                         const auto lock = co_await TypeParam::lock(m, deadline::never());
-                        plain += lock ? 1 : 0;
+                        if (lock) {
+                            ++plain;
+                        }
                     }
                 }
             }));
