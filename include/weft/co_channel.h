@@ -197,7 +197,8 @@ inline auto select(std::span<select_case* const> cases) noexcept {
 
 template <std::derived_from<select_case>... Cases>
 auto select(Cases&&... cases) noexcept {
-    return coro::select_awaiter<sizeof...(Cases)>({{std::addressof(cases)...}});
+    constexpr std::size_t count = sizeof...(Cases);
+    return coro::select_awaiter<count>(coro::select_cases<count>{{std::addressof(cases)...}});
 }
 
 }  // namespace co
