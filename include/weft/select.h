@@ -71,7 +71,7 @@ protected:
 private:
     void begin() noexcept override;
     void end(bool taken) noexcept override;
-    bool is_ready() noexcept override;
+    bool is_ready(bool adds) noexcept override;
     bool add(sched::waiter& who) noexcept override;
     void remove() noexcept override;
     [[nodiscard]] pollfd poll_entry() const noexcept override;

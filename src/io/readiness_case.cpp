@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A socket or listener as a case of a select. It is asked with poll(2): the flag of the descriptor
-// only says that a call may succeed, and a handler shall not run for nothing. After a wait it is
-// asked again, whatever ended the wait.
+// only says that a call may succeed, and a handler shall not run for nothing. That it is clear
+// counts where a wait follows, which is woken when it is set. After a wait it is asked again,
+// whatever ended the wait.
 #include <poll.h>
 
 #include <cerrno>
@@ -57,9 +58,13 @@ void readiness_case::end(bool taken) noexcept {
     descriptor_->end(direction_of(writing_));
 }
 
-bool readiness_case::is_ready() noexcept {
+bool readiness_case::is_ready(bool adds) noexcept {
     if (!in_use_ || descriptor_->closed()) {
         return true;  // a call fails at once
+    }
+    if (!adds || netpoll::current() == nullptr) {
+        // Nobody may have looked for a while, or ever, after what would set the flag.
+        return poll_now(descriptor_->fd(), writing_);
     }
     const direction dir = direction_of(writing_);
     if (!descriptor_->is_ready(dir)) {

@@ -160,7 +160,7 @@ bool selection::look_or_queue(sched::waiter* who) noexcept {
 /// False: nothing is ready, and `or_queue`, unless null, is prepared and stands before all
 /// channels.
 bool selection::take_ready(sched::waiter* or_queue) noexcept {
-    const choice others = choose_beside_channels();
+    const choice others = choose_beside_channels(or_queue != nullptr);
     const std::size_t taken = take_under_locks(others, or_queue);
     if (taken == nowhere) {
         return false;
@@ -189,12 +189,12 @@ std::size_t selection::take_under_locks(choice others, sched::waiter* or_queue) 
     return taken;
 }
 
-selection::choice selection::choose_beside_channels() const noexcept {
+selection::choice selection::choose_beside_channels(bool waits) const noexcept {
     choice chosen;
     for (std::size_t i = 0; i < cases_.size(); ++i) {
         select_case& one = *cases_[i];
         const bool ready =
-            one.kind_ == case_kind::source ? static_cast<select_source&>(one).is_ready()
+            one.kind_ == case_kind::source ? static_cast<select_source&>(one).is_ready(waits)
             : one.kind_ == case_kind::stop ? static_cast<stop_case&>(one).token_.stop_requested()
                                            : false;
         if (ready) {

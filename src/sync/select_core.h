@@ -76,7 +76,7 @@ private:
 
     void list_by_address(channel_case& one) noexcept;
     bool take_ready(sched::waiter* or_queue) noexcept;
-    [[nodiscard]] choice choose_beside_channels() const noexcept;
+    [[nodiscard]] choice choose_beside_channels(bool waits) const noexcept;
     std::size_t take_under_locks(choice others, sched::waiter* or_queue) noexcept;
     std::size_t take_with_channels(choice others, wait_node*& woken) noexcept;
     void stand_before_channels(sched::waiter& who) noexcept;

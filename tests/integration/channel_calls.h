@@ -94,6 +94,7 @@ public:
     [[nodiscard]] calls within(bound by) const {
         calls bounded(*this);
         bounded.bound_ = std::move(by);
+        bounded.is_bounded_ = true;
         return bounded;
     }
 
@@ -125,24 +126,25 @@ private:
     template <class Awaited, class Blocking>
     auto call(Awaited awaited, Blocking blocking) const {
         if (kind_ != caller::coroutine) {
-            if (!bound_) {
+            if (!is_bounded_) {
                 return blocking();
             }
-            const sched::cancel_scope scope(bound_->stop, bound_->until);
+            const sched::cancel_scope scope(bound_.stop, bound_.until);
             return blocking();
         }
-        if (!bound_) {
+        if (!is_bounded_) {
             return home_->spawn(awaited()).join();
         }
-        sched::stop_watch watch(bound_->stop);
+        sched::stop_watch watch(bound_.stop);
         const sched::cancel_bounds bounds{
-            .token = bound_->stop, .watch = &watch, .until = bound_->until};
+            .token = bound_.stop, .watch = &watch, .until = bound_.until};
         return home_->spawn(calls_detail::within(awaited(), &bounds)).join();
     }
 
     runtime* home_;
     caller kind_;
-    std::optional<bound> bound_;
+    bool is_bounded_ = false;
+    bound bound_;
 };
 
 /// Somebody who calls beside the test. Joined at the end.

@@ -92,8 +92,9 @@ private:
     virtual void begin() noexcept = 0;
     virtual void end(bool taken) noexcept = 0;
 
-    /// Whether it is ready now.
-    virtual bool is_ready() noexcept = 0;
+    /// Whether it is ready now. `adds`: if nothing is, add() follows, and will say so if this comes
+    /// too early.
+    virtual bool is_ready(bool adds) noexcept = 0;
 
     /// `who` has been prepared. From now on it is woken when this may have become ready. False: it
     /// may be ready now; remove() is called all the same.
