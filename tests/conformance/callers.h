@@ -26,9 +26,9 @@
 #include <vector>
 
 #include <weft/co.h>
-#include <weft/detail/cancel_scope.h>
 #include <weft/fiber.h>
 #include <weft/runtime.h>
+#include <weft/scope.h>
 #include <weft/task.h>
 
 #include "../integration/support.h"
@@ -241,24 +241,9 @@ task<> call_body(Body body) {
     co_await body();
 }
 
-/// Sets what bounds the coroutine that awaits it.
-struct set_bounds {
-    const sched::cancel_bounds* bounds;
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) const noexcept {
-        coroutine.promise().set_bounds(bounds);
-        return false;
-    }
-    void await_resume() const noexcept {}
-};
-
 template <class Body>
 task<> call_body_within(std::stop_token token, deadline until, Body body) {
-    sched::stop_watch watch(token);
-    const sched::cancel_bounds bounds{.token = token, .watch = &watch, .until = until};
-    co_await set_bounds{&bounds};
-    co_await body();
+    co_await co::with_stop_token(token, co::with_deadline(until, call_body(std::move(body))));
 }
 
 /// Somebody who runs a body beside the test. Joined at the end.

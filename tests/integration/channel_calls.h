@@ -18,8 +18,8 @@
 #include <vector>
 
 #include <weft/co.h>
-#include <weft/detail/cancel_scope.h>
 #include <weft/runtime.h>
+#include <weft/scope.h>
 
 #include "support.h"
 
@@ -40,25 +40,6 @@ struct bound {
 };
 
 namespace calls_detail {
-
-/// The calling coroutine is bounded from now on.
-struct bounded_by {
-    const sched::cancel_bounds* bounds;
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> self) const noexcept {
-        self.promise().set_bounds(bounds);
-        return false;
-    }
-    void await_resume() const noexcept {}
-};
-
-template <class T>
-task<T> within(task<T> inner, const sched::cancel_bounds* bounds) {
-    co_await bounded_by{bounds};
-    auto outcome = co_await std::move(inner);
-    co_return outcome;
-}
 
 template <class T>
 task<result<void>> send(const channel<T>& to, T& value, deadline until) {
@@ -129,16 +110,15 @@ private:
             if (!is_bounded_) {
                 return blocking();
             }
-            const sched::cancel_scope scope(bound_.stop, bound_.until);
-            return blocking();
+            return with_stop_token(bound_.stop,
+                                   [&] { return with_deadline(bound_.until, blocking); });
         }
         if (!is_bounded_) {
             return home_->spawn(awaited()).join();
         }
-        sched::stop_watch watch(bound_.stop);
-        const sched::cancel_bounds bounds{
-            .token = bound_.stop, .watch = &watch, .until = bound_.until};
-        return home_->spawn(calls_detail::within(awaited(), &bounds)).join();
+        return home_
+            ->spawn(co::with_stop_token(bound_.stop, co::with_deadline(bound_.until, awaited())))
+            .join();
     }
 
     runtime* home_;
