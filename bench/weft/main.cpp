@@ -33,6 +33,7 @@ workloads primitives() {
          .unit = "ns",
          .default_size = 5'000'000,
          .run_on = bench::channel_buffered},
+        {.name = "select", .unit = "ns", .default_size = 2'000'000, .run_on = bench::select_two},
         {.name = "mutex-contended",
          .unit = "ns",
          .default_size = 2'000'000,

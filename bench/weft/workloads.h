@@ -34,6 +34,10 @@ cost channel(std::size_t size, unsigned workers);
 /// The same with a buffer of 128.
 cost channel_buffered(std::size_t size, unsigned workers);
 
+/// Two fibers send `size` numbers together, each through a channel of its own without a buffer, to
+/// one that selects; nanoseconds for one.
+cost select_two(std::size_t size, unsigned workers);
+
 /// 100 fibers on two workers lock, count and unlock, `size` times together; nanoseconds on the clock
 /// for one, and beside it CPU time.
 cost mutex_contended(std::size_t size);

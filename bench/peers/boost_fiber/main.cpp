@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <boost/fiber/all.hpp>
 #include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -78,6 +81,44 @@ bench::cost parked(std::size_t size) {
     return {.value = static_cast<double>(after - before) / static_cast<double>(size)};
 }
 
+/// One fiber sends `size` numbers through `channel`, another one receives them.
+template <class Channel>
+bench::cost send_through(Channel& channel, std::size_t size) {
+    std::uint64_t sum = 0;
+    const bench::cost measured = bench::timed(size, [&] {
+        fibers::fiber producer([&] {
+            for (std::size_t i = 0; i < size; ++i) {
+                channel.push(i);
+            }
+            channel.close();
+        });
+        fibers::fiber consumer([&] {
+            for (const std::uint64_t number : channel) {
+                sum += number;
+            }
+        });
+        producer.join();
+        consumer.join();
+    });
+    const std::uint64_t count = size;
+    if (sum != count * (count - 1) / 2) {
+        std::fprintf(stderr, "a value was lost\n");
+        std::exit(1);
+    }
+    return measured;
+}
+
+bench::cost channel(std::size_t size) {
+    fibers::unbuffered_channel<std::uint64_t> channel;
+    return send_through(channel, size);
+}
+
+bench::cost channel_buffered(std::size_t size) {
+    constexpr std::size_t capacity = 128;
+    fibers::buffered_channel<std::uint64_t> channel(capacity);
+    return send_through(channel, size);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -85,6 +126,11 @@ int main(int argc, char** argv) {
         {.name = "yield", .unit = "ns", .default_size = 2'000'000, .run = yield},
         {.name = "spawn", .unit = "ns", .default_size = 1'000'000, .run = spawn},
         {.name = "parked", .unit = "bytes", .default_size = 100'000, .once = true, .run = parked},
+        {.name = "channel", .unit = "ns", .default_size = 2'000'000, .run = channel},
+        {.name = "channel-buffered",
+         .unit = "ns",
+         .default_size = 5'000'000,
+         .run = channel_buffered},
     };
     return bench::run_main("boost_fiber", workloads, argc, argv);
 }

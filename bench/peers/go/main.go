@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // bench_go runs one workload of the benchmarks on Go's scheduler and prints one line of JSON, as
-// bench_weft and bench_boost_fiber do: bench_go WORKLOAD [--size N] [--repeat R].
-// Workloads run with GOMAXPROCS=1, one worker as on the other side, where they do not say otherwise.
+// bench_weft and bench_boost_fiber do: bench_go WORKLOAD [--size N] [--repeat R] [--workers W].
+// All workloads run with GOMAXPROCS=1 unless told otherwise: one worker, as on the other side.
 package main
 
 import (
@@ -38,9 +38,12 @@ type workload struct {
 }
 
 var workloads = map[string]workload{
-	"yield":  {"ns", 2000000, false, yield},
-	"spawn":  {"ns", 1000000, false, spawn},
-	"parked": {"bytes", 100000, true, parked},
+	"yield":            {"ns", 2000000, false, yield},
+	"spawn":            {"ns", 1000000, false, spawn},
+	"parked":           {"bytes", 100000, true, parked},
+	"channel":          {"ns", 2000000, false, unbuffered},
+	"channel-buffered": {"ns", 5000000, false, buffered},
+	"select":           {"ns", 2000000, false, selectTwo},
 }
 
 func fail(format string, arguments ...any) {
@@ -55,16 +58,17 @@ func main() {
 			names = append(names, name)
 		}
 		sort.Strings(names)
-		fail("usage: bench_go %s [--size N] [--repeat R]", strings.Join(names, "|"))
+		fail("usage: bench_go %s [--size N] [--repeat R] [--workers W]", strings.Join(names, "|"))
 	}
 	name := os.Args[1]
 	flags := flag.NewFlagSet(name, flag.ExitOnError)
 	size := flags.Int("size", 0, "how many times, or how many goroutines")
 	repeat := flags.Int("repeat", 3, "measurements in this process; the median is printed")
+	workers := flags.Int("workers", 1, "GOMAXPROCS")
 	if err := flags.Parse(os.Args[2:]); err != nil {
 		fail("%v", err)
 	}
-	runtime.GOMAXPROCS(1)
+	runtime.GOMAXPROCS(*workers)
 	if name == "echo" {
 		serveEcho()
 		return
@@ -76,8 +80,8 @@ func main() {
 	if *size == 0 {
 		*size = chosen.defaultSize
 	}
-	if *size < 0 || *repeat < 1 {
-		fail("--size and --repeat must be positive")
+	if *size < 0 || *repeat < 1 || *workers < 1 {
+		fail("--size, --repeat and --workers must be positive")
 	}
 	if chosen.once {
 		*repeat = 1
