@@ -17,6 +17,7 @@ set(WEFT_PUBLIC_HEADERS
     future.h
     latch.h
     mutex.h
+    poll.h
     runtime.h
     scope.h
     select.h

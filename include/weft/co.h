@@ -42,6 +42,7 @@
 #include <weft/error.h>
 #include <weft/latch.h>
 #include <weft/mutex.h>
+#include <weft/poll.h>
 #include <weft/semaphore.h>
 #include <weft/shared_mutex.h>
 #include <weft/socket.h>

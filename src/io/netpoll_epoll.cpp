@@ -21,6 +21,7 @@ namespace {
 constexpr int batch = 512;
 constexpr std::uint64_t interrupt_key = ~std::uint64_t{0};
 constexpr std::uint64_t tick_key = interrupt_key - 1;
+constexpr std::uint64_t fds_key = interrupt_key - 2;
 constexpr std::uint32_t reading = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
 // How far ahead of the event being handled its successors' records and waiters are fetched. With
@@ -55,6 +56,8 @@ netpoll::netpoll()
     checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, event_.get(), &event), "epoll_ctl");
     event.data.u64 = tick_key;
     checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event), "epoll_ctl");
+    event.data.u64 = fds_key;
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fds_.native_handle(), &event), "epoll_ctl");
 }
 
 netpoll::~netpoll() {
@@ -139,12 +142,12 @@ sched::poll_result netpoll::dispatch(const epoll_event* events, int count,
                 __builtin_prefetch(d->likely_waiter(), 1);
             }
         }
-        if (events[i].data.u64 == interrupt_key) {
-            saw_interrupt = true;
-            continue;
-        }
-        if (events[i].data.u64 == tick_key) {
-            result.ticked = true;
+        if (events[i].data.u64 >= fds_key) [[unlikely]] {
+            saw_interrupt |= events[i].data.u64 == interrupt_key;
+            result.ticked |= events[i].data.u64 == tick_key;
+            if (events[i].data.u64 == fds_key) {
+                result.woken += fds_.dispatch();
+            }
             continue;
         }
         result.woken +=

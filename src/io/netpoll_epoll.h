@@ -16,11 +16,15 @@
 //   - a poll that waits raises waiting_, then looks at interrupted_: if it is set it does not wait;
 //   - a poll that does not wait and gets the event writes again if somebody waits, and leaves
 //     interrupted_ set: only a poll that would wait clears it.
+//
+// Descriptors that are not weft's own are waited for in a second epoll instance, which stands in
+// this one as one descriptor: see fd_poller.h.
 #pragma once
 
 #include <sys/types.h>
 
 #include "base/fd.h"
+#include "io/fd_poller.h"
 #include "io/poll_descriptor.h"
 #include "sched/poller.h"
 
@@ -51,6 +55,9 @@ public:
     /// Not in a forked child, where it would take the parent's descriptor out.
     void remove(int fd) noexcept;
 
+    /// For descriptors that are not weft's own.
+    [[nodiscard]] fd_poller& fds() noexcept { return fds_; }
+
     /// The netpoll of the runtime whose worker runs here; null on a plain thread.
     static netpoll* current() noexcept;
 
@@ -63,6 +70,7 @@ private:
     const base::unique_fd epoll_;
     const base::unique_fd event_;
     const base::unique_fd timer_;  // the tick
+    fd_poller fds_;
     const pid_t process_;
     base::atomic<bool> no_pwait2_{false};
 

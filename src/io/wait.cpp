@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/wait.h"
 
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -10,7 +9,9 @@
 #include <cerrno>
 #include <ctime>
 
+#include "base/assert.h"
 #include "base/fd.h"
+#include "io/netpoll_epoll.h"
 #include "sched/cancellable_wait.h"
 #include "sched/current.h"
 
@@ -42,7 +43,7 @@ const base::unique_fd& stop_event_of_thread() noexcept {
 }
 
 /// As ppoll(2) on one descriptor, and on the event while `watch` is not null: -ECANCELED then.
-int poll_once(pollfd wanted, const timespec* left, sched::stop_watch* watch) noexcept {
+int poll_once(pollfd& wanted, const timespec* left, sched::stop_watch* watch) noexcept {
     if (watch == nullptr) {
         const int ready = ::ppoll(&wanted, 1, left, nullptr);
         return ready >= 0 ? ready : -errno;
@@ -56,12 +57,13 @@ int poll_once(pollfd wanted, const timespec* left, sched::stop_watch* watch) noe
     const int ready = ::ppoll(both.data(), both.size(), left, nullptr);
     const int error = ready < 0 ? -errno : 0;
     watch->end();
+    wanted = both[0];
     std::uint64_t stops = 0;
     const bool stopped = ::read(event.get(), &stops, sizeof stops) == sizeof stops;
     if (error != 0) {
         return error;
     }
-    return both[0].revents == 0 && stopped ? -ECANCELED : ready;
+    return wanted.revents == 0 && stopped ? -ECANCELED : ready;
 }
 
 }  // namespace
@@ -70,10 +72,8 @@ bool may_block(deadline until) noexcept {
     return until.is_never() && sched::current_bounds() == nullptr;
 }
 
-int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept {
-    pollfd wanted{.fd = d.fd(),
-                  .events = static_cast<short>(dir == direction::read ? POLLIN : POLLOUT),
-                  .revents = 0};
+int block_until_event(int fd, short events, deadline until, const poll_descriptor* owner) noexcept {
+    pollfd wanted{.fd = fd, .events = events, .revents = 0};
     sched::stop_watch* watch = nullptr;
     if (const sched::cancel_bounds* const bounds = sched::current_bounds()) {
         watch = bounds->watch;
@@ -88,11 +88,11 @@ int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcep
             left = {.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
         }
         const int ready = poll_once(wanted, until.is_never() ? nullptr : &left, watch);
-        if (d.closed()) {
+        if (owner != nullptr && owner->closed()) {
             return -ECANCELED;
         }
         if (ready > 0) {
-            return 0;
+            return wanted.revents;
         }
         if (ready == 0) {
             return -ETIMEDOUT;
@@ -101,6 +101,11 @@ int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcep
             return ready;
         }
     }
+}
+
+int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept {
+    const short events = dir == direction::read ? POLLIN : POLLOUT;
+    return std::min(block_until_event(d.fd(), events, until, &d), 0);
 }
 
 int wait_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept {
@@ -114,6 +119,61 @@ int sleep_until(deadline until) noexcept {
         return -ECANCELED;
     }
     return wait.until() < until ? -ETIMEDOUT : 0;
+}
+
+int events_now(int fd, short events) noexcept {
+    pollfd wanted{.fd = fd, .events = events, .revents = 0};
+    while (::poll(&wanted, 1, 0) < 0) {
+        if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return (wanted.revents & POLLNVAL) != 0 || fd < 0 ? -EBADF : wanted.revents;
+}
+
+namespace {
+
+/// Does not look whether there is something already.
+int park_until_event(int fd, short events, deadline until) noexcept {
+    sched::cancellable_wait wait(until);
+    if (wait.until().expired()) {
+        return -ETIMEDOUT;
+    }
+    fd_poller& poller = netpoll::current()->fds();
+    fd_wait place(wait.who, fd, events);
+    wait.who.prepare();
+    if (const int error = poller.add(place)) {
+        wait.who.abandon();
+        return error == EPERM ? always_ready(place.events) : -error;
+    }
+    const sched::wake_reason reason = wait.park();
+    return poller.finish(place, reason);
+}
+
+}  // namespace
+
+int wait_for_event(int fd, short events, deadline until) noexcept {
+    const bool on_fiber = sched::on_fiber();
+    WEFT_ASSERT(!sched::on_coroutine(),
+                "a coroutine called a function that blocks; use its co_await form");
+    const int ready = events_now(fd, events);
+    if (ready != 0) {
+        if (on_fiber && netpoll::current()->fds().has_run_long()) {
+            sched::yield();
+        }
+        return ready;
+    }
+    if (!on_fiber) {
+        const int got = block_until_event(fd, events, until, nullptr);
+        return got > 0 && (got & POLLNVAL) != 0 ? -EBADF : got;
+    }
+    const int got = park_until_event(fd, events, until);
+    if (got != -ETIMEDOUT) {
+        return got;
+    }
+    // The poller may not have looked for a while.
+    const int last = events_now(fd, events);
+    return last != 0 ? last : got;
 }
 
 void let_others_run(poll_descriptor& d) noexcept {

@@ -4,9 +4,11 @@
 // coroutine that gets here called a function that blocks, which is a bug.
 #pragma once
 
+#include <poll.h>
 #include <sys/types.h>
 
 #include <cerrno>
+#include <cstdint>
 
 #include <weft/time.h>
 
@@ -34,6 +36,10 @@ ssize_t last_try(poll_descriptor& d, direction dir, int error, Try attempt) noex
 /// Whether a plain thread may leave it to the kernel to end a call: nothing else can end it.
 bool may_block(deadline until) noexcept;
 
+/// poll(2) on one descriptor, by a plain thread: the events that came (more than 0), or an errno
+/// value, negated: -ETIMEDOUT, -ECANCELED. If `owner` is not null and closed by then: -ECANCELED.
+int block_until_event(int fd, short events, deadline until, const poll_descriptor* owner) noexcept;
+
 /// As park_until_ready() on a plain thread, by the kernel.
 int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
 
@@ -42,6 +48,20 @@ int wait_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept
 
 /// Does nothing until `until`: 0, -ETIMEDOUT or -ECANCELED.
 int sleep_until(deadline until) noexcept;
+
+/// As poll(2) on one descriptor that does not wait: the events, 0, or an errno value, negated. Not
+/// inlined: see the calls at the end of socket_ops.h.
+[[gnu::noinline]] int events_now(int fd, short events) noexcept;
+
+/// Until one of `events` comes at a descriptor that need not be weft's own: the events (more than
+/// 0), or an errno value, negated: -ETIMEDOUT, -ECANCELED, -EBADF. On a fiber or plain thread;
+/// asserts in a coroutine. What is there already counts, also after the deadline.
+int wait_for_event(int fd, short events, deadline until) noexcept;
+
+/// What poll(2) says of a descriptor that epoll refuses with EPERM.
+inline int always_ready(std::uint32_t events) noexcept {
+    return static_cast<int>(events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM));
+}
 
 /// Lets other fibers run if this one has made many calls without having to wait.
 void let_others_run(poll_descriptor& d) noexcept;

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// For tests of calls that fibers, plain threads and, in another form, coroutines make: one text for
+// all three.
+//
+//     class Sleeps : public OnEachCaller {};
+//     INSTANTIATE_TEST_SUITE_P(Callers, Sleeps, each_caller, name_of_caller);
+//     TEST_P(Sleeps, Ready) { EXPECT_TRUE(call(WEFT_BOTH(wait_readable(fd, 5s)))); }
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <future>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include <gtest/gtest.h>
+#include <weft/co.h>
+#include <weft/detail/cancel_scope.h>
+
+#include "support.h"
+
+namespace weft::testing {
+
+enum class caller : std::uint8_t { fiber, coroutine, thread };
+
+inline std::string name_of(caller who) {
+    return who == caller::fiber ? "fiber" : who == caller::coroutine ? "coroutine" : "thread";
+}
+
+inline void PrintTo(caller who, std::ostream* out) {
+    *out << name_of(who);
+}
+
+inline std::string name_of_caller(const ::testing::TestParamInfo<caller>& info) {
+    return name_of(info.param);
+}
+
+inline const auto each_caller = ::testing::Values(caller::fiber, caller::coroutine, caller::thread);
+
+/// The two forms of a call, as arguments of call() and its like.
+#define WEFT_BOTH(...) [&] { return weft::__VA_ARGS__; }, [&] { return weft::co::__VA_ARGS__; }
+
+/// The same, for a member function of an object and the function of its name that takes the object.
+#define WEFT_BOTH_OF(object, name, ...)         \
+    [&] { return (object).name(__VA_ARGS__); }, \
+        [&] { return weft::co::name((object)__VA_OPT__(, ) __VA_ARGS__); }
+
+/// What bounds a call in a test; the public forms are in <weft/scope.h>.
+struct bounds {
+    std::stop_token token;
+    deadline until;
+};
+
+/// `co_await bounded_by(b)`: from now on they bound the coroutine.
+class bounded_by {
+public:
+    explicit bounded_by(const sched::cancel_bounds& bounds) : bounds_(&bounds) {}
+    [[nodiscard]] bool await_ready() const { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> self) const {
+        self.promise().set_bounds(bounds_);
+        return false;
+    }
+    void await_resume() const {}
+
+private:
+    const sched::cancel_bounds* bounds_;
+};
+
+/// What the awaitable of `make()` results in.
+template <class T, class Make>
+task<T> awaited(Make make, const bounds* limits) {
+    std::optional<sched::stop_watch> watch;
+    sched::cancel_bounds native;
+    if (limits != nullptr) {
+        native.token = limits->token;
+        native.until = limits->until;
+        if (limits->token.stop_possible()) {
+            native.watch = &watch.emplace(limits->token);
+        }
+        co_await bounded_by(native);
+    }
+    T value = co_await make();
+    co_return value;
+}
+
+class OnEachCaller : public ::testing::TestWithParam<caller> {
+protected:
+    [[nodiscard]] static caller who() { return GetParam(); }
+
+    /// Makes the call as who() says and returns its result.
+    template <class Blocking, class Async>
+    auto call(Blocking blocking, Async async) {
+        return call_as(who(), nullptr, blocking, async);
+    }
+
+    template <class Blocking, class Async>
+    auto call_in(const bounds& limits, Blocking blocking, Async async) {
+        return call_as(who(), &limits, blocking, async);
+    }
+
+    /// The same beside the test. Ends before what the call refers to does: get() it.
+    template <class Blocking, class Async>
+    auto start(Blocking blocking, Async async) {
+        return start_as(who(), blocking, async);
+    }
+
+    template <class Blocking, class Async>
+    auto start_in(bounds limits, Blocking blocking, Async async) {
+        return std::async(std::launch::async, [this, limits, blocking, async] {
+            return call_as(who(), &limits, blocking, async);
+        });
+    }
+
+    template <class Blocking, class Async>
+    auto start_as(caller as, Blocking blocking, Async async) {
+        return std::async(std::launch::async, [this, as, blocking, async] {
+            return call_as(as, nullptr, blocking, async);
+        });
+    }
+
+    runtime& home() { return *runtime_; }
+
+    /// Ends the runtime, which has two workers unless `workers` says so, and starts another.
+    void use_workers(unsigned workers) {
+        runtime_.reset();
+        runtime_.emplace(runtime_options{.workers = workers});
+    }
+
+private:
+    template <class Blocking, class Async>
+    auto call_as(caller as, const bounds* limits, Blocking blocking, Async async) {
+        using value = decltype(blocking());
+        const auto bounded = [&] {
+            if (limits == nullptr) {
+                return blocking();
+            }
+            const sched::cancel_scope scope(limits->token, limits->until);
+            return blocking();
+        };
+        switch (as) {
+            case caller::coroutine:
+                return home().spawn(awaited<value>(async, limits)).join();
+            case caller::fiber:
+                return home().run(bounded);
+            default:
+                return bounded();
+        }
+    }
+
+    std::optional<runtime> runtime_{std::in_place, runtime_options{.workers = 2}};
+};
+
+}  // namespace weft::testing
