@@ -37,4 +37,5 @@ set(WEFT_PUBLIC_HEADERS
     detail/fair_tree.h
     detail/select_case.h
     detail/sync_awaiters.h
+    detail/unique_fd.h
     detail/wait_queue.h)

@@ -120,7 +120,7 @@ private:
     deadline until_;
     std::int64_t outcome_ = 0;
     bool finished_ = false;
-    suspension<152> suspension_;
+    suspension<160> suspension_;
 };
 
 class [[nodiscard]] read_awaiter : public socket_awaiter<socket_call::read> {
@@ -419,6 +419,32 @@ inline auto accept(listener& from, deadline until = {}) noexcept {
 
 /// As weft::connect.
 task<result<socket>> connect(endpoint peer, deadline until = {});
+
+/// As socket::read_exactly.
+task<result<void>> read_exactly(socket& from, std::span<std::byte> bytes, deadline until = {});
+
+/// As socket::readv.
+task<result<std::size_t>> readv(socket& from, std::span<const std::span<std::byte>> parts,
+                                deadline until = {});
+
+/// As socket::writev: all of the parts.
+task<result<void>> writev(socket& to, std::span<const std::span<const std::byte>> parts,
+                          deadline until = {});
+
+/// As weft::send_file.
+task<result<std::uint64_t>> send_file(socket& to, int file, std::uint64_t offset,
+                                      std::uint64_t length, deadline until = {});
+
+/// As weft::copy_stream.
+task<result<std::uint64_t>> copy_stream(socket& from, socket& to, deadline until = {});
+
+/// As socket::send_descriptors.
+task<result<void>> send_descriptors(socket& to, std::span<const int> descriptors,
+                                    std::span<const std::byte> bytes, deadline until = {});
+
+/// As socket::receive_descriptors.
+task<result<received_descriptors>> receive_descriptors(socket& from, std::span<std::byte> bytes,
+                                                       deadline until = {});
 
 }  // namespace co
 

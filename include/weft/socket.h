@@ -23,11 +23,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include <weft/detail/unique_fd.h>
 #include <weft/error.h>
 #include <weft/time.h>
 
@@ -85,6 +88,21 @@ private:
     socklen_t size_ = 0;
 };
 
+/// Who is at the other end of a Unix socket: what they were when they connected or listened.
+struct credentials {
+    pid_t process = 0;
+    uid_t user = 0;
+    gid_t group = 0;
+};
+
+/// What socket::receive_descriptors() got.
+struct received_descriptors {
+    std::size_t size = 0;                ///< bytes; 0: the peer has ended the stream
+    std::vector<unique_fd> descriptors;  ///< closed on exec
+    /// This process had no room for some of the descriptors: they are lost.
+    bool truncated = false;
+};
+
 /// A connected stream.
 class socket {
 public:
@@ -103,6 +121,34 @@ public:
 
     /// Writes all of `bytes`. After a failure it is unknown how much of them the peer got.
     result<void> write(std::span<const std::byte> bytes, deadline until = {});
+
+    /// Fills `bytes`. errc::unexpected_end_of_stream if the stream ends before that; after a
+    /// failure what has come is lost.
+    result<void> read_exactly(std::span<std::byte> bytes, deadline until = {});
+
+    /// As read(), into several parts one after the other.
+    result<std::size_t> readv(std::span<const std::span<std::byte>> parts, deadline until = {});
+
+    /// As write(): all of the parts, one after the other, with as few system calls as can be.
+    result<void> writev(std::span<const std::span<const std::byte>> parts, deadline until = {});
+    result<void> writev(std::initializer_list<std::span<const std::byte>> parts,
+                        deadline until = {}) {
+        return writev(std::span(parts.begin(), parts.size()), until);
+    }
+
+    /// Writes `bytes`, at least one, and gives the peer, with the first of them, copies of
+    /// `descriptors`, at most 253. They stay the caller's. Unix sockets only:
+    /// std::errc::operation_not_supported.
+    result<void> send_descriptors(std::span<const int> descriptors,
+                                  std::span<const std::byte> bytes, deadline until = {});
+
+    /// As read(), with the descriptors that came along, if any did. One call takes the bytes of one
+    /// send_descriptors() at most. (read() closes what comes along.) `bytes` must not be empty.
+    result<received_descriptors> receive_descriptors(std::span<std::byte> bytes,
+                                                     deadline until = {});
+
+    /// Unix sockets only: std::errc::operation_not_supported.
+    [[nodiscard]] result<credentials> peer_credentials() const;
 
     /// Tells the peer that nothing more will come; reading goes on.
     result<void> shutdown_write();
@@ -132,6 +178,22 @@ private:
 
 /// Connects to `peer`, with TCP_NODELAY.
 result<socket> connect(const endpoint& peer, deadline until = {});
+
+/// Writes `length` bytes of the file `file` (less if it ends before), from `offset` on; its own
+/// position stays. Returns how many. The bytes do not come into the process, unless the file's
+/// kind cannot do without; then a buffer of 64 KiB is used. Reading the file may block in the
+/// kernel as reading any file may. After a failure it is unknown how much the peer got.
+///
+/// This and copy_stream() put the sockets into non-blocking mode for good: on plain threads a call
+/// that must wait then costs two system calls more.
+result<std::uint64_t> send_file(socket& to, int file, std::uint64_t offset, std::uint64_t length,
+                                deadline until = {});
+
+/// Reads from `from` and writes to `to` until the end of `from`; returns how many bytes. They do
+/// not come into the process: they go through a pipe, or, where there is none to be had, a buffer
+/// of 64 KiB. After a failure some that were read may not have been written. Both directions of a
+/// proxy are two calls on two fibers.
+result<std::uint64_t> copy_stream(socket& from, socket& to, deadline until = {});
 
 struct listen_options {
     int backlog = 4096;         ///< connections that wait to be accepted; the kernel's limit holds

@@ -40,4 +40,42 @@ private:
     sigset_t before_;
 };
 
+/// For a system call that raises SIGPIPE and has no flag against it: the calling thread does not
+/// get the one that this call raises. On one kernel thread from its beginning to its end.
+class sigpipe_blocked {
+public:
+    sigpipe_blocked() noexcept {
+        ::sigemptyset(&set_);
+        ::sigaddset(&set_, SIGPIPE);
+        sigset_t before;
+        ::pthread_sigmask(SIG_BLOCK, &set_, &before);
+        was_blocked_ = ::sigismember(&before, SIGPIPE) == 1;
+        if (was_blocked_) {
+            sigset_t pending;
+            ::sigpending(&pending);
+            was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+        }
+    }
+    ~sigpipe_blocked() {
+        if (!was_blocked_) {
+            ::pthread_sigmask(SIG_UNBLOCK, &set_, nullptr);
+        }
+    }
+    sigpipe_blocked(const sigpipe_blocked&) = delete;
+    sigpipe_blocked& operator=(const sigpipe_blocked&) = delete;
+
+    /// After the call, if it may have raised one.
+    void drop() noexcept {
+        const timespec at_once{};
+        if (!was_pending_) {
+            ::sigtimedwait(&set_, nullptr, &at_once);
+        }
+    }
+
+private:
+    sigset_t set_;
+    bool was_blocked_ = false;
+    bool was_pending_ = false;
+};
+
 }  // namespace weft::base

@@ -9,7 +9,7 @@
 #include <cerrno>
 
 #include "base/error.h"
-#include "coro/operation.h"
+#include "coro/readiness.h"
 #include "io/socket_ops.h"
 #include "io/wait.h"
 #include "sched/current.h"
@@ -28,34 +28,6 @@ constexpr direction direction_of(socket_call call) noexcept {
 std::error_code error_of(std::int64_t outcome) noexcept {
     return {static_cast<int>(-outcome), std::generic_category()};
 }
-
-/// Waits until a call in one direction may succeed; derived classes say what is tried then.
-class readiness_operation : public bounded_operation {
-public:
-    readiness_operation(run_fn run, std::coroutine_handle<> coroutine, deadline until,
-                        const sched::cancel_bounds* bounds) noexcept
-        : bounded_operation(run, coroutine, until, bounds), wait_(*this) {}
-
-    /// 0: try now. -EAGAIN: suspended, `this` may be gone. Else what went wrong, negated.
-    int wait_until_ready(poll_descriptor& d, direction dir) noexcept {
-        if (until().expired()) {
-            return -ETIMEDOUT;
-        }
-        if (const int error = d.start_wait(dir, wait_)) {
-            return error == EAGAIN ? 0 : -error;
-        }
-        return suspend_bounded() ? -EAGAIN : after_wait(d, dir);
-    }
-
-    /// 0: try now. Else what went wrong, negated.
-    int after_wait(poll_descriptor& d, direction dir) noexcept {
-        const sched::wake_reason reason = resumed_bounded();
-        return -d.finish_wait(dir, wait_, reason);
-    }
-
-private:
-    io::poll_wait wait_;
-};
 
 }  // namespace
 
@@ -204,51 +176,6 @@ result<socket> accept_awaiter::await_resume() noexcept {
     return io::access::make_socket(**adopted);
 }
 
-namespace {
-
-/// Waits until `d` may be connected: 0, or what went wrong, negated.
-class writable_awaiter {
-public:
-    writable_awaiter(poll_descriptor& d, deadline until) noexcept : descriptor_(d), until_(until) {}
-
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-        const int waited = suspension_.emplace<wait>(*this, coroutine, bounds_of(coroutine))
-                               .wait_until_ready(descriptor_, direction::write);
-        if (waited == -EAGAIN) {
-            return true;
-        }
-        outcome_ = waited;
-        return false;
-    }
-
-    [[nodiscard]] int await_resume() const noexcept { return outcome_; }
-
-private:
-    struct wait final : readiness_operation {
-        wait(writable_awaiter& awaiter, std::coroutine_handle<> coroutine,
-             const sched::cancel_bounds* bounds) noexcept
-            : readiness_operation(&run, coroutine, awaiter.until_, bounds), of(&awaiter) {}
-
-        static void run(coroutine_waiter& self) noexcept {
-            auto& me = static_cast<wait&>(self);
-            me.of->outcome_ = me.after_wait(me.of->descriptor_, direction::write);
-            me.resume_coroutine();
-        }
-
-        writable_awaiter* of;
-    };
-
-    poll_descriptor& descriptor_;
-    deadline until_;
-    int outcome_ = 0;
-    suspension<152> suspension_;
-};
-
-}  // namespace
-
 }  // namespace weft::coro
 
 namespace weft::co {
@@ -274,8 +201,8 @@ task<result<socket>> connect(endpoint peer, deadline until) {
                     error = -slept.error().value();
                     break;
                 }
-            } else if (error != -EAGAIN ||
-                       (error = co_await coro::writable_awaiter(d, until)) != 0) {
+            } else if (error != -EAGAIN || (error = co_await coro::readiness_awaiter(
+                                                d, io::direction::write, until)) != 0) {
                 break;
             }
         }

@@ -147,7 +147,7 @@ result<listener> listener::from_native(int fd) {
     if (prepare(fd, proto) != 0) {
         return base::fail_errno();
     }
-    auto* const d = poll_descriptor::make(fd, proto, poll_descriptor::role::listener);
+    auto* const d = poll_descriptor::make(fd, proto, poll_descriptor::role::shared);
     if (d == nullptr) {
         return base::fail(std::errc::not_enough_memory);
     }

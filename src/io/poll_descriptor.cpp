@@ -83,9 +83,7 @@ void poll_descriptor::close() noexcept {
             const base::spin_guard guard(lock_);
             set_ready(direction::read, sched::wake_reason::cancelled);
             set_ready(direction::write, sched::wake_reason::cancelled);
-            while (acceptors_ != nullptr) {
-                wake_one_acceptor(sched::wake_reason::cancelled);
-            }
+            wake_all_queued(sched::wake_reason::cancelled);
         }
         // For threads that block in the kernel. This call counts as one in flight, so the number
         // is still ours.
@@ -152,15 +150,16 @@ int poll_descriptor::start_wait(direction dir, poll_wait& wait, netpoll& here) n
         wait.who.prepare();
     }
     streak_.store(0, base::relaxed);
-    if (!is_listener()) [[likely]] {
+    if (!is_shared()) [[likely]] {
         waiting_[index_of(dir)].store(&wait.who, base::relaxed);
         return 0;
     }
-    if (acceptors_ == nullptr) {
-        wait.next = wait.prev = acceptors_ = &wait;
+    wait.dir = dir;
+    if (queue_ == nullptr) {
+        wait.next = wait.prev = queue_ = &wait;
     } else {
-        wait.next = acceptors_;
-        wait.prev = acceptors_->prev;
+        wait.next = queue_;
+        wait.prev = queue_->prev;
         wait.next->prev = wait.prev->next = &wait;
     }
     return 0;
@@ -170,7 +169,7 @@ int poll_descriptor::start_wait(direction dir, poll_wait& wait, netpoll& here) n
 /// netpoll; that one wakes fibers of this runtime as well.
 int poll_descriptor::attach(netpoll& here) noexcept {
     if (netpoll_ != nullptr) {
-        const bool in_use = acceptors_ != nullptr || waiting_[0].load(base::relaxed) != nullptr ||
+        const bool in_use = queue_ != nullptr || waiting_[0].load(base::relaxed) != nullptr ||
                             waiting_[1].load(base::relaxed) != nullptr;
         if (in_use) {
             return 0;
@@ -196,12 +195,7 @@ bool poll_descriptor::leave(direction dir, poll_wait& wait) noexcept {
     if (wait.next == nullptr) {
         return false;
     }
-    wait.prev->next = wait.next;
-    wait.next->prev = wait.prev;
-    if (acceptors_ == &wait) {
-        acceptors_ = wait.next != &wait ? wait.next : nullptr;
-    }
-    wait.next = wait.prev = nullptr;
+    unlink(wait);
     return true;
 }
 
@@ -240,9 +234,7 @@ void poll_descriptor::forget(const netpoll& ending) noexcept {
     netpoll_ = nullptr;
     set_ready(direction::read, sched::wake_reason::signalled);
     set_ready(direction::write, sched::wake_reason::signalled);
-    while (acceptors_ != nullptr) {
-        wake_one_acceptor(sched::wake_reason::signalled);
-    }
+    wake_all_queued(sched::wake_reason::signalled);
 }
 
 /// Returns how many it woke.
@@ -255,27 +247,45 @@ int poll_descriptor::set_ready(direction dir, sched::wake_reason reason) noexcep
         slot.store(nullptr, base::relaxed);
         return w->wake(reason) ? 1 : 0;
     }
-    return is_listener() && dir == direction::read ? wake_one_acceptor(reason) : 0;
+    return is_shared() ? wake_one_queued(dir, reason) : 0;
 }
 
-/// The first whose wait is not over. One, because there may be one connection; it wakes the next
-/// when it got one (pass_on).
-int poll_descriptor::wake_one_acceptor(sched::wake_reason reason) noexcept {
-    while (poll_wait* const first = acceptors_) {
-        acceptors_ = first->next != first ? first->next : nullptr;
-        first->prev->next = first->next;
-        first->next->prev = first->prev;
-        first->next = first->prev = nullptr;
-        if (first->who.wake(reason)) {
-            return 1;
+/// The first for `dir` whose wait is not over. One, because there may be one connection or
+/// datagram; it wakes the next when it got one (pass_on).
+int poll_descriptor::wake_one_queued(direction dir, sched::wake_reason reason) noexcept {
+    poll_wait* place = queue_;
+    while (place != nullptr) {
+        poll_wait* const next = place->next != queue_ ? place->next : nullptr;
+        if (place->dir == dir) {
+            unlink(*place);
+            if (place->who.wake(reason)) {
+                return 1;
+            }
         }
+        place = next;
     }
     return 0;
 }
 
-void poll_descriptor::pass_on() noexcept {
+void poll_descriptor::wake_all_queued(sched::wake_reason reason) noexcept {
+    while (poll_wait* const first = queue_) {
+        unlink(*first);
+        first->who.wake(reason);
+    }
+}
+
+void poll_descriptor::unlink(poll_wait& wait) noexcept {
+    if (queue_ == &wait) {
+        queue_ = wait.next != &wait ? wait.next : nullptr;
+    }
+    wait.prev->next = wait.next;
+    wait.next->prev = wait.prev;
+    wait.next = wait.prev = nullptr;
+}
+
+void poll_descriptor::pass_on(direction dir) noexcept {
     const base::spin_guard guard(lock_);
-    set_ready(direction::read, sched::wake_reason::signalled);
+    set_ready(dir, sched::wake_reason::signalled);
 }
 
 }  // namespace weft::io

@@ -2,7 +2,7 @@
 //
 // poll_descriptor: what the runtime knows about one open socket: the descriptor, whether a call
 // would have to wait, who waits, who is in the middle of a call. One cache line. A weft::socket or
-// weft::listener is a pointer to one.
+// weft::listener is a pointer to one, and so is a weft::datagram_socket.
 //
 // Lifetime. Records lie in a dense slab that is never freed and are recycled with a new generation.
 // So an event that comes late, for a socket that was closed meanwhile, finds valid memory and a
@@ -69,14 +69,19 @@ struct poll_wait {
     poll_wait& operator=(const poll_wait&) = delete;
 
     sched::waiter& who;
-    bool prepared = false;      ///< `who` is: it waits for other things, too
-    poll_wait* next = nullptr;  // the queue of a listener; guarded by the descriptor's lock
+    bool prepared = false;  ///< `who` is: it waits for other things, too
+    // Its place in a queue; guarded by the descriptor's lock.
+    direction dir{};
+    poll_wait* next = nullptr;
     poll_wait* prev = nullptr;
 };
 
 class alignas(64) poll_descriptor {
 public:
-    enum class role : std::uint8_t { stream, listener };
+    enum class role : std::uint8_t {
+        stream,  ///< one call in each direction at a time
+        shared,  ///< any number: a listener, a datagram socket
+    };
 
     /// A record for `fd`, which it owns from now on. Null when memory is out: then `fd` is still
     /// the caller's.
@@ -97,7 +102,7 @@ public:
 
     // A call brackets all that it does with begin() and end(); see class use.
 
-    /// 0, or EBADF if it is closed. One call in each direction at a time, except on listeners.
+    /// 0, or EBADF if it is closed. One call in each direction at a time, unless it is shared.
     int begin(direction dir) noexcept {
         const std::uint32_t unit = unit_of(dir);
         const std::uint32_t before = uses_.fetch_add(unit, base::acq_rel);
@@ -122,7 +127,7 @@ public:
 
     [[nodiscard]] int fd() const noexcept { return fd_.load(base::relaxed); }
     [[nodiscard]] protocol proto() const noexcept { return protocol_; }
-    [[nodiscard]] bool is_listener() const noexcept { return role_ == role::listener; }
+    [[nodiscard]] bool is_shared() const noexcept { return role_ == role::shared; }
 
     /// Step 1 and 2 of the head: whether a call may succeed. If so it must be tried now.
     bool take_ready(direction dir) noexcept {
@@ -140,8 +145,8 @@ public:
 
     /// The next call may succeed, too.
     void mark_ready(direction dir) noexcept {
-        if (is_listener()) {
-            pass_on();
+        if (is_shared()) {
+            pass_on(dir);
         } else {
             ready_[index_of(dir)].store(true, base::release);
         }
@@ -191,7 +196,8 @@ private:
     friend class descriptor_slab;
     friend struct access;
 
-    // uses_: calls in flight (readers, writers, closers) and closed_bit.
+    // uses_: calls in flight (readers, writers, closers) and closed_bit. All calls on a shared one
+    // begin() as readers, since writers may be no more than 1023.
     static constexpr std::uint32_t reader_unit = 1;
     static constexpr std::uint32_t reader_mask = (1u << 20) - 1;
     static constexpr std::uint32_t writer_unit = 1u << 20;
@@ -209,7 +215,7 @@ private:
     }
     [[nodiscard]] bool alone(std::uint32_t before, direction dir) const noexcept {
         const std::uint32_t mask = dir == direction::read ? reader_mask : writer_mask;
-        return (before & mask) == 0 || is_listener();
+        return (before & mask) == 0 || is_shared();
     }
 
     [[noreturn, gnu::cold]] static void fail_misuse(direction dir) noexcept;
@@ -217,8 +223,10 @@ private:
     void recycle() noexcept;
     int attach(netpoll& here) noexcept WEFT_REQUIRES(lock_);
     int set_ready(direction dir, sched::wake_reason reason) noexcept WEFT_REQUIRES(lock_);
-    int wake_one_acceptor(sched::wake_reason reason) noexcept WEFT_REQUIRES(lock_);
-    void pass_on() noexcept;
+    void unlink(poll_wait& wait) noexcept WEFT_REQUIRES(lock_);
+    int wake_one_queued(direction dir, sched::wake_reason reason) noexcept WEFT_REQUIRES(lock_);
+    void wake_all_queued(sched::wake_reason reason) noexcept WEFT_REQUIRES(lock_);
+    void pass_on(direction dir) noexcept;
 
     base::spinlock lock_;
     std::array<base::atomic<bool>, 2> ready_{};
@@ -227,9 +235,9 @@ private:
     base::atomic<std::uint32_t> uses_{0};
     base::atomic<std::uint32_t> generation_{0};  // written under the lock
 
-    // Who waits: one in each direction or, before a listener, a queue. Changed under the lock.
+    // Who waits: one in each direction or, if it is shared, a queue. Changed under the lock.
     std::array<base::atomic<sched::waiter*>, 2> waiting_{};
-    poll_wait* acceptors_ WEFT_GUARDED_BY(lock_) = nullptr;  // a ring; its last is acceptors_->prev
+    poll_wait* queue_ WEFT_GUARDED_BY(lock_) = nullptr;  // a ring; its last is queue_->prev
 
     netpoll* netpoll_ WEFT_GUARDED_BY(lock_) = nullptr;  // where it is registered
     bool writing_ WEFT_GUARDED_BY(lock_) = false;        // for writing, too

@@ -101,7 +101,7 @@ void readiness_case::remove() noexcept {
     waits_ = false;
     auto& place = *std::launder(reinterpret_cast<poll_wait*>(place_));
     const bool stood = descriptor_->leave(direction_of(writing_), place);
-    was_notified_ = was_notified_ || (!stood && descriptor_->is_listener());
+    was_notified_ = was_notified_ || (!stood && descriptor_->is_shared());
 }
 
 pollfd readiness_case::poll_entry() const noexcept {

@@ -73,6 +73,8 @@ bool may_block(deadline until) noexcept {
 }
 
 int block_until_event(int fd, short events, deadline until, const poll_descriptor* owner) noexcept {
+    WEFT_ASSERT(!sched::on_coroutine(),
+                "a coroutine called a function that blocks; use its co_await form");
     pollfd wanted{.fd = fd, .events = events, .revents = 0};
     sched::stop_watch* watch = nullptr;
     if (const sched::cancel_bounds* const bounds = sched::current_bounds()) {
@@ -109,7 +111,14 @@ int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcep
 }
 
 int wait_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept {
-    return sched::on_fiber() ? park_until_ready(d, dir, until) : block_until_ready(d, dir, until);
+    if (sched::on_fiber()) {
+        return park_until_ready(d, dir, until);
+    }
+    const int error = block_until_ready(d, dir, until);
+    if (error == 0) {
+        d.mark_ready(dir);
+    }
+    return error;
 }
 
 int sleep_until(deadline until) noexcept {

@@ -24,12 +24,12 @@ int park_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept
 /// A call whose wait ended with `error`. If that was the deadline, it is tried once more, since the
 /// poller may not have looked for a while: a call that need not wait must not time out.
 template <class Try>
-ssize_t last_try(poll_descriptor& d, direction dir, int error, Try attempt) noexcept {
+std::int64_t last_try(poll_descriptor& d, direction dir, int error, Try attempt) noexcept {
     if (error != -ETIMEDOUT) {
         return error;
     }
     d.mark_ready(dir);
-    const ssize_t n = attempt();
+    const std::int64_t n = attempt();
     return n == -EAGAIN ? error : n;
 }
 
@@ -43,7 +43,8 @@ int block_until_event(int fd, short events, deadline until, const poll_descripto
 /// As park_until_ready() on a plain thread, by the kernel.
 int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
 
-/// Either, depending on who calls.
+/// Either, depending on who calls; then the try_ form may be used on a plain thread, too. Asserts
+/// in a coroutine.
 int wait_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
 
 /// Does nothing until `until`: 0, -ETIMEDOUT or -ECANCELED.

@@ -13,7 +13,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -100,48 +99,6 @@ TEST_P(IoFaults, NoDescriptorsLeftForAcceptorsThatWait) {
     EXPECT_EQ(accepted, 3);
     ::close(raw);
 }
-
-/// Interrupts whoever runs, and whatever sleeps in the kernel, every 100 us while it lives.
-class signal_storm {
-public:
-    signal_storm() {
-        // Stays: signals may be under way when the storm is over.
-        static const bool installed = [] {
-            struct sigaction handler{};
-            handler.sa_handler = [](int) { count_.fetch_add(1, std::memory_order_relaxed); };
-            return ::sigaction(SIGUSR1, &handler, nullptr) == 0;  // without SA_RESTART
-        }();
-        EXPECT_TRUE(installed);
-        sender_ = std::thread([this] {
-            while (!stop_) {
-                for_each_thread();
-                std::this_thread::sleep_for(100us);
-            }
-        });
-    }
-    ~signal_storm() {
-        stop_ = true;
-        sender_.join();
-        EXPECT_GT(count_, 0);
-    }
-    signal_storm(const signal_storm&) = delete;
-    signal_storm& operator=(const signal_storm&) = delete;
-
-private:
-    static void for_each_thread() {
-        std::error_code error;
-        for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task", error)) {
-            const pid_t tid = std::stoi(entry.path().filename().string());
-            if (tid != ::gettid()) {
-                ::tgkill(::getpid(), tid, SIGUSR1);
-            }
-        }
-    }
-
-    static inline std::atomic<long> count_ = 0;
-    std::atomic<bool> stop_ = false;
-    std::thread sender_;
-};
 
 void echo_until_end(socket& s) {
     for (std::string text = read_text(s); !text.empty(); text = read_text(s)) {

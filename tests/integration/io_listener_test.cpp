@@ -9,7 +9,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -227,27 +226,9 @@ TEST(IoListenerAddress, SomethingIsThereAlready) {
     EXPECT_FALSE(listener::bind(endpoint()));
 }
 
-class TemporaryFolder {
-public:
-    TemporaryFolder() {
-        std::string pattern = std::filesystem::temp_directory_path() / "weft-test-XXXXXX";
-        EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
-        path_ = pattern;
-    }
-    ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    [[nodiscard]] endpoint socket_path() const {
-        return *endpoint::parse("unix:" + (path_ / "s").string());
-    }
-
-private:
-    std::filesystem::path path_;
-};
-
 TEST(IoListenerAddress, FilesOfDeadUnixSocketsAreReplaced) {
-    const TemporaryFolder folder;
-    const endpoint at = folder.socket_path();
+    const temporary_folder folder;
+    const endpoint at = *endpoint::parse("unix:" + folder / "s");
     {
         const auto first = listener::bind(at);
         ASSERT_TRUE(first);

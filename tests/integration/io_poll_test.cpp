@@ -399,12 +399,16 @@ TEST_P(IoPoll, ClosedUnderAWaiter) {
 }
 
 TEST_P(IoPoll, ClosedAndNotUsedAgain) {
+    if (who() == caller::thread) {
+        GTEST_SKIP() << "the kernel keeps the file open for poll(2)";
+    }
+    use_workers(1);
     unique_pipe pipe;
     const int number = pipe.out();
     std::stop_source stop;
     auto waiting =
         start_in({.token = stop.get_token(), .until = {}}, WEFT_BOTH(wait_readable(number)));
-    waits(waiting);
+    EXPECT_EQ(call(WEFT_BOTH(wait_readable(number, 2ms))).error(), std::errc::timed_out);
     pipe.close_out();
     waits(waiting);
     stop.request_stop();

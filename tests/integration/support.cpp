@@ -6,11 +6,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string_view>
+#include <system_error>
+
+#include <gtest/gtest.h>
 
 namespace weft::testing {
 
@@ -67,6 +71,53 @@ no_descriptors_left::no_descriptors_left() : limit_before_(descriptor_limits().r
 
 no_descriptors_left::~no_descriptors_left() {
     set_descriptor_limit(limit_before_);
+}
+
+namespace {
+
+std::atomic<long> storm_signals = 0;
+
+void interrupt_all_others() {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task", error)) {
+        const pid_t tid = std::stoi(entry.path().filename().string());
+        if (tid != ::gettid()) {
+            ::tgkill(::getpid(), tid, SIGUSR1);
+        }
+    }
+}
+
+}  // namespace
+
+signal_storm::signal_storm() {
+    // Stays: signals may be under way when the storm is over.
+    static const bool installed = [] {
+        struct sigaction handler{};
+        handler.sa_handler = [](int) { storm_signals.fetch_add(1, std::memory_order_relaxed); };
+        return ::sigaction(SIGUSR1, &handler, nullptr) == 0;  // without SA_RESTART
+    }();
+    EXPECT_TRUE(installed);
+    sender_ = std::thread([this] {
+        while (!stop_) {
+            interrupt_all_others();
+            std::this_thread::sleep_for(std::chrono::microseconds(100));
+        }
+    });
+}
+
+signal_storm::~signal_storm() {
+    stop_ = true;
+    sender_.join();
+    EXPECT_GT(storm_signals, 0);
+}
+
+temporary_folder::temporary_folder() {
+    path_ = std::filesystem::temp_directory_path() / "weft-test-XXXXXX";
+    EXPECT_NE(::mkdtemp(path_.data()), nullptr);
+}
+
+temporary_folder::~temporary_folder() {
+    std::filesystem::remove_all(path_);
 }
 
 }  // namespace weft::testing

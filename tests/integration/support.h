@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -60,6 +61,35 @@ public:
 
 private:
     std::size_t limit_before_;
+};
+
+/// Interrupts whoever runs, and whatever sleeps in the kernel, every 100 us while it lives.
+class signal_storm {
+public:
+    signal_storm();
+    ~signal_storm();
+    signal_storm(const signal_storm&) = delete;
+    signal_storm& operator=(const signal_storm&) = delete;
+
+private:
+    std::atomic<bool> stop_ = false;
+    std::thread sender_;
+};
+
+/// A folder that is removed, with what is in it, at the end.
+class temporary_folder {
+public:
+    temporary_folder();
+    ~temporary_folder();
+    temporary_folder(const temporary_folder&) = delete;
+    temporary_folder& operator=(const temporary_folder&) = delete;
+
+    [[nodiscard]] std::string operator/(const std::string& name) const {
+        return path_ + "/" + name;
+    }
+
+private:
+    std::string path_;
 };
 
 enum class actor_kind : std::uint8_t { fiber, thread };
