@@ -102,7 +102,17 @@ void cancel_scope::set_current(const cancel_bounds* bounds) {
     }
 }
 
-cancellable_wait::cancellable_wait(deadline until) noexcept : who(this_waiter()), until_(until) {
+namespace {
+
+/// this_waiter(), where it is known already whether that is a fiber.
+waiter& waiter_of(fiber_block* fiber) noexcept {
+    return fiber != nullptr ? *fiber : this_waiter();
+}
+
+}  // namespace
+
+cancellable_wait::cancellable_wait(deadline until) noexcept
+    : who(waiter_of(this_fiber_block())), until_(until) {
     if (const cancel_bounds* const bounds = current_bounds()) [[unlikely]] {
         watch_ = bounds->watch;
         until_ = std::min(until_, bounds->until);

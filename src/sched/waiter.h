@@ -93,6 +93,11 @@ public:
     bool wake(wake_reason reason = wake_reason::signalled) noexcept {
         // Nobody else can make it runnable once it is notified.
         const base::preemption_disabled until_it_is_runnable;
+        return wake_without_preemption(reason);
+    }
+
+    /// The same by a caller that has preemption off already.
+    bool wake_without_preemption(wake_reason reason = wake_reason::signalled) noexcept {
         // A plain thread may end as soon as it sees the note: nothing of it is read after that.
         const waiter_kind kind = what_.kind;
         std::uint32_t seen = state_.load(base::relaxed);

@@ -67,7 +67,7 @@ void pop_value(channel_state& s, void* to) noexcept {
             woken = node;
             return static_cast<channel_node*>(node);
         }
-        if (node->who->wake()) {
+        if (node->who->wake_without_preemption()) {
             return static_cast<channel_node*>(node);
         }
     }
@@ -157,7 +157,7 @@ template <attempt Attempt, class Queue>
     }
     guard.unlock();
     if (woken != nullptr) {
-        woken->who->wake();  // preemption is off since it was popped: nobody else can wake it
+        woken->who->wake_without_preemption();  // off since it was popped: nobody else can wake it
     }
     return end;
 }

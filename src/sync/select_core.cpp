@@ -184,7 +184,7 @@ std::size_t selection::take_under_locks(choice others, sched::waiter* or_queue) 
         unlock_queue(each->state_->receivers);
     }
     if (woken != nullptr) {
-        woken->who->wake();
+        woken->who->wake_without_preemption();
     }
     return taken;
 }
