@@ -111,11 +111,13 @@ TEST(Channel, ValuesThatAreLeftEndWithTheLastHandle) {
 }
 
 TEST(Channel, ABufferBeyondAllMemoryIsRefused) {
-    EXPECT_THROW(channel<int>(std::numeric_limits<std::size_t>::max()), std::length_error);
+    constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+    constexpr std::size_t many = std::numeric_limits<std::uint32_t>::max();
+    EXPECT_THROW(channel<int>{all}, std::length_error);
     struct large {
         std::array<char, (std::size_t{1} << 31) + 4096> bytes;
     };
-    EXPECT_THROW(channel<large>(std::numeric_limits<std::uint32_t>::max()), std::length_error);
+    EXPECT_THROW(channel<large>{many}, std::length_error);
 }
 
 struct alignas(256) wide {
