@@ -8,6 +8,7 @@ set(WEFT_PUBLIC_HEADERS
     co.h
     co_channel.h
     condition_variable.h
+    datagram.h
     error.h
     fair_entity.h
     fair_queue.h

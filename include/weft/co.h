@@ -38,6 +38,7 @@
 
 #include <weft/co_channel.h>
 #include <weft/condition_variable.h>
+#include <weft/datagram.h>
 #include <weft/detail/sync_awaiters.h>
 #include <weft/error.h>
 #include <weft/latch.h>

@@ -28,31 +28,6 @@ int set_option(int fd, int level, int option) noexcept {
     return ::setsockopt(fd, level, option, &on, sizeof on);
 }
 
-/// Whether the file of a Unix path is left over from a process that is gone: nobody listens on it.
-bool nobody_listens(const endpoint& local) noexcept {
-    const base::unique_fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    return probe.valid() && ::connect(probe.get(), local.data(), local.size()) != 0 &&
-           errno == ECONNREFUSED;
-}
-
-/// 0 or -1 with errno.
-int bind_to(int fd, const endpoint& local, bool replace) noexcept {
-    if (::bind(fd, local.data(), local.size()) == 0) {
-        return 0;
-    }
-    const auto* const address = reinterpret_cast<const sockaddr_un*>(local.data());
-    const bool is_path = local.family() == AF_UNIX && address->sun_path[0] != '\0';
-    if (errno != EADDRINUSE || !replace || !is_path) {
-        return -1;
-    }
-    if (!nobody_listens(local)) {
-        errno = EADDRINUSE;
-        return -1;
-    }
-    ::unlink(address->sun_path);
-    return ::bind(fd, local.data(), local.size());
-}
-
 /// Connections inherit TCP_NODELAY from the listener, which saves a system call for each.
 int prepare(int fd, io::protocol proto) noexcept {
     return proto == io::protocol::tcp ? set_option(fd, IPPROTO_TCP, TCP_NODELAY) : 0;
@@ -66,7 +41,7 @@ int open_listening(int fd, const endpoint& local, const listen_options& options)
     if (options.reuse_port && set_option(fd, SOL_SOCKET, SO_REUSEPORT) != 0) {
         return -1;
     }
-    if (bind_to(fd, local, options.reuse_address) != 0) {
+    if (io::bind_to(fd, local, SOCK_STREAM, options.reuse_address) != 0) {
         return -1;
     }
     return ::listen(fd, options.backlog);

@@ -59,7 +59,7 @@ class netpoll;
 
 enum class direction : std::uint8_t { read, write };
 
-enum class protocol : std::uint8_t { tcp, unix_stream, other };
+enum class protocol : std::uint8_t { tcp, unix_stream, unix_datagram, other };
 
 /// Somebody's place before a socket. Lives where its owner waits: on a fiber's or thread's stack,
 /// in a coroutine's awaiter.

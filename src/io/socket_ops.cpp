@@ -54,6 +54,13 @@ bool gone_before_accepted(int error) noexcept {
     }
 }
 
+/// Whether the file of a Unix path is left over from a process that is gone: nobody listens on it.
+bool nobody_listens(const endpoint& local, int type) noexcept {
+    const base::unique_fd probe(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    return probe.valid() && ::connect(probe.get(), local.data(), local.size()) != 0 &&
+           errno == ECONNREFUSED;
+}
+
 protocol protocol_of_family(int family) noexcept {
     switch (family) {
         case AF_INET:
@@ -223,6 +230,23 @@ result<poll_descriptor*> adopt(int fd, protocol proto) noexcept {
     }
     ::close(fd);
     return base::fail(std::errc::not_enough_memory);
+}
+
+int bind_to(int fd, const endpoint& local, int type, bool replace) noexcept {
+    if (::bind(fd, local.data(), local.size()) == 0) {
+        return 0;
+    }
+    const auto* const address = reinterpret_cast<const sockaddr_un*>(local.data());
+    const bool is_path = local.family() == AF_UNIX && address->sun_path[0] != '\0';
+    if (errno != EADDRINUSE || !replace || !is_path) {
+        return -1;
+    }
+    if (!nobody_listens(local, type)) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    ::unlink(address->sun_path);
+    return ::bind(fd, local.data(), local.size());
 }
 
 int protocol_of(int fd, protocol& proto) noexcept {

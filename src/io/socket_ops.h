@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <span>
 
+#include <weft/datagram.h>
 #include <weft/error.h>
 #include <weft/socket.h>
 
@@ -62,6 +63,10 @@ result<poll_descriptor*> adopt(int fd, protocol proto) noexcept;
 /// Of a descriptor from outside. -1 with errno if it is no socket or not of type SOCK_STREAM.
 int protocol_of(int fd, protocol& proto) noexcept;
 
+/// bind(2) of a socket of that type: 0 or -1 with errno. `replace`: also where the file of a Unix
+/// path is left over from a process that is gone.
+int bind_to(int fd, const endpoint& local, int type, bool replace) noexcept;
+
 /// getsockname(2) or getpeername(2).
 using address_call = int (*)(int, sockaddr*, socklen_t*);
 result<endpoint> endpoint_of(int fd, address_call call) noexcept;
@@ -80,6 +85,7 @@ result<endpoint> endpoint_of(int fd, address_call call) noexcept;
 struct access {
     static poll_descriptor* descriptor(const socket& s) noexcept { return s.descriptor_; }
     static poll_descriptor* descriptor(const listener& l) noexcept { return l.descriptor_; }
+    static poll_descriptor* descriptor(const datagram_socket& s) noexcept { return s.descriptor_; }
     static socket make_socket(poll_descriptor& d) noexcept { return socket(&d); }
 };
 

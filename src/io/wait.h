@@ -21,11 +21,11 @@ namespace weft::io {
 /// the call's try_ form said -EAGAIN.
 int park_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
 
-/// A call whose wait ended with `error`. If that was the deadline, it is tried once more, since the
-/// poller may not have looked for a while: a call that need not wait must not time out.
+/// A call whose wait ended with `error`. If that was the deadline or a stop, it is tried once more,
+/// since the poller may not have looked for a while: a call that need not wait must succeed then.
 template <class Try>
 std::int64_t last_try(poll_descriptor& d, direction dir, int error, Try attempt) noexcept {
-    if (error != -ETIMEDOUT) {
+    if (error != -ETIMEDOUT && (error != -ECANCELED || d.closed())) {
         return error;
     }
     d.mark_ready(dir);
