@@ -15,6 +15,19 @@ install(EXPORT weftTargets
     DESTINATION "${weft_config_dir}"
     COMPONENT weft_development)
 
+# Optional components have export files of their own: weftConfig.cmake reads those that are asked for.
+if(WEFT_TLS)
+    install(TARGETS weft_tls
+        EXPORT weftTlsTargets
+        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT weft_development
+        FILE_SET public_headers DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+            COMPONENT weft_development)
+    install(EXPORT weftTlsTargets
+        NAMESPACE weft::
+        DESTINATION "${weft_config_dir}"
+        COMPONENT weft_development)
+endif()
+
 configure_package_config_file(
     "${CMAKE_CURRENT_LIST_DIR}/weftConfig.cmake.in"
     "${CMAKE_CURRENT_BINARY_DIR}/weftConfig.cmake"

@@ -40,3 +40,6 @@ set(WEFT_PUBLIC_HEADERS
     detail/sync_awaiters.h
     detail/unique_fd.h
     detail/wait_queue.h)
+
+# Of the optional components, which install their own.
+set(WEFT_TLS_HEADERS tls.h)

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <weft/tls.h>
+
+#include <utility>
+
+#include "tls/context.h"
+
+namespace weft {
+
+namespace {
+
+std::unexpected<std::error_code> failed(tls::failure&& reason, std::string* why) {
+    if (why != nullptr) {
+        *why = std::move(reason.text);
+    }
+    return std::unexpected(reason.code);
+}
+
+std::unexpected<std::error_code> other_kind(std::string* why) {
+    return failed({std::make_error_code(std::errc::invalid_argument),
+                   "a client's context cannot become a server's, nor the reverse"},
+                  why);
+}
+
+}  // namespace
+
+result<tls_context> tls_context::client(const tls_client_options& options, std::string* why) {
+    auto made = tls::settings::make(options);
+    if (!made) {
+        return failed(std::move(made.error()), why);
+    }
+    return tls_context(std::make_shared<tls::context>(std::move(*made)));
+}
+
+result<tls_context> tls_context::server(const tls_server_options& options, std::string* why) {
+    auto made = tls::settings::make(options, std::make_shared<tls::ticket_keys>());
+    if (!made) {
+        return failed(std::move(made.error()), why);
+    }
+    return tls_context(std::make_shared<tls::context>(std::move(*made)));
+}
+
+result<void> tls_context::reload(const tls_client_options& options, std::string* why) {
+    if (context_->current()->of_server()) {
+        return other_kind(why);
+    }
+    auto made = tls::settings::make(options);
+    if (!made) {
+        return failed(std::move(made.error()), why);
+    }
+    context_->replace(std::move(*made));
+    return {};
+}
+
+result<void> tls_context::reload(const tls_server_options& options, std::string* why) {
+    const auto before = context_->current();
+    if (!before->of_server()) {
+        return other_kind(why);
+    }
+    // A ticket stands for a check of the client's certificate that the new options may not pass.
+    const bool checks =
+        before->asks_clients() || options.client_certificate != tls_client_certificate::none;
+    auto made = tls::settings::make(options,
+                                    checks ? std::make_shared<tls::ticket_keys>() : before->keys());
+    if (!made) {
+        return failed(std::move(made.error()), why);
+    }
+    context_->replace(std::move(*made));
+    return {};
+}
+
+}  // namespace weft
