@@ -203,11 +203,8 @@ std::string text_of_verification(tls_errc code, X509_STORE_CTX& checked, std::st
 }
 
 /// Of an alert that the peer sent.
-tls_errc code_of_alert(int alert) noexcept {
+tls_errc code_of_alert(int alert, bool in_handshake) noexcept {
     switch (alert) {
-        case SSL_AD_HANDSHAKE_FAILURE:
-        case SSL_AD_INSUFFICIENT_SECURITY:
-            return tls_errc::handshake_refused;
         case SSL3_AD_NO_CERTIFICATE:
         case SSL_AD_BAD_CERTIFICATE:
         case SSL_AD_UNSUPPORTED_CERTIFICATE:
@@ -219,7 +216,17 @@ tls_errc code_of_alert(int alert) noexcept {
         case SSL_AD_BAD_CERTIFICATE_STATUS_RESPONSE:
         case SSL_AD_BAD_CERTIFICATE_HASH_VALUE:
         case SSL_AD_CERTIFICATE_REQUIRED:
-            return tls_errc::certificate_refused;
+            return tls_errc::certificate_refused;  // with TLS 1.3 after the client's handshake
+        default:
+            break;
+    }
+    if (!in_handshake) {
+        return tls_errc::peer_alert;
+    }
+    switch (alert) {
+        case SSL_AD_HANDSHAKE_FAILURE:
+        case SSL_AD_INSUFFICIENT_SECURITY:
+            return tls_errc::handshake_refused;
         case SSL_AD_UNRECOGNIZED_NAME:
             return tls_errc::name_refused;
         case SSL_AD_NO_APPLICATION_PROTOCOL:
@@ -291,7 +298,7 @@ failure connection_failure(unsigned long error, bool in_handshake) {
     constexpr int last_alert = SSL_AD_REASON_OFFSET + 255;
     if (reason > SSL_AD_REASON_OFFSET && reason <= last_alert) {
         const int alert = reason - SSL_AD_REASON_OFFSET;
-        const tls_errc code = code_of_alert(alert);
+        const tls_errc code = code_of_alert(alert, in_handshake);
         return {code, joined({message_of(code), " (its alert: ", SSL_alert_desc_string_long(alert),
                               ")"})};
     }

@@ -191,18 +191,18 @@ failure settings::add(const tls_certificate& certificate) {
 failure settings::trust(const std::string& file, const std::string& pem) {
     if (file.empty() && pem.empty()) {
         const auto text = system_authorities();
-        return text ? trust(*text, "the system's authorities") : text.error();
+        return text ? add_authorities(*text, "the system's authorities") : text.error();
     }
     if (!file.empty()) {
         const auto text = read_file(file);
-        if (failure why = text ? trust(*text, file) : text.error(); why.code) {
+        if (failure why = text ? add_authorities(*text, file) : text.error(); why.code) {
             return why;
         }
     }
-    return pem.empty() ? failure() : trust(pem, "ca_pem");
+    return pem.empty() ? failure() : add_authorities(pem, "ca_pem");
 }
 
-failure settings::trust(std::string_view pem, const std::string& name) {
+failure settings::add_authorities(std::string_view pem, const std::string& name) {
     const std::vector<x509_ptr> authorities = parse_certificates(pem);
     if (authorities.empty()) {
         return setup_failure(tls_errc::bad_authority_file, name, take_error());

@@ -55,7 +55,7 @@ private:
     failure configure(tls_version minimum, tls_version maximum,
                       const std::vector<std::string>& alpn);
     failure trust(const std::string& file, const std::string& pem);
-    failure trust(std::string_view pem, const std::string& name);
+    failure add_authorities(std::string_view pem, const std::string& name);
     failure configure_server(const tls_server_options& options);
     failure configure_client(const tls_client_options& options);
     failure add(const tls_certificate& certificate);
