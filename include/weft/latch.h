@@ -118,7 +118,7 @@ public:
         friend class barrier_base;
         friend struct barrier_core;
 
-        explicit arrival_token(std::uint64_t phase) noexcept : phase_(phase) {}
+        explicit arrival_token(std::uint64_t number) noexcept : phase_(number) {}
 
         std::uint64_t phase_;
     };
