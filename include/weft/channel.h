@@ -167,9 +167,8 @@ public:
 
         T&& operator*() const noexcept { return std::move(*value_); }
         iterator& operator++() {
-            std::optional<T> next = from_->receive();
-            value_.reset();
-            if (next) {
+            value_.reset();  // not kept while it waits for the next one
+            if (std::optional<T> next = from_->receive()) {
                 value_.emplace(*std::move(next));
             }
             return *this;

@@ -38,12 +38,18 @@ wake_reason polling_waiter::poll(base::nanoseconds_t deadline) noexcept {
                                   deadline != base::time_never ? &left : nullptr, nullptr);
         if (ready == 0) {
             wake(wake_reason::timed_out);
-        } else if (ready<0 ? errno != EINTR : ready>(entries_.back().revents != 0 ? 1 : 0)) {
+            continue;
+        }
+        const bool has_event = ready > 0 && entries_.back().revents != 0;
+        if (has_event) {
+            // It may be that of the wait before, which was over before its waker had written.
+            std::uint64_t count = 0;
+            [[maybe_unused]] const auto emptied = ::read(event_.get(), &count, sizeof count);
+        }
+        if (ready > (has_event ? 1 : 0) || (ready < 0 && errno != EINTR)) {
             wake();
         }
     }
-    std::uint64_t count = 0;
-    [[maybe_unused]] const auto emptied = ::read(event_.get(), &count, sizeof count);
     return finish_wait();
 }
 

@@ -38,8 +38,8 @@ struct channel_node : wait_node {
 };
 
 struct channel_core {
-    // With the lock, of a channel in which nobody has to be woken by the caller afterwards unless
-    // `woken` is set: a node with a single waker.
+    // With the lock. If `woken` is set, which is null before, the caller wakes that one when it has
+    // let the lock go, with preemption off all the time.
 
     /// moved, closed or would_wait.
     static channel_end send_now(channel_state& s, void* value, wait_node*& woken) noexcept;
