@@ -4,6 +4,7 @@
 # What lies in detail/ is included by the others and is no API.
 set(WEFT_PUBLIC_HEADERS
     blocking.h
+    buffered.h
     channel.h
     co.h
     co_channel.h

@@ -36,6 +36,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <weft/buffered.h>
 #include <weft/co_channel.h>
 #include <weft/condition_variable.h>
 #include <weft/datagram.h>
@@ -417,6 +418,18 @@ inline auto write(socket& to, std::span<const std::byte> bytes, deadline until =
 inline auto accept(listener& from, deadline until = {}) noexcept {
     return coro::accept_awaiter(from, until);
 }
+
+}  // namespace co
+
+// For buffered_reader and buffered_writer.
+inline auto async_read(socket& from, std::span<std::byte> bytes, deadline until) noexcept {
+    return co::read(from, bytes, until);
+}
+inline auto async_write(socket& to, std::span<const std::byte> bytes, deadline until) noexcept {
+    return co::write(to, bytes, until);
+}
+
+namespace co {
 
 /// As weft::connect.
 task<result<socket>> connect(endpoint peer, deadline until = {});

@@ -26,6 +26,8 @@ enum class errc {
     connection_limit,
     /// Nothing can be sent to a closed channel, or received from one that is empty, too.
     channel_closed,
+    /// What was to come within so many bytes has not, or there is no room for so many.
+    limit_exceeded,
 };
 
 /// The category of weft::errc. Thread-safe.

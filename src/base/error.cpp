@@ -20,6 +20,8 @@ public:
             case errc::channel_closed:
                 return "the channel is closed; stop sending or receiving, or let only the last "
                        "sender close it";
+            case errc::limit_exceeded:
+                return "what was expected did not come within the limit of bytes";
         }
         return "unknown weft error " + std::to_string(code);
     }
