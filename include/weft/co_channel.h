@@ -90,6 +90,11 @@ private:
 /// `Result` is std::optional<T> or result<T>.
 template <class T, class Result>
 class [[nodiscard]] receive_awaiter : public channel_awaiter<channel_call::receive> {
+    static_assert(
+        alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__,
+        "weft::co::receive: a coroutine's frame is aligned like memory from operator new; "
+        "send a std::unique_ptr<T> instead");
+
 public:
     receive_awaiter(sync::channel_state* state, deadline until) noexcept
         : channel_awaiter(state, until) {

@@ -525,56 +525,6 @@ TEST_P(SelectOnSockets, ManySelectsOnSocketsAndChannels) {
     EXPECT_EQ(texts, rounds);
 }
 
-// The awaiter, where a coroutine uses it itself.
-
-task<> selects_itself(const channel<std::string> in, const channel<std::string> out) {
-    int received = 0;
-    for (;;) {
-        std::optional<std::string> got;
-        std::string reply = "reply, longer than what a string keeps inside";
-        const auto taken = co_await co::select(
-            on_receive(in, [&](std::optional<std::string> v) { got = std::move(v); }),
-            on_deadline(testing::safety_net));
-        EXPECT_EQ(taken, 0u);
-        if (!got) {
-            break;
-        }
-        ++received;
-        const auto sent = co_await co::select(on_send(out, std::move(reply)), on_stop({}));
-        EXPECT_EQ(sent, 0u);
-    }
-    EXPECT_EQ(received, 100);
-    out.close();
-}
-
-TEST(CoSelect, OfACoroutineAgainstAFiber) {
-    for (const unsigned workers : {1u, 2u}) {
-        run({.workers = workers}, [] {
-            const channel<std::string> in;
-            const channel<std::string> out;
-            auto coroutine = spawn(selects_itself(in, out));
-            for (int i = 0; i < 100; ++i) {
-                EXPECT_TRUE(in.send(std::to_string(i)));
-                EXPECT_TRUE(out.receive());
-            }
-            in.close();
-            EXPECT_EQ(out.receive(), std::nullopt);
-            coroutine.join();
-        });
-    }
-}
-
-task<> throws_from_a_handler() {
-    const channel<int> c(1);
-    EXPECT_TRUE(c.try_send(1));
-    const auto fails = [](std::optional<int>) { throw std::runtime_error("no"); };
-    static_cast<void>(co_await co::select(on_receive(c, fails)));
-}
-
-TEST(CoSelect, WhatAHandlerThrowsLeavesIt) {
-    run(two_workers, [] { EXPECT_THROW(sync_wait(throws_from_a_handler()), std::runtime_error); });
-}
-
 TEST(SelectDeathTest, TwoReadersOfASocket) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     EXPECT_DEATH(run(two_workers,
