@@ -23,7 +23,6 @@ using testing::as;
 using testing::caller;
 using testing::calls;
 using testing::party;
-using testing::two_workers;
 using testing::until_receivers_wait;
 using testing::until_senders_wait;
 
@@ -31,7 +30,7 @@ class GoChannel : public ::testing::TestWithParam<caller> {
 protected:
     [[nodiscard]] static caller kind() { return GetParam(); }
 
-    runtime home_{two_workers};
+    runtime home_;  // as many workers as CPUs, or what WEFT_WORKERS says
 };
 INSTANTIATE_TEST_SUITE_P(Callers, GoChannel, ::testing::ValuesIn(testing::all_callers),
                          ::testing::PrintToStringParamName());

@@ -133,7 +133,7 @@ class ChannelByCaller : public ::testing::TestWithParam<caller> {
 protected:
     [[nodiscard]] static caller kind() { return GetParam(); }
 
-    runtime home_{two_workers};
+    runtime home_;  // as many workers as CPUs, or what WEFT_WORKERS says
 };
 INSTANTIATE_TEST_SUITE_P(Callers, ChannelByCaller, ::testing::ValuesIn(testing::all_callers),
                          ::testing::PrintToStringParamName());

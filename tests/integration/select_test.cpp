@@ -37,7 +37,7 @@ class SelectByCaller : public ::testing::TestWithParam<caller> {
 protected:
     [[nodiscard]] static caller kind() { return GetParam(); }
 
-    runtime home_{two_workers};
+    runtime home_;  // as many workers as CPUs, or what WEFT_WORKERS says
 };
 INSTANTIATE_TEST_SUITE_P(Callers, SelectByCaller, ::testing::ValuesIn(testing::all_callers),
                          ::testing::PrintToStringParamName());
@@ -313,7 +313,7 @@ protected:
     [[nodiscard]] static caller kind() { return std::get<0>(GetParam()); }
     [[nodiscard]] static testing::transport how() { return std::get<1>(GetParam()); }
 
-    runtime home_{two_workers};
+    runtime home_;  // as many workers as CPUs, or what WEFT_WORKERS says
 };
 INSTANTIATE_TEST_SUITE_P(Callers, SelectOnSockets,
                          ::testing::Combine(::testing::ValuesIn(testing::all_callers),
