@@ -17,13 +17,12 @@ void session_cache::put(std::string_view name, session_ptr session) {
     if (rows_.empty()) {
         return;
     }
-    entry fresh{.name = std::string(name), .session = std::move(session), .used = 0};
+    entry fresh{.name = std::string(name), .session = std::move(session), .number = 0};
     entries& row = row_of(name);
     const base::spin_guard guard(lock_);
-    fresh.used = ++uses_;
-    // Those that were taken have used == 0.
+    fresh.number = ++last_;
     entry& oldest = *std::min_element(
-        row.begin(), row.end(), [](const entry& a, const entry& b) { return a.used < b.used; });
+        row.begin(), row.end(), [](const entry& a, const entry& b) { return a.number < b.number; });
     std::swap(oldest, fresh);  // what was there ends after the guard
 }
 
@@ -36,20 +35,15 @@ session_ptr session_cache::take(std::string_view name) {
     entry* newest = nullptr;
     for (entry& e : row) {
         if (e.session != nullptr && e.name == name &&
-            (newest == nullptr || e.used > newest->used)) {
+            (newest == nullptr || e.number > newest->number)) {
             newest = &e;
         }
     }
     if (newest == nullptr) {
         return nullptr;
     }
-    if (SSL_SESSION_get_protocol_version(newest->session.get()) >= TLS1_3_VERSION) {
-        newest->used = 0;
-        return std::move(newest->session);
-    }
-    newest->used = ++uses_;
-    SSL_SESSION_up_ref(newest->session.get());
-    return session_ptr(newest->session.get());
+    newest->number = 0;
+    return std::move(newest->session);
 }
 
 }  // namespace weft::tls

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // session_cache: the sessions that a client may resume, by the name of the server. Bounded: a new
-// session takes the place of the one in its row that was used longest ago.
-//
-// TLS 1.3 asks clients to use a ticket once, so that nobody can tell that two connections are of
-// one client: such a session leaves the cache when it is used, and servers send two for one. One of
-// TLS 1.2 stays.
+// session takes the place of the oldest in its row.
 //
 // Thread safety: all methods, at the same time. They are called back from OpenSSL, so the lock is
 // a spinlock, and nothing is allocated or freed under it.
@@ -30,7 +26,7 @@ public:
 
     void put(std::string_view name, session_ptr session);
 
-    /// Null if there is none that can be resumed.
+    /// The newest of that name, which leaves the cache; null if there is none.
     session_ptr take(std::string_view name);
 
 private:
@@ -39,7 +35,7 @@ private:
     struct entry {
         std::string name;
         session_ptr session;
-        std::uint64_t used = 0;
+        std::uint64_t number = 0;  ///< 0: none
     };
     using entries = std::array<entry, row_size>;
 
@@ -47,7 +43,7 @@ private:
 
     base::spinlock lock_;
     std::vector<entries> rows_;  // entries: guarded by lock_
-    std::uint64_t uses_ = 0;     // guarded by lock_
+    std::uint64_t last_ = 0;     // guarded by lock_
 };
 
 }  // namespace weft::tls

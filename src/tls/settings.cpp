@@ -233,12 +233,23 @@ ssl_ptr settings::connect(connection_data& data, failure& why) const {
     if (!name_server(*fresh, data.name, why)) {
         return nullptr;
     }
-    if (const session_ptr earlier = sessions_.take(data.name)) {
-        if (SSL_SESSION_is_resumable(earlier.get()) == 1) {
-            SSL_set_session(fresh.get(), earlier.get());
+    resume(*fresh, data.name);
+    return fresh;
+}
+
+/// With TLS 1.3 a ticket is used once, so that nobody can tell that two connections are of one
+/// client; servers send two for one.
+void settings::resume(SSL& connection, const std::string& name) const {
+    session_ptr earlier = sessions_.take(name);
+    if (earlier == nullptr || SSL_SESSION_is_resumable(earlier.get()) != 1) {
+        return;
+    }
+    if (SSL_SESSION_get_protocol_version(earlier.get()) < TLS1_3_VERSION) {
+        if (session_ptr copy(SSL_SESSION_dup(earlier.get())); copy != nullptr) {
+            sessions_.put(name, std::move(copy));
         }
     }
-    return fresh;
+    SSL_set_session(&connection, earlier.get());
 }
 
 /// Of a client: whom it asks for, and whom it expects.
@@ -327,12 +338,12 @@ int settings::choose_certificate(SSL* connection, void* self) {
     return 1;
 }
 
-/// The session stays OpenSSL's (which is what 0 says); the cache has a reference of its own.
+/// The session stays OpenSSL's (which is what 0 says), since the connection goes on to use it; the
+/// cache gets a copy, which no other thread knows.
 int settings::keep_session(SSL* connection, SSL_SESSION* session) {
-    if (SSL_SESSION_up_ref(session) == 1) {
-        session_ptr own(session);
+    if (session_ptr copy(SSL_SESSION_dup(session)); copy != nullptr) {
         try {
-            settings_of(connection)->sessions_.put(data_of(connection).name, std::move(own));
+            settings_of(connection)->sessions_.put(data_of(connection).name, std::move(copy));
         } catch (const std::bad_alloc&) {
             return 0;  // it will be a full handshake next time
         }

@@ -59,6 +59,7 @@ private:
     failure configure_server(const tls_server_options& options);
     failure configure_client(const tls_client_options& options);
     failure add(const tls_certificate& certificate);
+    void resume(SSL& connection, const std::string& name) const;
     bool name_server(SSL& connection, const std::string& name, failure& why) const;
 
     // What OpenSSL calls back; within a call on a connection, or before there is any.

@@ -296,13 +296,15 @@ TEST_P(TlsMessages, ACoroutineWritesAndAnotherReads) {
         const auto n = co_await co::read(client, buffer, safety_net);
         co_return std::string(reinterpret_cast<const char*>(buffer.data()), n.value_or(0));
     }(client_));
-    auto writer = home_.spawn([](tls_socket& client) -> task<> {
+    std::atomic<bool> tried = false;
+    auto writer = home_.spawn([](tls_socket& client, std::atomic<bool>& gave_up) -> task<> {
         const auto early = co_await co::write(client, bytes_of("hello"), 3ms);
         EXPECT_EQ(error_of(early), std::errc::timed_out);
+        gave_up = true;
         const auto written = co_await co::write(client, bytes_of("hello"), safety_net);
         EXPECT_TRUE(written);
-    }(client_));
-    static_cast<void>(this_fiber::sleep_for(5ms));
+    }(client_, tried));
+    EXPECT_TRUE(eventually([&] { return tried.load(); }));
     send_the_rest();
     writer.join();
     server_->write("data");

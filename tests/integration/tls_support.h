@@ -3,6 +3,7 @@
 // For tests of TLS: authorities and certificates, made when they are needed; connected pairs.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <weft/tls.h>
@@ -116,6 +117,12 @@ std::error_code write_text(tls_socket& to, std::string_view text, deadline until
 
 /// Reads once; the error or nothing.
 std::error_code read_error(tls_socket& from, deadline until = safety_net);
+
+/// The second if the call began after close().
+inline auto ended_by_close() {
+    return ::testing::AnyOf(::testing::Eq(make_error_code(std::errc::operation_canceled)),
+                            ::testing::Eq(make_error_code(std::errc::bad_file_descriptor)));
+}
 
 /// Writes back what comes, until the end; then says shutdown().
 void echo(tls_socket& peer);
