@@ -38,8 +38,8 @@ cost channel_buffered(std::size_t size, unsigned workers);
 /// one that selects; nanoseconds for one.
 cost select_two(std::size_t size, unsigned workers);
 
-/// 100 fibers on two workers lock, count and unlock, `size` times together; nanoseconds on the clock
-/// for one, and beside it CPU time.
+/// 100 fibers on two workers lock, count and unlock, `size` times together; nanoseconds on the
+/// clock for one, and beside it CPU time.
 cost mutex_contended(std::size_t size);
 
 /// `size` empty fibers in batches of 1000, each joined; nanoseconds for one.
