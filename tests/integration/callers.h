@@ -19,7 +19,7 @@
 
 #include <gtest/gtest.h>
 #include <weft/co.h>
-#include <weft/detail/cancel_scope.h>
+#include <weft/scope.h>
 
 #include "support.h"
 
@@ -49,41 +49,15 @@ inline const auto each_caller = ::testing::Values(caller::fiber, caller::corouti
     [&] { return (object).name(__VA_ARGS__); }, \
         [&] { return weft::co::name((object)__VA_OPT__(, ) __VA_ARGS__); }
 
-/// What bounds a call in a test; the public forms are in <weft/scope.h>.
+/// What bounds a call in a test.
 struct bounds {
     std::stop_token token;
     deadline until;
 };
 
-/// `co_await bounded_by(b)`: from now on they bound the coroutine.
-class bounded_by {
-public:
-    explicit bounded_by(const sched::cancel_bounds& bounds) : bounds_(&bounds) {}
-    [[nodiscard]] bool await_ready() const { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> self) const {
-        self.promise().set_bounds(bounds_);
-        return false;
-    }
-    void await_resume() const {}
-
-private:
-    const sched::cancel_bounds* bounds_;
-};
-
 /// What the awaitable of `make()` results in.
 template <class T, class Make>
-task<T> awaited(Make make, const bounds* limits) {
-    std::optional<sched::stop_watch> watch;
-    sched::cancel_bounds native;
-    if (limits != nullptr) {
-        native.token = limits->token;
-        native.until = limits->until;
-        if (limits->token.stop_possible()) {
-            native.watch = &watch.emplace(limits->token);
-        }
-        co_await bounded_by(native);
-    }
+task<T> awaited(Make make) {
     T value = co_await make();
     co_return value;
 }
@@ -136,15 +110,19 @@ private:
     auto call_as(caller as, const bounds* limits, Blocking blocking, Async async) {
         using value = decltype(blocking());
         const auto bounded = [&] {
-            if (limits == nullptr) {
-                return blocking();
-            }
-            const sched::cancel_scope scope(limits->token, limits->until);
-            return blocking();
+            return limits == nullptr ? blocking() : with_stop_token(limits->token, [&] {
+                return with_deadline(limits->until, blocking);
+            });
         };
         switch (as) {
             case caller::coroutine:
-                return home().spawn(awaited<value>(async, limits)).join();
+                return home()
+                    .spawn(limits == nullptr
+                               ? awaited<value>(async)
+                               : co::with_stop_token(
+                                     limits->token,
+                                     co::with_deadline(limits->until, awaited<value>(async))))
+                    .join();
             case caller::fiber:
                 return home().run(bounded);
             default:

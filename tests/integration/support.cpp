@@ -120,4 +120,10 @@ temporary_folder::~temporary_folder() {
     std::filesystem::remove_all(path_);
 }
 
+std::string temporary_folder::write(const std::string& name, std::string_view text) const {
+    std::string path = *this / name;
+    std::ofstream(path) << text;
+    return path;
+}
+
 }  // namespace weft::testing

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -87,6 +88,9 @@ public:
     [[nodiscard]] std::string operator/(const std::string& name) const {
         return path_ + "/" + name;
     }
+
+    /// Writes a file there; returns its path.
+    [[nodiscard]] std::string write(const std::string& name, std::string_view text) const;
 
 private:
     std::string path_;

@@ -115,23 +115,6 @@ tls_certificate in_memory(const key_pair& pair, const std::string& chain) {
 
 }  // namespace
 
-temporary_folder::temporary_folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "weft-tls-XXXXXX").string();
-    require(::mkdtemp(pattern.data()) != nullptr, "a temporary folder cannot be made");
-    path_ = pattern;
-}
-
-temporary_folder::~temporary_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-}
-
-std::string temporary_folder::write(const std::string& name, std::string_view text) const {
-    const std::string path = (path_ / name).string();
-    std::ofstream(path) << text;
-    return path;
-}
-
 authority::authority(std::string name, long ends) : name_(std::move(name)) {
     own_ = make_certificate({.names = {}, .common_name = name_, .ends = ends}, true, nullptr);
 }

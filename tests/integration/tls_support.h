@@ -19,21 +19,6 @@
 
 namespace weft::testing {
 
-/// A folder that is gone with the object.
-class temporary_folder {
-public:
-    temporary_folder();
-    ~temporary_folder();
-    temporary_folder(const temporary_folder&) = delete;
-    temporary_folder& operator=(const temporary_folder&) = delete;
-
-    /// Writes a file there; returns its path.
-    [[nodiscard]] std::string write(const std::string& name, std::string_view text) const;
-
-private:
-    std::filesystem::path path_;
-};
-
 struct certificate_wishes {
     std::vector<std::string> names = {"localhost"};  ///< host names, IP addresses, URIs
     std::string common_name = "test";
