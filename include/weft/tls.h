@@ -241,9 +241,9 @@ public:
 
     [[nodiscard]] bool is_open() const noexcept;
 
-    /// What failed last, in words: "the server's certificate is for example.org, not for
-    /// localhost". Empty if nothing of TLS did. Names in it are the peer's choice, but no control
-    /// characters. After a call has reported it.
+    /// Why the connection is over, in words: "the server's certificate is for example.org, not for
+    /// localhost". Empty if it is not (a deadline or a stop ends a call, not the connection). Names
+    /// in it are the peer's choice, but no control characters. After a call has reported it.
     [[nodiscard]] std::string explain() const;
 
     // What was agreed; after the handshake, empty before it. Views are valid while the object is.

@@ -111,7 +111,9 @@ public:
     [[nodiscard]] const X509* peer() const noexcept { return peer_.get(); }
 
     /// After a call that has reported a failure.
-    [[nodiscard]] const std::string& explanation() const noexcept { return failure_.text; }
+    [[nodiscard]] std::string explanation() const {
+        return failure_.text.empty() && failure_.code ? failure_.code.message() : failure_.text;
+    }
 
 private:
     friend struct bio_calls;

@@ -131,7 +131,7 @@ result<std::size_t> run_here(engine* e, action what, std::span<const std::byte> 
            .data = const_cast<std::byte*>(bytes.data()),
            .size = bytes.size()};
     run(*e, c, until);
-    if (c.polled) {
+    if (c.polled && !c.error) {
         io::let_others_run(e->descriptor());
     }
     return outcome_of(c);

@@ -5,6 +5,7 @@ import contextlib
 import pathlib
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -21,9 +22,10 @@ def run(name, *arguments):
 
 
 @contextlib.contextmanager
-def server(test, name):
+def server(test, name, *arguments):
     """Runs a server on a free port; gives its address. It must end well when it is told to."""
-    with subprocess.Popen([BINARIES / name, ANY_PORT], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([BINARIES / name, *arguments, ANY_PORT], stdout=subprocess.PIPE,
+                          text=True) as process:
         try:
             host, _, port = process.stdout.readline().split()[-1].rpartition(":")
             yield host, int(port)
@@ -107,6 +109,26 @@ class Examples(unittest.TestCase):
                 self.assertEqual((found.returncode, found.stdout), (0, answers + "\n"))
                 self.assertEqual(run("fastest", refuses).stdout, "none\n")
         self.assertEqual(run("fastest", "nowhere").returncode, 2)
+
+    @unittest.skipUnless((BINARIES / "tls_echo").exists(), "built without OpenSSL")
+    def test_tls_echo(self):
+        with tempfile.TemporaryDirectory() as folder:
+            chain, key = f"{folder}/chain.pem", f"{folder}/key.pem"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-keyout", key, "-out",
+                            chain, "-subj", "/CN=localhost", "-addext",
+                            "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+            trust = ssl.create_default_context(cafile=chain)
+            with server(self, "tls_echo", chain, key) as address:
+                with trust.wrap_socket(connect(address), server_hostname="localhost") as client:
+                    client.sendall(b"hello")
+                    self.assertEqual(receive(client, 5), b"hello")
+                    client.unwrap().close()
+                with connect(address) as client:
+                    client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                    self.assertNotIn(b"HTTP", receive(client, 100))
+            self.assertIn("No such file", run("tls_echo", chain, key + ".missing").stderr)
+        self.assertEqual(run("tls_echo").returncode, 2)
 
 
 if __name__ == "__main__":
