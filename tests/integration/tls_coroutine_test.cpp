@@ -77,7 +77,7 @@ TEST_P(TlsCoroutine, EchoesToFibersAndThreads) {
         auto server = home_.spawn(serve_echo(both.server));
         act(home_, kind, [&] {
             ASSERT_TRUE(both.client.handshake(safety_net)) << both.client.explain();
-            for (const std::size_t size : {1, 100, 20'000, 100'000}) {
+            for (const std::size_t size : {1u, 100u, 20'000u, 100'000u}) {
                 const std::string text = pattern(size);
                 actor writer(home_, actor_kind::fiber,
                              [&] { EXPECT_FALSE(write_text(both.client, text)); });

@@ -58,7 +58,7 @@ TEST_P(Tls, TalksBothWays) {
     });
     act([&] {
         ASSERT_TRUE(pair.client.handshake(safety_net)) << pair.client.explain();
-        for (const std::size_t size : {1, 2, 100, 16'383, 16'384, 16'385, 100'000}) {
+        for (const std::size_t size : {1u, 2u, 100u, 16'383u, 16'384u, 16'385u, 100'000u}) {
             const std::string text = pattern(size);
             actor writer(home_, actor_kind::fiber,
                          [&] { EXPECT_FALSE(write_text(pair.client, text)); });
