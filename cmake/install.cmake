@@ -16,16 +16,20 @@ install(EXPORT weftTargets
     COMPONENT weft_development)
 
 # Optional components have export files of their own: weftConfig.cmake reads those that are asked for.
-if(WEFT_TLS)
-    install(TARGETS weft_tls
-        EXPORT weftTlsTargets
+function(weft_install_component target export)
+    install(TARGETS ${target}
+        EXPORT ${export}
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT weft_development
         FILE_SET public_headers DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
             COMPONENT weft_development)
-    install(EXPORT weftTlsTargets
+    install(EXPORT ${export}
         NAMESPACE weft::
         DESTINATION "${weft_config_dir}"
         COMPONENT weft_development)
+endfunction()
+weft_install_component(weft_posix weftPosixTargets)
+if(WEFT_TLS)
+    weft_install_component(weft_tls weftTlsTargets)
 endif()
 
 configure_package_config_file(

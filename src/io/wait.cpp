@@ -167,8 +167,8 @@ int wait_for_event(int fd, short events, deadline until) noexcept {
                 "a coroutine called a function that blocks; use its co_await form");
     const int ready = events_now(fd, events);
     if (ready != 0) {
-        if (on_fiber && netpoll::current()->fds().has_run_long()) {
-            sched::yield();
+        if (on_fiber) {
+            let_others_run();
         }
         return ready;
     }
@@ -187,6 +187,12 @@ int wait_for_event(int fd, short events, deadline until) noexcept {
 
 void let_others_run(poll_descriptor& d) noexcept {
     if (d.has_run_long()) [[unlikely]] {
+        sched::yield();
+    }
+}
+
+void let_others_run() noexcept {
+    if (netpoll::current()->fds().has_run_long()) [[unlikely]] {
         sched::yield();
     }
 }

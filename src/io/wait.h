@@ -66,5 +66,7 @@ inline int always_ready(std::uint32_t events) noexcept {
 
 /// Lets other fibers run if this one has made many calls without having to wait.
 void let_others_run(poll_descriptor& d) noexcept;
+/// The same for calls on descriptors that are not weft's. By a fiber.
+void let_others_run() noexcept;
 
 }  // namespace weft::io

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Builds the project CONSUMER in WORK_DIR, from nothing, and runs it. With INSTALL, weft is installed
+# Builds the project CONSUMER in WORK_DIR, from nothing, and runs its programs. With INSTALL, weft is installed
 # below WORK_DIR first, into a folder with a space in its name.
 file(REMOVE_RECURSE "${WORK_DIR}")
 set(prefix "${WORK_DIR}/installed here")
@@ -18,6 +18,6 @@ run("${CMAKE_COMMAND}" -S "${CONSUMER}" -B "${WORK_DIR}/build" -G "${GENERATOR}"
     "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}"
     "-DCMAKE_CXX_FLAGS=${CXX_FLAGS}"
     "-DCMAKE_PREFIX_PATH=${prefix}"
-    "-DWEFT_SOURCE_DIR=${WEFT_SOURCE_DIR}")
-run("${CMAKE_COMMAND}" --build "${WORK_DIR}/build" --parallel 2)
-run("${WORK_DIR}/build/consumer")
+    "-DWEFT_SOURCE_DIR=${WEFT_SOURCE_DIR}"
+    "-DCOMPONENTS=${COMPONENTS}")
+run("${CMAKE_COMMAND}" --build "${WORK_DIR}/build" --parallel 2 --target run)

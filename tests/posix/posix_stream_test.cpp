@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reading, writing and connecting by the C library's names.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+
+#include <csignal>
+#include <cstring>
+#include <string>
+#include <thread>
+
+#include <weft/scope.h>
+
+#include "one_worker.h"
+
+namespace weft {
+
+namespace {
+
+using testing::descriptor_pair;
+using testing::run_together;
+
+constexpr std::size_t large = std::size_t{1} << 20;  // more than any buffer of the kernel's takes
+
+std::string pattern(std::size_t size) {
+    std::string text(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) {
+        text[i] = static_cast<char>('a' + i % 23 + i / 997 % 3);
+    }
+    return text;
+}
+
+/// Until the end of the stream.
+std::string read_all(int fd) {
+    std::string all;
+    char part[10'000];
+    for (ssize_t n = 0; (n = ::read(fd, part, sizeof part)) > 0;) {
+        all.append(part, static_cast<std::size_t>(n));
+    }
+    return all;
+}
+
+TEST(PosixStream, AReaderLetsTheWriterRun) {
+    const descriptor_pair pair;
+    char got[8] = {};
+    run_together({[&] { EXPECT_EQ(::read(pair.near(), got, sizeof got), 5); },
+                  [&] { EXPECT_EQ(::write(pair.far(), "hello", 5), 5); }});
+    EXPECT_STREQ(got, "hello");
+}
+
+TEST(PosixStream, AWriteWritesAllThoughItHasToWait) {
+    for (const auto kind : {descriptor_pair::kind::stream, descriptor_pair::kind::pipe}) {
+        descriptor_pair pair(kind);
+        const std::string sent = pattern(large);
+        std::string got;
+        run_together({[&] {
+                          EXPECT_EQ(::write(pair.far(), sent.data(), sent.size()),
+                                    static_cast<ssize_t>(large));
+                          pair.close_far();
+                      },
+                      [&] { got = read_all(pair.near()); }});
+        EXPECT_EQ(got, sent);
+    }
+}
+
+TEST(PosixStream, SendsAndReceivesTheSame) {
+    descriptor_pair pair;
+    const std::string sent = pattern(large);
+    std::string got(large, '\0');
+    run_together({[&] {
+                      EXPECT_EQ(::send(pair.far(), sent.data(), sent.size(), MSG_NOSIGNAL),
+                                static_cast<ssize_t>(large));
+                  },
+                  [&] {
+                      EXPECT_EQ(::recv(pair.near(), got.data(), large, MSG_WAITALL),
+                                static_cast<ssize_t>(large));
+                  }});
+    EXPECT_EQ(got, sent);
+}
+
+TEST(PosixStream, PartsAreWrittenAndRead) {
+    descriptor_pair pair;
+    std::string first = pattern(large);
+    std::string second = pattern(100'001);
+    std::string got;
+    run_together({[&] {
+                      const iovec parts[] = {{first.data(), first.size()},
+                                             {nullptr, 0},
+                                             {second.data(), second.size()}};
+                      EXPECT_EQ(::writev(pair.far(), parts, 3),
+                                static_cast<ssize_t>(first.size() + second.size()));
+                      pair.close_far();
+                  },
+                  [&] {
+                      char a[3];
+                      char b[4];
+                      const iovec parts[] = {{a, sizeof a}, {b, sizeof b}};
+                      EXPECT_EQ(::readv(pair.near(), parts, 2), 7);
+                      got = std::string(a, 3) + std::string(b, 4) + read_all(pair.near());
+                  }});
+    EXPECT_TRUE(got == first + second);
+}
+
+TEST(PosixStream, MessagesOfDatagramSocketsStayWhole) {
+    const descriptor_pair pair(descriptor_pair::kind::datagram);
+    constexpr int count = 2000;  // more than the queue takes
+    int got = 0;
+    run_together({[&] {
+                      for (int i = 0; i < count; ++i) {
+                          ASSERT_EQ(::send(pair.far(), &i, sizeof i, 0), 4);
+                      }
+                  },
+                  [&] {
+                      for (; got < count; ++got) {
+                          int value = -1;
+                          iovec part{&value, sizeof value};
+                          msghdr message{};
+                          message.msg_iov = &part;
+                          message.msg_iovlen = 1;
+                          ASSERT_EQ(::recvmsg(pair.near(), &message, 0), 4);
+                          ASSERT_EQ(value, got);
+                      }
+                  }});
+    EXPECT_EQ(got, count);
+}
+
+TEST(PosixStream, ANonBlockingDescriptorDoesNotBlock) {
+    const descriptor_pair pair;
+    ::fcntl(pair.near(), F_SETFL, O_NONBLOCK);
+    run_together({[&] {
+        char byte = 0;
+        errno = 0;
+        EXPECT_EQ(::read(pair.near(), &byte, 1), -1);
+        EXPECT_EQ(errno, EAGAIN);
+        std::string much(large, 'x');
+        const ssize_t written = ::write(pair.near(), much.data(), much.size());
+        EXPECT_GT(written, 0);
+        EXPECT_LT(written, static_cast<ssize_t>(large));
+    }});
+}
+
+TEST(PosixStream, TheTimeoutOfASocketHolds) {
+    const descriptor_pair pair;
+    const timeval soon{.tv_sec = 0, .tv_usec = 2000};
+    ASSERT_EQ(::setsockopt(pair.near(), SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon), 0);
+    run_together({[&] {
+        char byte = 0;
+        EXPECT_EQ(::recv(pair.near(), &byte, 1, 0), -1);
+        EXPECT_EQ(errno, EAGAIN);
+    }});
+}
+
+TEST(PosixStream, WhoWritesToNobodyIsToldSo) {
+    descriptor_pair pair;
+    pair.close_near();
+    run_together({[&] {
+        EXPECT_EQ(::send(pair.far(), "x", 1, MSG_NOSIGNAL), -1);
+        EXPECT_EQ(errno, EPIPE);
+    }});
+}
+
+TEST(PosixStream, ConnectsAndAccepts) {
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::listen(listener, 8), 0);
+    socklen_t size = sizeof address;
+    ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+    std::string got;
+    run_together(
+        {[&] {
+             const int peer = ::accept(listener, nullptr, nullptr);
+             ASSERT_GE(peer, 0);
+             got = read_all(peer);
+             ::close(peer);
+         },
+         [&] {
+             const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+             EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address),
+                       0);
+             EXPECT_EQ(::fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+             EXPECT_EQ(::write(fd, "by name", 7), 7);
+             ::close(fd);
+         }});
+    EXPECT_EQ(got, "by name");
+    ::close(listener);
+    run_together({[&] {
+        const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+        EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), -1);
+        EXPECT_EQ(errno, ECONNREFUSED);
+        ::close(fd);
+    }});
+}
+
+TEST(PosixStream, AStopEndsARead) {
+    const descriptor_pair pair;
+    runtime home(testing::one_kernel_thread);
+    fiber reader = home.spawn([&](std::stop_token) {
+        char byte = 0;
+        EXPECT_EQ(::read(pair.near(), &byte, 1), -1);
+        EXPECT_EQ(errno, ECANCELED);
+    });
+    reader.request_stop();
+    reader.join();
+}
+
+TEST(PosixStream, ADeadlineEndsARead) {
+    const descriptor_pair pair;
+    run_together({[&] {
+        with_deadline(std::chrono::milliseconds(2), [&] {
+            char byte = 0;
+            EXPECT_EQ(::read(pair.near(), &byte, 1), -1);
+            EXPECT_EQ(errno, ETIMEDOUT);
+        });
+    }});
+}
+
+TEST(PosixStream, PlainThreadsBlockAsEver) {
+    const descriptor_pair pair;
+    std::thread reader([&] {
+        char byte = 0;
+        EXPECT_EQ(::read(pair.near(), &byte, 1), 1);
+        EXPECT_EQ(byte, 'x');
+    });
+    EXPECT_EQ(::write(pair.far(), "x", 1), 1);
+    reader.join();
+}
+
+TEST(PosixStream, FilesAreReadAndWritten) {
+    const std::string text = pattern(100'000);
+    run_together({[&] {
+        const int fd = ::open(".", O_TMPFILE | O_RDWR, 0600);
+        ASSERT_GE(fd, 0);
+        EXPECT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+        EXPECT_EQ(::lseek(fd, 0, SEEK_SET), 0);
+        EXPECT_TRUE(read_all(fd) == text);
+        EXPECT_EQ(::fsync(fd), 0);
+        ::close(fd);
+        char byte = 0;
+        EXPECT_EQ(::read(fd, &byte, 1), -1);
+        EXPECT_EQ(errno, EBADF);
+    }});
+}
+
+}  // namespace
+
+}  // namespace weft
