@@ -24,12 +24,17 @@ inline nanoseconds_t now_ns() noexcept {
         .count();
 }
 
+/// Of any clock of the system's; 0 if there is none of that number.
+inline nanoseconds_t now_ns_of(clockid_t which) noexcept {
+    timespec now{};
+    ::clock_gettime(which, &now);
+    return now.tv_sec * nanoseconds_t{1'000'000'000} + now.tv_nsec;
+}
+
 /// CPU time that a kernel thread has used, by what pthread_getcpuclockid() says; 0 if there is
 /// none.
 inline nanoseconds_t cpu_ns_of(clockid_t thread) noexcept {
-    timespec used{};
-    ::clock_gettime(thread, &used);
-    return used.tv_sec * nanoseconds_t{1'000'000'000} + used.tv_nsec;
+    return now_ns_of(thread);
 }
 
 /// CPU time that the calling kernel thread has used. About 470 ns: a system call.

@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <cstdint>
 
-#include "posix/clock_deadline.h"
 #include "posix/mutex_calls.h"
 #include "posix/next.h"
+#include "posix/times.h"
 #include "posix/wait_table.h"
 
 WEFT_POSIX_NEXT(pthread_cond_wait)

@@ -22,8 +22,8 @@
 #include <cstdint>
 
 #include "base/atomic.h"
-#include "posix/clock_deadline.h"
 #include "posix/next.h"
+#include "posix/times.h"
 #include "posix/wait_table.h"
 
 WEFT_POSIX_NEXT(pthread_mutex_lock)

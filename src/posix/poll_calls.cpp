@@ -6,7 +6,6 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -21,6 +20,7 @@
 #include "io/wait.h"
 #include "posix/caller.h"
 #include "posix/next.h"
+#include "posix/times.h"
 
 WEFT_POSIX_NEXT(poll)
 WEFT_POSIX_NEXT(ppoll)
@@ -43,21 +43,16 @@ std::optional<deadline> deadline_in(const timespec* timeout) noexcept {
     if (timeout == nullptr) {
         return deadline::never();
     }
-    if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= 1'000'000'000) {
+    if (!is_duration(*timeout)) {
         return std::nullopt;
     }
-    constexpr time_t longest = 9'000'000'000;  // nanoseconds end at 292 years
-    if (timeout->tv_sec > longest) {
-        return deadline::never();
-    }
-    return deadline(std::chrono::seconds(timeout->tv_sec) +
-                    std::chrono::nanoseconds(timeout->tv_nsec));
+    return deadline(nanoseconds_of(*timeout));
 }
 
-timeval left_until(deadline until) noexcept {
-    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
-        std::max(until.time() - clock::now(), clock::duration(0)));
-    return {.tv_sec = left.count() / 1'000'000, .tv_usec = left.count() % 1'000'000};
+timeval time_left(deadline until) noexcept {
+    const nanoseconds left = left_until(until);
+    return {.tv_sec = left.count() / 1'000'000'000,
+            .tv_usec = left.count() % 1'000'000'000 / 1'000};
 }
 
 int poll_within(pollfd* set, nfds_t count, deadline until) noexcept {
@@ -201,7 +196,7 @@ int select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* time
     const auto until = posix::deadline_in(timeout != nullptr ? &limit : nullptr);
     const ssize_t outcome = posix::select_until(count, read, write, except, until);
     if (timeout != nullptr && until) {
-        *timeout = posix::left_until(*until);  // as Linux does
+        *timeout = posix::time_left(*until);  // as Linux does
     }
     return static_cast<int>(call.finish(outcome));
 }

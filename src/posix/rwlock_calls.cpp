@@ -12,8 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "posix/clock_deadline.h"
 #include "posix/next.h"
+#include "posix/times.h"
 #include "posix/wait_table.h"
 
 WEFT_POSIX_NEXT(pthread_rwlock_rdlock)

@@ -13,8 +13,8 @@
 #include <weft/blocking.h>
 
 #include "posix/caller.h"
-#include "posix/clock_deadline.h"
 #include "posix/next.h"
+#include "posix/times.h"
 #include "posix/wait_table.h"
 
 WEFT_POSIX_NEXT(sem_wait)

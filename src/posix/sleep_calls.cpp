@@ -14,6 +14,7 @@
 #include "io/wait.h"
 #include "posix/caller.h"
 #include "posix/next.h"
+#include "posix/times.h"
 
 WEFT_POSIX_NEXT(sleep)
 WEFT_POSIX_NEXT(usleep)
@@ -24,32 +25,15 @@ namespace weft::posix {
 
 namespace {
 
-using std::chrono::nanoseconds;
-
-bool is_valid(const timespec& t) noexcept {
-    return t.tv_sec >= 0 && t.tv_nsec >= 0 && t.tv_nsec < 1'000'000'000;
-}
-
 /// What is left: nothing if it slept to the end.
 nanoseconds sleep_for(nanoseconds duration) noexcept {
-    const auto end = clock::now() + duration;
-    if (io::sleep_until(deadline(end)) == 0) {
-        return {};
-    }
-    return std::max(std::chrono::duration_cast<nanoseconds>(end - clock::now()), nanoseconds(1));
-}
-
-nanoseconds duration_of(const timespec& t) noexcept {
-    // Longer than 292 years is for ever.
-    if (t.tv_sec >= nanoseconds::max().count() / 1'000'000'000) {
-        return nanoseconds::max() / 2;
-    }
-    return std::chrono::seconds(t.tv_sec) + nanoseconds(t.tv_nsec);
+    const deadline end(duration);
+    return io::sleep_until(end) == 0 ? nanoseconds(0) : std::max(left_until(end), nanoseconds(1));
 }
 
 /// 0 or EINTR.
 int sleep_for(const timespec& duration, timespec* left) noexcept {
-    const nanoseconds rest = sleep_for(duration_of(duration));
+    const nanoseconds rest = sleep_for(nanoseconds_of(duration));
     if (rest == nanoseconds(0)) {
         return 0;
     }
@@ -59,13 +43,9 @@ int sleep_for(const timespec& duration, timespec* left) noexcept {
     return EINTR;
 }
 
-/// 0, EINTR or EINVAL.
+/// 0 or EINTR.
 int sleep_until(clockid_t which, const timespec& when) noexcept {
-    timespec now{};
-    if (::clock_gettime(which, &now) != 0) {
-        return EINVAL;
-    }
-    const nanoseconds distance = duration_of(when) - duration_of(now);
+    const nanoseconds distance = until_moment(which, when);
     return distance > nanoseconds(0) && sleep_for(distance) != nanoseconds(0) ? EINTR : 0;
 }
 
@@ -99,14 +79,15 @@ int nanosleep(const timespec* duration, timespec* left) {
         return posix::next::nanosleep(duration, left);
     }
     const posix::errno_guard call;
-    if (!posix::is_valid(*duration)) {
+    if (!posix::is_duration(*duration)) {
         return static_cast<int>(call.finish(-EINVAL));
     }
     return static_cast<int>(call.finish(-posix::sleep_for(*duration, left)));
 }
 
 int clock_nanosleep(clockid_t which, int flags, const timespec* when, timespec* left) {
-    if (!posix::may_park() || !posix::is_valid(*when)) {
+    // It knows which clocks there are.
+    if (!posix::may_park() || !posix::is_duration(*when) || ::clock_getres(which, nullptr) != 0) {
         return posix::next::clock_nanosleep(which, flags, when, left);
     }
     if ((flags & TIMER_ABSTIME) != 0) {
