@@ -10,6 +10,7 @@ set(WEFT_PUBLIC_HEADERS
     co_channel.h
     condition_variable.h
     datagram.h
+    errno.h
     error.h
     fair_entity.h
     fair_queue.h
@@ -17,6 +18,7 @@ set(WEFT_PUBLIC_HEADERS
     fiber_group.h
     fiber_local.h
     future.h
+    generator.h
     latch.h
     mutex.h
     poll.h

@@ -5,6 +5,22 @@
 # A GoogleTest executable; each of its cases is a test of ctest, found when ctest runs.
 include_guard(GLOBAL)
 
+# The code of tests is optimised less than what it tests, and UBSan's checks of each pointer are left
+# out of it: it is most of all code, and took most of the time of a build. Not in Debug builds.
+option(WEFT_OPTIMIZE_TESTS "Compile tests with -O1" ON)
+set(WEFT_TEST_OPTIONS "")
+if(WEFT_OPTIMIZE_TESTS)
+    list(APPEND WEFT_TEST_OPTIONS "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:RelWithDebInfo>>:-O1>")
+endif()
+if(WEFT_SANITIZE MATCHES "^(address|fuzzer)$")
+    list(APPEND WEFT_TEST_OPTIONS
+        "$<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=null,alignment,object-size>")
+endif()
+
+function(weft_test_options target)
+    target_compile_options(${target} PRIVATE ${WEFT_TEST_OPTIONS})
+endfunction()
+
 function(weft_test)
     cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;TIMEOUT" "SOURCES;LIBRARIES;LABELS")
     if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_SOURCES)
@@ -19,6 +35,7 @@ function(weft_test)
 
     add_executable(${arg_NAME} ${arg_SOURCES})
     weft_target_options(${arg_NAME})
+    weft_test_options(${arg_NAME})
     target_link_libraries(${arg_NAME} PRIVATE
         ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
     weft_precompile(${arg_NAME} test)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks sizes: functions of at most 60 lines, files of at most 600, at most 30 public headers.
+"""Checks sizes: functions of at most 60 lines, files of at most 600, at most 40 public headers.
 
 A function's size counts the lines from its name to its closing brace. What is larger must be listed
 with its size in tools/size_exceptions.txt, one a line:
@@ -24,7 +24,7 @@ from weft_sources import CPP_SUFFIXES, blank_comments_and_texts, line_of, projec
 
 FUNCTION_LINES = 60
 FILE_LINES = 600
-PUBLIC_HEADERS = 30
+PUBLIC_HEADERS = 40
 
 # Files that people write; generated and third-party data has other endings.
 CODE_SUFFIXES = CPP_SUFFIXES | {".S", ".py", ".go", ".js", ".css", ".cmake", ".sh", ""}

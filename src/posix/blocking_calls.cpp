@@ -35,7 +35,7 @@ auto aside(Call call) {
     int error = 0;
     const auto returned = blocking([&] {
         const auto outcome = call();
-        error = *errno_here();
+        error = errno;
         return outcome;
     });
     guard.set(error);

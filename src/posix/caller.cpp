@@ -15,10 +15,4 @@ bool may_park() noexcept {
     return !sched::this_kernel_thread()->is_aside();
 }
 
-[[gnu::noinline]] int* errno_here() noexcept {
-    int* here = &errno;
-    asm volatile("" : "+r"(here));  // or the compiler finds out that it is const
-    return here;
-}
-
 }  // namespace weft::posix

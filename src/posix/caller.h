@@ -14,7 +14,7 @@
 
 #include <sys/types.h>
 
-#include <cerrno>
+#include <weft/errno.h>
 
 namespace weft::posix {
 
@@ -22,14 +22,11 @@ namespace weft::posix {
 /// and not in weft::blocking(), which has one of its own already.
 bool may_park() noexcept;
 
-/// errno's address on this kernel thread. Not const, as __errno_location() is.
-int* errno_here() noexcept;
-
 /// One call by a fiber, made before anything that may suspend it. finish() turns an outcome (0 and
 /// more, or an errno value, negated) into what the call returns.
 class errno_guard {
 public:
-    errno_guard() noexcept : before_(errno_here()) {}
+    errno_guard() noexcept : before_(&errno) {}
     errno_guard(const errno_guard&) = delete;
     errno_guard& operator=(const errno_guard&) = delete;
 
@@ -42,9 +39,8 @@ public:
     }
 
     void set(int error) const noexcept {
-        int* const now = errno_here();
-        *now = error;
-        if (now != before_) {
+        errno = error;
+        if (&errno != before_) {
             __atomic_store_n(before_, error, __ATOMIC_RELAXED);
         }
     }
@@ -55,7 +51,7 @@ private:
 
 /// What a call of the C library returned, as an outcome.
 inline ssize_t outcome_of(ssize_t returned) noexcept {
-    return returned >= 0 ? returned : -*errno_here();
+    return returned >= 0 ? returned : -errno;
 }
 
 }  // namespace weft::posix

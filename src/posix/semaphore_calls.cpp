@@ -45,7 +45,7 @@ std::uint32_t& value_of(sem_t& s) noexcept {
 /// 0 or an errno value, negated.
 ssize_t take(sem_t& s, deadline until) noexcept {
     while (::sem_trywait(&s) != 0) {
-        const int error = *errno_here();
+        const int error = errno;
         if (error != EAGAIN) {
             return -error;
         }

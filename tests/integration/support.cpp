@@ -111,19 +111,4 @@ signal_storm::~signal_storm() {
     EXPECT_GT(storm_signals, 0);
 }
 
-temporary_folder::temporary_folder() {
-    path_ = std::filesystem::temp_directory_path() / "weft-test-XXXXXX";
-    EXPECT_NE(::mkdtemp(path_.data()), nullptr);
-}
-
-temporary_folder::~temporary_folder() {
-    std::filesystem::remove_all(path_);
-}
-
-std::string temporary_folder::write(const std::string& name, std::string_view text) const {
-    std::string path = *this / name;
-    std::ofstream(path) << text;
-    return path;
-}
-
 }  // namespace weft::testing

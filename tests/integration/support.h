@@ -21,6 +21,8 @@
 #include <weft/runtime.h>
 #include <weft/task.h>
 
+#include "temporary_folder.h"
+
 namespace weft::testing {
 
 inline const runtime_options one_worker{.workers = 1};
@@ -75,25 +77,6 @@ public:
 private:
     std::atomic<bool> stop_ = false;
     std::thread sender_;
-};
-
-/// A folder that is removed, with what is in it, at the end.
-class temporary_folder {
-public:
-    temporary_folder();
-    ~temporary_folder();
-    temporary_folder(const temporary_folder&) = delete;
-    temporary_folder& operator=(const temporary_folder&) = delete;
-
-    [[nodiscard]] std::string operator/(const std::string& name) const {
-        return path_ + "/" + name;
-    }
-
-    /// Writes a file there; returns its path.
-    [[nodiscard]] std::string write(const std::string& name, std::string_view text) const;
-
-private:
-    std::string path_;
 };
 
 enum class actor_kind : std::uint8_t { fiber, thread };

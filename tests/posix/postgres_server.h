@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "../integration/support.h"
+#include "../integration/temporary_folder.h"
 
 namespace weft::testing {
 
