@@ -6,6 +6,8 @@
 #include <weft/task.h>
 
 #include <algorithm>
+#include <coroutine>
+#include <stdexcept>
 #include <vector>
 
 #include "workloads.h"
@@ -31,7 +33,50 @@ weft::task<> wait_for(weft::counting_semaphore<>& release, std::size_t& waiting)
     co_await weft::co::acquire(release);
 }
 
+weft::task<std::size_t> leaf(std::size_t n) {
+    co_return n;
+}
+
+/// As an awaiter of weft's that need not wait.
+struct ready_value {
+    std::size_t value;
+
+    [[nodiscard]] static bool await_ready() noexcept { return true; }
+    static void await_suspend(std::coroutine_handle<>) noexcept {}
+    [[nodiscard]] std::size_t await_resume() const noexcept { return value; }
+};
+
+template <class Awaited>
+weft::task<std::size_t> sum_of(std::size_t size, Awaited make) {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+        sum += co_await make(i);
+    }
+    co_return sum;
+}
+
+/// `size` awaits in one coroutine.
+template <class Awaited>
+cost awaits(std::size_t size, Awaited make) {
+    return weft::run(one_worker(), [&] {
+        std::size_t sum = 0;
+        const cost measured = timed(size, [&] { sum = weft::spawn(sum_of(size, make)).join(); });
+        if (sum != size * (size - 1) / 2) {
+            throw std::runtime_error("a value was lost");
+        }
+        return measured;
+    });
+}
+
 }  // namespace
+
+cost task_call(std::size_t size) {
+    return awaits(size, leaf);
+}
+
+cost await_ready_value(std::size_t size) {
+    return awaits(size, [](std::size_t i) { return ready_value{i}; });
+}
 
 cost spawn_coroutine(std::size_t size) {
     return weft::run(one_worker(), [&] {

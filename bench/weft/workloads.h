@@ -51,6 +51,17 @@ cost spawn_wait_group(std::size_t size);
 /// The same with coroutines.
 cost spawn_coroutine(std::size_t size);
 
+/// A coroutine awaits `size` others, one after the other, that return a number at once; nanoseconds
+/// for a call and its return.
+cost task_call(std::size_t size);
+
+/// A coroutine awaits what is ready, `size` times; nanoseconds for one.
+cost await_ready_value(std::size_t size);
+
+/// `size` timers are armed, half of them cancelled before their time, and the others fire; each is
+/// a coroutine that waits with a deadline. Nanoseconds for one, from its start to its end.
+cost timers_half_cancelled(std::size_t size);
+
 /// `size` fibers wait on a semaphore; resident bytes and page tables of one.
 cost parked(std::size_t size);
 

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/atomic.h"
+#include "base/thread_block.h"
 
 namespace weft::base {
 
@@ -27,6 +28,12 @@ unsigned long describe_current(char* buffer, unsigned long size) noexcept {
     return fn != nullptr ? fn(buffer, size) : 0;
 }
 
+void write_report(const char* text, unsigned long size) noexcept {
+    // A write() that parks the fiber, as that of weft::posix, must not do so here.
+    const preemption_disabled until_written;
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, size);
+}
+
 void assert_failed(const char* expression, const char* message, const char* file,
                    int line) noexcept {
     char who[160];
@@ -39,7 +46,7 @@ void assert_failed(const char* expression, const char* message, const char* file
     if (n > 0) {
         const auto size = static_cast<std::size_t>(n) < sizeof(text) ? static_cast<std::size_t>(n)
                                                                      : sizeof(text) - 1;
-        [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, size);
+        write_report(text, size);
     }
     void* frames[64];
     const int count = ::backtrace(frames, 64);

@@ -17,6 +17,9 @@ void set_describe_current(describe_current_fn fn) noexcept;
 /// The text of the installed function, 0 if there is none.
 unsigned long describe_current(char* buffer, unsigned long size) noexcept;
 
+/// To standard error. Async-signal-safe.
+void write_report(const char* text, unsigned long size) noexcept;
+
 /// Prints message, place, current fiber and backtrace to standard error, then aborts.
 [[noreturn, gnu::cold, gnu::noinline]] void assert_failed(const char* expression,
                                                           const char* message, const char* file,

@@ -57,9 +57,7 @@ public:
         text(n != 0 ? std::string_view(name.data(), std::min(n, name.size())) : "a fiber");
     }
 
-    void write() const noexcept {
-        [[maybe_unused]] const auto written = ::write(STDERR_FILENO, buffer_.data(), used_);
-    }
+    void write() const noexcept { base::write_report(buffer_.data(), used_); }
 
 private:
     std::array<char, 512> buffer_;

@@ -44,6 +44,7 @@ var workloads = map[string]workload{
 	"channel":          {"ns", 2000000, false, unbuffered},
 	"channel-buffered": {"ns", 5000000, false, buffered},
 	"select":           {"ns", 2000000, false, selectTwo},
+	"timers":           {"ns", 1000000, false, timersHalfCancelled},
 }
 
 func fail(format string, arguments ...any) {
