@@ -21,6 +21,7 @@ set(WEFT_PUBLIC_HEADERS
     generator.h
     latch.h
     mutex.h
+    pipe.h
     poll.h
     runtime.h
     scope.h
@@ -35,6 +36,7 @@ set(WEFT_PUBLIC_HEADERS
     wait_group.h
     detail/cancel_scope.h
     detail/channel_state.h
+    detail/descriptor_owner.h
     detail/fair_cfs.h
     detail/fair_eevdf.h
     detail/fair_fifo.h

@@ -44,6 +44,7 @@
 #include <weft/error.h>
 #include <weft/latch.h>
 #include <weft/mutex.h>
+#include <weft/pipe.h>
 #include <weft/poll.h>
 #include <weft/semaphore.h>
 #include <weft/shared_mutex.h>
@@ -128,12 +129,14 @@ private:
 class [[nodiscard]] read_awaiter : public socket_awaiter<socket_call::read> {
 public:
     read_awaiter(socket& from, std::span<std::byte> bytes, deadline until) noexcept;
+    read_awaiter(pipe_reader& from, std::span<std::byte> bytes, deadline until) noexcept;
     result<std::size_t> await_resume() noexcept;
 };
 
 class [[nodiscard]] write_awaiter : public socket_awaiter<socket_call::write> {
 public:
     write_awaiter(socket& to, std::span<const std::byte> bytes, deadline until) noexcept;
+    write_awaiter(pipe_writer& to, std::span<const std::byte> bytes, deadline until) noexcept;
     result<void> await_resume() noexcept;
 };
 
@@ -414,6 +417,16 @@ inline auto write(socket& to, std::span<const std::byte> bytes, deadline until =
     return coro::write_awaiter(to, bytes, until);
 }
 
+/// As pipe_reader::read.
+inline auto read(pipe_reader& from, std::span<std::byte> bytes, deadline until = {}) noexcept {
+    return coro::read_awaiter(from, bytes, until);
+}
+
+/// As pipe_writer::write: all of `bytes`.
+inline auto write(pipe_writer& to, std::span<const std::byte> bytes, deadline until = {}) noexcept {
+    return coro::write_awaiter(to, bytes, until);
+}
+
 /// As listener::accept.
 inline auto accept(listener& from, deadline until = {}) noexcept {
     return coro::accept_awaiter(from, until);
@@ -428,6 +441,13 @@ inline auto async_read(socket& from, std::span<std::byte> bytes, deadline until)
 inline auto async_write(socket& to, std::span<const std::byte> bytes, deadline until) noexcept {
     return co::write(to, bytes, until);
 }
+inline auto async_read(pipe_reader& from, std::span<std::byte> bytes, deadline until) noexcept {
+    return co::read(from, bytes, until);
+}
+inline auto async_write(pipe_writer& to, std::span<const std::byte> bytes,
+                        deadline until) noexcept {
+    return co::write(to, bytes, until);
+}
 
 namespace co {
 
@@ -436,6 +456,9 @@ task<result<socket>> connect(endpoint peer, deadline until = {});
 
 /// As socket::read_exactly.
 task<result<void>> read_exactly(socket& from, std::span<std::byte> bytes, deadline until = {});
+
+/// As pipe_reader::read_exactly.
+task<result<void>> read_exactly(pipe_reader& from, std::span<std::byte> bytes, deadline until = {});
 
 /// As socket::readv.
 task<result<std::size_t>> readv(socket& from, std::span<const std::span<std::byte>> parts,

@@ -34,9 +34,10 @@
 // must live until the select ends, as in the expression above it does; of an lvalue, and of small
 // values that are just bytes, the case holds a copy. The channel must have a handle until then.
 //
-// A socket's case counts as a call on it, in its direction, until its handler runs: the rule of one
-// reader and one writer at a time holds. A handler of on_readable(listener, ...) must accept, and
-// should do so with a deadline where others accept on the same listener, who may be quicker.
+// The case of a socket or pipe counts as a call on it, in its direction, until its handler runs:
+// the rule of one reader and one writer at a time holds. A handler of on_readable(listener, ...)
+// must accept, and should do so with a deadline where others accept on the same listener, who may
+// be quicker.
 //
 // Cost: the channels are locked together, in the order of their addresses, which are sorted by
 // insertion: meant for dozens of cases, not for thousands. Each socket that may be ready costs a
@@ -55,6 +56,7 @@
 #include <weft/channel.h>
 #include <weft/detail/select_case.h>
 #include <weft/error.h>
+#include <weft/pipe.h>
 #include <weft/socket.h>
 #include <weft/time.h>
 
@@ -62,11 +64,12 @@ namespace weft {
 
 namespace io {
 
-/// A call on a socket in one direction would not wait.
+/// A call on a socket or pipe in one direction would not wait.
 class readiness_case : public sync::select_source {
 protected:
     readiness_case(const socket& on, bool writing) noexcept;
     explicit readiness_case(const listener& on) noexcept;
+    readiness_case(const descriptor_owner& on, bool writing) noexcept;
 
 private:
     void begin() noexcept override;
@@ -186,6 +189,19 @@ template <std::invocable Handler = sync::no_handler>
 
 template <std::invocable Handler = sync::no_handler>
 [[nodiscard]] auto on_writable(const socket& to, Handler handler = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(handler), to, true);
+}
+
+/// Of a pipe_reader, and of what else of weft's can be read or waited for: a signal_set, a
+/// file_watcher.
+template <std::derived_from<io::descriptor_owner> Source, std::invocable Handler = sync::no_handler>
+    requires(!std::same_as<Source, pipe_writer>)
+[[nodiscard]] auto on_readable(const Source& from, Handler handler = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(handler), from, false);
+}
+
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_writable(const pipe_writer& to, Handler handler = {}) {
     return sync::handled<io::readiness_case, Handler>(std::move(handler), to, true);
 }
 

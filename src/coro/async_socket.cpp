@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A coroutine in a call on a socket: the loop of io/socket_ops.h, cut at the place where it waits.
-// What is tried again when the socket is ready runs before the coroutine is resumed, so that a
-// wake-up for nothing costs no resumption. The call is in flight (poll_descriptor::begin, end) from
-// await_ready() until its outcome is there.
+// A coroutine in a call on a socket or pipe: the loop of io/socket_ops.h, cut at the place where it
+// waits. What is tried again when the socket is ready runs before the coroutine is resumed, so that
+// a wake-up for nothing costs no resumption. The call is in flight (poll_descriptor::begin, end)
+// from await_ready() until its outcome is there.
 #include <weft/co.h>
 
 #include <cerrno>
@@ -143,6 +143,9 @@ template class socket_awaiter<socket_call::accept>;
 read_awaiter::read_awaiter(socket& from, std::span<std::byte> bytes, deadline until) noexcept
     : socket_awaiter(io::access::descriptor(from), bytes.data(), bytes.size(), until) {}
 
+read_awaiter::read_awaiter(pipe_reader& from, std::span<std::byte> bytes, deadline until) noexcept
+    : socket_awaiter(io::access::descriptor(from), bytes.data(), bytes.size(), until) {}
+
 result<std::size_t> read_awaiter::await_resume() noexcept {
     if (outcome() < 0) [[unlikely]] {
         return std::unexpected(error_of(outcome()));
@@ -152,6 +155,11 @@ result<std::size_t> read_awaiter::await_resume() noexcept {
 
 // The bytes are only read: the two directions share one type.
 write_awaiter::write_awaiter(socket& to, std::span<const std::byte> bytes, deadline until) noexcept
+    : socket_awaiter(io::access::descriptor(to), const_cast<std::byte*>(bytes.data()), bytes.size(),
+                     until) {}
+
+write_awaiter::write_awaiter(pipe_writer& to, std::span<const std::byte> bytes,
+                             deadline until) noexcept
     : socket_awaiter(io::access::descriptor(to), const_cast<std::byte*>(bytes.data()), bytes.size(),
                      until) {}
 

@@ -12,6 +12,10 @@ task<result<void>> read_exactly(socket& from, std::span<std::byte> bytes, deadli
     return coro::perform(io::exact_read(io::access::descriptor(from), bytes), until);
 }
 
+task<result<void>> read_exactly(pipe_reader& from, std::span<std::byte> bytes, deadline until) {
+    return coro::perform(io::exact_read(io::access::descriptor(from), bytes), until);
+}
+
 task<result<std::size_t>> readv(socket& from, std::span<const std::span<std::byte>> parts,
                                 deadline until) {
     return coro::perform(io::vectored_read(io::access::descriptor(from), parts), until);

@@ -31,7 +31,7 @@ poll_descriptor* poll_descriptor::make(int fd, protocol proto, role r) noexcept 
     for (auto& ready : d->ready_) {
         ready.store(true, base::relaxed);
     }
-    d->splits_reads_.store(proto == protocol::other, base::relaxed);
+    d->splits_reads_.store(proto == protocol::other || proto == protocol::no_socket, base::relaxed);
     d->nonblocking_.store(false, base::relaxed);
     d->streak_.store(0, base::relaxed);
     d->uses_.store(0, base::relaxed);
@@ -52,10 +52,21 @@ int poll_descriptor::release() noexcept {
             netpoll_->remove(fd);
         }
     }
+    if (fd >= 0) {
+        restore_mode(fd);
+    }
     fd_.store(-1, base::relaxed);
     uses_.fetch_or(closed_bit, base::acq_rel);
     recycle();
     return fd;
+}
+
+/// What is no socket may be shared with processes that have to live with its mode.
+void poll_descriptor::restore_mode(int fd) noexcept {
+    if (protocol_ == protocol::no_socket && nonblocking_.load(base::relaxed)) {
+        int off = 0;
+        ::ioctl(fd, FIONBIO, &off);
+    }
 }
 
 /// Closed already. Events that are under way die by the new generation.
@@ -87,7 +98,9 @@ void poll_descriptor::close() noexcept {
         }
         // For threads that block in the kernel. This call counts as one in flight, so the number
         // is still ours.
-        ::shutdown(fd(), SHUT_RDWR);
+        if (protocol_ != protocol::no_socket) {
+            ::shutdown(fd(), SHUT_RDWR);
+        }
     }
     if (uses_.fetch_sub(closer_unit, base::acq_rel) == (closed_bit | closer_unit)) {
         close_descriptor();
@@ -99,6 +112,7 @@ void poll_descriptor::close() noexcept {
 void poll_descriptor::close_descriptor() noexcept {
     const int fd = fd_.exchange(-1, base::acq_rel);
     if (fd >= 0) {
+        restore_mode(fd);
         ::close(fd);
     }
 }
@@ -118,6 +132,15 @@ int poll_descriptor::make_nonblocking() noexcept {
         }
         nonblocking_.store(true, base::relaxed);
     }
+    return 0;
+}
+
+int poll_descriptor::start_wait_of_thread(direction dir, poll_wait& wait) noexcept {
+    const base::spin_guard guard(lock_);
+    if (closed()) {
+        return ECANCELED;
+    }
+    stand(dir, wait);
     return 0;
 }
 
@@ -146,13 +169,18 @@ int poll_descriptor::start_wait(direction dir, poll_wait& wait, netpoll& here) n
     if (ready_[index_of(dir)].load(base::relaxed)) {
         return EAGAIN;
     }
+    stand(dir, wait);
+    return 0;
+}
+
+void poll_descriptor::stand(direction dir, poll_wait& wait) noexcept {
     if (!wait.prepared) {
         wait.who.prepare();
     }
     streak_.store(0, base::relaxed);
     if (!is_shared()) [[likely]] {
         waiting_[index_of(dir)].store(&wait.who, base::relaxed);
-        return 0;
+        return;
     }
     wait.dir = dir;
     if (queue_ == nullptr) {
@@ -162,7 +190,6 @@ int poll_descriptor::start_wait(direction dir, poll_wait& wait, netpoll& here) n
         wait.prev = queue_->prev;
         wait.next->prev = wait.prev->next = &wait;
     }
-    return 0;
 }
 
 /// Registers it with `here`. It stays where it is while somebody waits through another runtime's

@@ -32,11 +32,13 @@
 //   - recv() stops at TCP urgent data although more follows. An edge with EPOLLPRI sets
 //     splits_reads, too.
 //   - on a Unix socket recv() stops after a message that carried descriptors; socket_ops.cpp sees
-//     that by MSG_CTRUNC. Other protocols are marked splits_reads from the start.
+//     that by MSG_CTRUNC. Other protocols are marked splits_reads from the start, and so is what is
+//     no socket: packets in pipes, lines from terminals.
 //
 // Closing beside other calls. `uses_` counts calls in flight. close() marks the socket closed,
-// wakes who waits and shuts the connection down (for threads that block in the kernel); whoever
-// leaves last closes the descriptor. So its number cannot be reused under a call. The call that was
+// wakes who waits and shuts the connection down (for threads that block in the kernel: before what
+// is no socket they wait as waiters, see start_wait_of_thread()); whoever leaves last closes the
+// descriptor. So its number cannot be reused under a call. The call that was
 // woken reports std::errc::operation_canceled, later calls std::errc::bad_file_descriptor.
 //
 // Forked children share the epoll instance, so a close() never calls EPOLL_CTL_DEL: in a child it
@@ -59,7 +61,13 @@ class netpoll;
 
 enum class direction : std::uint8_t { read, write };
 
-enum class protocol : std::uint8_t { tcp, unix_stream, unix_datagram, other };
+enum class protocol : std::uint8_t {
+    tcp,
+    unix_stream,
+    unix_datagram,
+    other,      ///< of sockets
+    no_socket,  ///< read(2), write(2), always in non-blocking mode: pipes, signals, inotify
+};
 
 /// Somebody's place before a socket. Lives where its owner waits: on a fiber's or thread's stack,
 /// in a coroutine's awaiter.
@@ -160,6 +168,10 @@ public:
     int start_wait(direction dir, poll_wait& wait) noexcept;
     int start_wait(direction dir, poll_wait& wait, netpoll& here) noexcept;
 
+    /// For a plain thread that polls the descriptor: `wait` stands here so that close() wakes it.
+    /// 0: it is prepared; it must poll, then leave(). Else an errno value.
+    int start_wait_of_thread(direction dir, poll_wait& wait) noexcept;
+
     /// Takes `wait` out if it still stands here: whether it did.
     bool leave(direction dir, poll_wait& wait) noexcept;
 
@@ -220,9 +232,11 @@ private:
 
     [[noreturn, gnu::cold]] static void fail_misuse(direction dir) noexcept;
     [[gnu::cold]] void close_descriptor() noexcept;
+    void restore_mode(int fd) noexcept;
     void recycle() noexcept;
     int attach(netpoll& here) noexcept WEFT_REQUIRES(lock_);
     int set_ready(direction dir, sched::wake_reason reason) noexcept WEFT_REQUIRES(lock_);
+    void stand(direction dir, poll_wait& wait) noexcept WEFT_REQUIRES(lock_);
     void unlink(poll_wait& wait) noexcept WEFT_REQUIRES(lock_);
     int wake_one_queued(direction dir, sched::wake_reason reason) noexcept WEFT_REQUIRES(lock_);
     void wake_all_queued(sched::wake_reason reason) noexcept WEFT_REQUIRES(lock_);

@@ -41,6 +41,9 @@ readiness_case::readiness_case(const socket& on, bool writing) noexcept
 readiness_case::readiness_case(const listener& on) noexcept
     : descriptor_(access::descriptor(on)), writing_(false) {}
 
+readiness_case::readiness_case(const descriptor_owner& on, bool writing) noexcept
+    : descriptor_(access::descriptor(on)), writing_(writing) {}
+
 void readiness_case::begin() noexcept {
     in_use_ = descriptor_ != nullptr && descriptor_->begin(direction_of(writing_)) == 0;
 }
@@ -84,13 +87,19 @@ bool readiness_case::is_ready(bool adds) noexcept {
 
 bool readiness_case::add(sched::waiter& who) noexcept {
     netpoll* const here = netpoll::current();
-    if (!in_use_ || here == nullptr) {
-        return in_use_;  // a plain thread polls
+    if (!in_use_) {
+        return false;
+    }
+    const bool is_socket = descriptor_->proto() != protocol::no_socket;
+    if (here == nullptr && is_socket) {
+        return true;  // a plain thread polls, and close() ends that
     }
     auto* const place = ::new (static_cast<void*>(place_)) poll_wait(who);
     static_assert(sizeof *place <= sizeof place_);
     place->prepared = true;
-    waits_ = descriptor_->start_wait(direction_of(writing_), *place, *here) == 0;
+    const direction dir = direction_of(writing_);
+    waits_ = (here != nullptr ? descriptor_->start_wait(dir, *place, *here)
+                              : descriptor_->start_wait_of_thread(dir, *place)) == 0;
     return waits_;
 }
 

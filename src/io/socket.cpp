@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// weft::socket. The descriptors of connections stay in blocking mode: fibers pass MSG_DONTWAIT,
-// plain threads do not, so that both pay one system call for each read and write and a socket can
-// go from one to the other without a change. A descriptor that came in non-blocking mode from
-// outside works, too: then a plain thread polls.
+// weft::socket.
 #include <weft/socket.h>
 
 #include <unistd.h>
@@ -11,9 +8,9 @@
 #include <cerrno>
 
 #include "base/error.h"
+#include "io/byte_stream.h"
 #include "io/socket_ops.h"
 #include "io/wait.h"
-#include "sched/current.h"
 
 namespace weft {
 
@@ -21,89 +18,6 @@ namespace {
 
 using io::direction;
 using io::poll_descriptor;
-
-result<std::size_t> to_result(ssize_t n) noexcept {
-    if (n < 0) [[unlikely]] {
-        return base::fail(static_cast<int>(-n));
-    }
-    return static_cast<std::size_t>(n);
-}
-
-ssize_t read_on_fiber(poll_descriptor& d, std::span<std::byte> bytes, deadline until) noexcept {
-    for (;;) {
-        const ssize_t n = io::try_read(d, bytes);
-        if (n != -EAGAIN) {
-            io::let_others_run(d);
-            return n;
-        }
-        if (const int error = io::park_until_ready(d, direction::read, until)) {
-            return io::last_try(d, direction::read, error, [&] { return io::try_read(d, bytes); });
-        }
-    }
-}
-
-ssize_t read_on_thread(poll_descriptor& d, std::span<std::byte> bytes, deadline until) noexcept {
-    bool drained = false;
-    const bool may_block = io::may_block(until);
-    for (;;) {
-        ssize_t n = -EAGAIN;
-        if (may_block) {
-            n = io::receive(d, bytes, 0, drained);
-            if (n != -EAGAIN) {
-                return n;
-            }
-        }
-        if (const int error = io::block_until_ready(d, direction::read, until)) {
-            return error;
-        }
-        n = io::receive(d, bytes, MSG_DONTWAIT, drained);
-        if (n != -EAGAIN) {
-            return n;
-        }
-    }
-}
-
-int write_on_fiber(poll_descriptor& d, std::span<const std::byte> bytes, deadline until) noexcept {
-    for (;;) {
-        const ssize_t n = io::try_write(d, bytes);
-        if (n == static_cast<ssize_t>(bytes.size())) [[likely]] {
-            io::let_others_run(d);
-            return 0;
-        }
-        if (n >= 0) {
-            bytes = bytes.subspan(static_cast<std::size_t>(n));
-        } else if (n != -EAGAIN) {
-            return static_cast<int>(n);
-        } else if (const int error = io::park_until_ready(d, direction::write, until)) {
-            const ssize_t last =
-                io::last_try(d, direction::write, error, [&] { return io::try_write(d, bytes); });
-            if (last < 0) {
-                return static_cast<int>(last);
-            }
-            bytes = bytes.subspan(static_cast<std::size_t>(last));
-            if (bytes.empty()) {
-                return 0;
-            }
-        }
-    }
-}
-
-int write_on_thread(poll_descriptor& d, std::span<const std::byte> bytes, deadline until) noexcept {
-    const int flags = io::may_block(until) ? 0 : MSG_DONTWAIT;
-    for (;;) {
-        const ssize_t n = io::transmit(d, bytes, flags);
-        if (n == static_cast<ssize_t>(bytes.size())) [[likely]] {
-            return 0;
-        }
-        if (n >= 0) {
-            bytes = bytes.subspan(static_cast<std::size_t>(n));
-        } else if (n != -EAGAIN) {
-            return static_cast<int>(n);
-        } else if (const int error = io::block_until_ready(d, direction::write, until)) {
-            return error;
-        }
-    }
-}
 
 /// Until connected: 0 or an errno value, negated.
 int connect_and_wait(poll_descriptor& d, const endpoint& peer, deadline until) noexcept {
@@ -156,37 +70,11 @@ result<socket> socket::from_native(int fd) {
 }
 
 result<std::size_t> socket::read(std::span<std::byte> bytes, deadline until) {
-    if (descriptor_ == nullptr) [[unlikely]] {
-        return base::fail(EBADF);
-    }
-    const io::use call(*descriptor_, direction::read);
-    if (call.error() != 0) [[unlikely]] {
-        return base::fail(call.error());
-    }
-    if (bytes.empty()) [[unlikely]] {
-        return 0;
-    }
-    return to_result(sched::on_fiber() ? read_on_fiber(*descriptor_, bytes, until)
-                                       : read_on_thread(*descriptor_, bytes, until));
+    return io::read_some(descriptor_, bytes, until);
 }
 
 result<void> socket::write(std::span<const std::byte> bytes, deadline until) {
-    if (descriptor_ == nullptr) [[unlikely]] {
-        return base::fail(EBADF);
-    }
-    const io::use call(*descriptor_, direction::write);
-    if (call.error() != 0) [[unlikely]] {
-        return base::fail(call.error());
-    }
-    if (bytes.empty()) [[unlikely]] {
-        return {};
-    }
-    const int error = sched::on_fiber() ? write_on_fiber(*descriptor_, bytes, until)
-                                        : write_on_thread(*descriptor_, bytes, until);
-    if (error != 0) [[unlikely]] {
-        return base::fail(-error);
-    }
-    return {};
+    return io::write_all(descriptor_, bytes, until);
 }
 
 result<void> socket::shutdown_write() {

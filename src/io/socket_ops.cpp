@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/signal_mask.h"
 
 namespace weft::io {
 
@@ -32,6 +33,19 @@ ssize_t receive_unix(int fd, std::span<std::byte> bytes, int flags, bool& draine
     const ssize_t n = ::recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
     drained = n > 0 && static_cast<std::size_t>(n) < bytes.size() &&
               (message.msg_flags & MSG_CTRUNC) == 0;
+    return n;
+}
+
+/// write(2) has no MSG_NOSIGNAL. As that one it may write a part, and says so, when the reader
+/// goes.
+ssize_t write_without_signal(int fd, std::span<const std::byte> bytes) noexcept {
+    base::sigpipe_blocked blocked;
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    const int error = errno;
+    if (n < 0 ? error == EPIPE : static_cast<std::size_t>(n) < bytes.size()) {
+        blocked.drop();
+    }
+    errno = error;
     return n;
 }
 
@@ -80,6 +94,8 @@ ssize_t receive(poll_descriptor& d, std::span<std::byte> bytes, int flags, bool&
         ssize_t n = 0;
         if (d.proto() == protocol::unix_stream) {
             n = receive_unix(d.fd(), bytes, flags, drained);
+        } else if (d.proto() == protocol::no_socket) {
+            n = ::read(d.fd(), bytes.data(), bytes.size());
         } else {
             n = ::recv(d.fd(), bytes.data(), bytes.size(), flags);
             drained = n > 0 && static_cast<std::size_t>(n) < bytes.size();
@@ -98,7 +114,9 @@ ssize_t receive(poll_descriptor& d, std::span<std::byte> bytes, int flags, bool&
 
 ssize_t transmit(poll_descriptor& d, std::span<const std::byte> bytes, int flags) noexcept {
     for (;;) {
-        const ssize_t n = ::send(d.fd(), bytes.data(), bytes.size(), flags | MSG_NOSIGNAL);
+        const ssize_t n = d.proto() == protocol::no_socket
+                              ? write_without_signal(d.fd(), bytes)
+                              : ::send(d.fd(), bytes.data(), bytes.size(), flags | MSG_NOSIGNAL);
         if (n >= 0) [[likely]] {
             return n;
         }

@@ -27,6 +27,7 @@
 
 #include <weft/datagram.h>
 #include <weft/error.h>
+#include <weft/pipe.h>
 #include <weft/socket.h>
 
 #include "io/poll_descriptor.h"
@@ -71,7 +72,8 @@ int bind_to(int fd, const endpoint& local, int type, bool replace) noexcept;
 using address_call = int (*)(int, sockaddr*, socklen_t*);
 result<endpoint> endpoint_of(int fd, address_call call) noexcept;
 
-// One system call each, for plain threads. `flags` is 0 (block in the kernel) or MSG_DONTWAIT.
+// One system call each, for plain threads. `flags` is 0 (block in the kernel) or MSG_DONTWAIT; what
+// is no socket never blocks.
 // Never inlined, because compilers keep the address of errno across a switch to another kernel
 // thread.
 
@@ -86,7 +88,10 @@ struct access {
     static poll_descriptor* descriptor(const socket& s) noexcept { return s.descriptor_; }
     static poll_descriptor* descriptor(const listener& l) noexcept { return l.descriptor_; }
     static poll_descriptor* descriptor(const datagram_socket& s) noexcept { return s.descriptor_; }
+    static poll_descriptor* descriptor(const descriptor_owner& o) noexcept { return o.descriptor_; }
     static socket make_socket(poll_descriptor& d) noexcept { return socket(&d); }
+    static pipe_reader make_reader(poll_descriptor& d) noexcept { return pipe_reader(&d); }
+    static pipe_writer make_writer(poll_descriptor& d) noexcept { return pipe_writer(&d); }
 };
 
 }  // namespace weft::io

@@ -8,12 +8,15 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <utility>
+#include <vector>
 
 #include "base/assert.h"
 #include "base/fd.h"
 #include "io/netpoll_epoll.h"
 #include "sched/cancellable_wait.h"
 #include "sched/current.h"
+#include "sched/polling_waiter.h"
 
 namespace weft::io {
 
@@ -105,8 +108,57 @@ int block_until_event(int fd, short events, deadline until, const poll_descripto
     }
 }
 
+namespace {
+
+/// By a thread that close() must wake: shutdown(2) does not end its poll(2).
+int block_as_waiter(poll_descriptor& d, direction dir, short events, deadline until) noexcept {
+    base::unique_fd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!event.valid()) {
+        return -errno;
+    }
+    std::vector<pollfd> entries;
+    try {
+        entries.reserve(2);
+    } catch (const std::bad_alloc&) {
+        return -ENOMEM;
+    }
+    entries.push_back({.fd = d.fd(), .events = events, .revents = 0});
+    sched::polling_waiter who(std::move(event), std::move(entries));
+    poll_wait place(who);
+    if (const int error = d.start_wait_of_thread(dir, place)) {
+        return -error;
+    }
+    sched::stop_watch* watch = nullptr;
+    if (const sched::cancel_bounds* const bounds = sched::current_bounds()) {
+        watch = bounds->watch;
+        until = std::min(until, bounds->until);
+    }
+    if (watch != nullptr) {
+        watch->begin(who);
+    }
+    const sched::wake_reason reason = who.poll(until.nanoseconds());
+    if (watch != nullptr) {
+        watch->end();
+    }
+    d.leave(dir, place);  // also when it was woken: the waker holds the lock while it needs `who`
+    if (d.closed()) {
+        return -ECANCELED;
+    }
+    if (reason == sched::wake_reason::signalled || events_now(d.fd(), events) != 0) {
+        return 0;
+    }
+    return reason == sched::wake_reason::timed_out ? -ETIMEDOUT : -ECANCELED;
+}
+
+}  // namespace
+
 int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept {
     const short events = dir == direction::read ? POLLIN : POLLOUT;
+    if (d.proto() == protocol::no_socket) {
+        WEFT_ASSERT(!sched::on_coroutine(),
+                    "a coroutine called a function that blocks; use its co_await form");
+        return block_as_waiter(d, dir, events, until);
+    }
     return std::min(block_until_event(d.fd(), events, until, &d), 0);
 }
 

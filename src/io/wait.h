@@ -40,7 +40,8 @@ bool may_block(deadline until) noexcept;
 /// value, negated: -ETIMEDOUT, -ECANCELED. If `owner` is not null and closed by then: -ECANCELED.
 int block_until_event(int fd, short events, deadline until, const poll_descriptor* owner) noexcept;
 
-/// As park_until_ready() on a plain thread, by the kernel.
+/// As park_until_ready() on a plain thread, by the kernel. -EMFILE and the like if that takes a
+/// descriptor and there is none.
 int block_until_ready(poll_descriptor& d, direction dir, deadline until) noexcept;
 
 /// Either, depending on who calls; then the try_ form may be used on a plain thread, too. Asserts
