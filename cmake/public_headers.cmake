@@ -23,6 +23,7 @@ set(WEFT_PUBLIC_HEADERS
     mutex.h
     pipe.h
     poll.h
+    process.h
     runtime.h
     scope.h
     select.h

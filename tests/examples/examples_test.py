@@ -110,6 +110,20 @@ class Examples(unittest.TestCase):
                 self.assertEqual(run("fastest", refuses).stdout, "none\n")
         self.assertEqual(run("fastest", "nowhere").returncode, 2)
 
+    def test_run_each(self):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = []
+            for number in range(6):
+                path = pathlib.Path(folder) / str(number)
+                path.write_text("x" * number, encoding="utf-8")
+                paths.append(path)
+            shown = run("run_each", "wc -c", *paths, "/does/not/exist").stdout
+            for number, path in enumerate(paths):
+                self.assertIn(f"{path}: exited with code 0\n{number} {path}\n", shown)
+            self.assertIn("/does/not/exist: exited with code 1\n", shown)
+            self.assertIn("No such file", run("run_each", "/does/not/exist", "file").stdout)
+        self.assertEqual(run("run_each").returncode, 2)
+
     @unittest.skipUnless((BINARIES / "tls_echo").exists(), "built without OpenSSL")
     def test_tls_echo(self):
         with tempfile.TemporaryDirectory() as folder:
