@@ -30,6 +30,7 @@ set(WEFT_PUBLIC_HEADERS
     semaphore.h
     serve.h
     shared_mutex.h
+    signal.h
     socket.h
     stats.h
     task.h
