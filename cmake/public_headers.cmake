@@ -34,6 +34,7 @@ set(WEFT_PUBLIC_HEADERS
     socket.h
     stats.h
     task.h
+    ticker.h
     time.h
     wait_group.h
     detail/cancel_scope.h

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <weft/co.h>
+#include <weft/ticker.h>
+
+#include <algorithm>
 
 #include "base/assert.h"
 #include "base/error.h"
@@ -69,3 +72,21 @@ result<void> sleep_awaiter::await_resume() noexcept {
 }
 
 }  // namespace weft::coro
+
+namespace weft::co {
+
+task<result<std::uint64_t>> wait(ticker& of, deadline until) {
+    if (!of.is_due()) {
+        const deadline at = of.next_at();
+        const auto slept = co_await sleep_until(std::min(at, until));
+        if (!slept) {
+            co_return std::unexpected(slept.error());
+        }
+        if (until < at) {
+            co_return base::fail(std::errc::timed_out);
+        }
+    }
+    co_return of.take();
+}
+
+}  // namespace weft::co

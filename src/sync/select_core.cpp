@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sync/select_core.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "base/assert.h"
@@ -114,15 +115,15 @@ selection::selection(std::span<select_case* const> cases) noexcept : cases_(case
                 break;
             case case_kind::source:
                 has_sources_ = true;
+                until_ = std::min(until_, static_cast<select_source&>(one).wakes_at());
                 static_cast<select_source&>(one).begin();
                 break;
             case case_kind::stop:
                 break;
             case case_kind::deadline:
-                if (const deadline at = static_cast<deadline_case&>(one).until_;
-                    deadline_ == nowhere || at < until_) {
+                if (deadline_ == nowhere || deadline_of(i) < deadline_of(deadline_)) {
                     deadline_ = i;
-                    until_ = at;
+                    until_ = std::min(until_, deadline_of(i));
                 }
                 break;
             case case_kind::otherwise:
@@ -130,6 +131,10 @@ selection::selection(std::span<select_case* const> cases) noexcept : cases_(case
                 break;
         }
     }
+}
+
+deadline selection::deadline_of(std::size_t index) const noexcept {
+    return static_cast<const deadline_case&>(*cases_[index]).until_;
 }
 
 /// One case for each channel.
@@ -283,7 +288,7 @@ bool selection::finish(sched::wake_reason reason, deadline at) noexcept {
         case sched::wake_reason::signalled:
             return false;
         case sched::wake_reason::timed_out:
-            if (deadline_ != nowhere && until_ <= at) {
+            if (deadline_ != nowhere && deadline_of(deadline_) <= at) {
                 end(deadline_);
             } else {
                 end(std::make_error_code(std::errc::timed_out));

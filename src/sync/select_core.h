@@ -46,7 +46,7 @@ public:
     /// Whether it takes no case but one that is ready now.
     [[nodiscard]] bool never_waits() const noexcept { return otherwise_ != nowhere; }
 
-    /// The earliest one of the cases.
+    /// When it ends or looks again by itself: the earliest one of the cases.
     [[nodiscard]] deadline until() const noexcept { return until_; }
 
     /// True: it is over, see outcome(). `who` is not used if never_waits().
@@ -74,6 +74,7 @@ private:
     /// Of those that are ready now, each with the same probability.
     class choice;
 
+    [[nodiscard]] deadline deadline_of(std::size_t index) const noexcept;
     void list_by_address(channel_case& one) noexcept;
     bool take_ready(sched::waiter* or_queue) noexcept;
     [[nodiscard]] choice choose_beside_channels(bool waits) const noexcept;

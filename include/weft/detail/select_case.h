@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The cases of a select, as its core sees them. Not an API: <weft/select.h> makes them; the code is
-// in src/sync/select_core.cpp and, for sockets, in src/io/readiness_case.cpp.
+// in src/sync/select_core.cpp and, for sockets and pipes, in src/io/readiness_case.cpp.
 #pragma once
 
 #include <poll.h>
@@ -102,6 +102,10 @@ private:
 
     /// It wakes nobody any more.
     virtual void remove() noexcept = 0;
+
+    /// When it becomes ready by itself, however nobody wakes it: asked once, before everything
+    /// else.
+    [[nodiscard]] virtual deadline wakes_at() const noexcept { return {}; }
 
     /// What a plain thread waits for.
     [[nodiscard]] virtual pollfd poll_entry() const noexcept = 0;
