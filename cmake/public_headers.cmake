@@ -17,6 +17,7 @@ set(WEFT_PUBLIC_HEADERS
     fiber.h
     fiber_group.h
     fiber_local.h
+    file_watch.h
     future.h
     generator.h
     latch.h

@@ -27,6 +27,7 @@
 
 #include <weft/datagram.h>
 #include <weft/error.h>
+#include <weft/file_watch.h>
 #include <weft/pipe.h>
 #include <weft/socket.h>
 
@@ -89,6 +90,7 @@ struct access {
     static poll_descriptor* descriptor(const listener& l) noexcept { return l.descriptor_; }
     static poll_descriptor* descriptor(const datagram_socket& s) noexcept { return s.descriptor_; }
     static poll_descriptor* descriptor(const descriptor_owner& o) noexcept { return o.descriptor_; }
+    static file_watcher::buffer* buffer(const file_watcher& w) noexcept { return w.buffer_.get(); }
     static socket make_socket(poll_descriptor& d) noexcept { return socket(&d); }
     static pipe_reader make_reader(poll_descriptor& d) noexcept { return pipe_reader(&d); }
     static pipe_writer make_writer(poll_descriptor& d) noexcept { return pipe_writer(&d); }

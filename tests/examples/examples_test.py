@@ -124,6 +124,25 @@ class Examples(unittest.TestCase):
             self.assertIn("No such file", run("run_each", "/does/not/exist", "file").stdout)
         self.assertEqual(run("run_each").returncode, 2)
 
+    def test_watch(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                subprocess.Popen([BINARIES / "watch", folder], stdout=subprocess.PIPE,
+                                 text=True) as process:
+            try:
+                self.assertEqual(process.stdout.readline(), "watching\n")
+                pathlib.Path(folder, "file").write_text("text", encoding="utf-8")
+                lines = []
+                while not lines or "in this second" not in lines[-1]:
+                    lines.append(process.stdout.readline())
+                    self.assertTrue(lines[-1])
+                self.assertIn("file\n", lines)
+                process.send_signal(signal.SIGTERM)
+                self.assertIn(f"stopped by signal {signal.SIGTERM:d}\n", process.stdout.read())
+                self.assertEqual(process.wait(DEADLINE_SECONDS), 0)
+            finally:
+                process.kill()
+        self.assertEqual(run("watch", "/does/not/exist").returncode, 2)
+
     @unittest.skipUnless((BINARIES / "tls_echo").exists(), "built without OpenSSL")
     def test_tls_echo(self):
         with tempfile.TemporaryDirectory() as folder:
