@@ -52,3 +52,4 @@ set(WEFT_PUBLIC_HEADERS
 
 # Of the optional components, which install their own.
 set(WEFT_TLS_HEADERS tls.h)
+set(WEFT_DNS_HEADERS dns.h)
