@@ -81,6 +81,12 @@ struct ares_calls {
         msghdr message{};
         message.msg_iov = const_cast<iovec*>(parts);
         message.msg_iovlen = static_cast<std::size_t>(count);
+        const ssize_t n = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+        if (n >= 0 || errno != ECONNREFUSED) {
+            return n;
+        }
+        // That is what became of another query. This one's own refusal will be read, and c-ares
+        // then moves all on that go to this server; without it they would time out.
         return ::sendmsg(fd, &message, MSG_NOSIGNAL);
     }
 
@@ -99,8 +105,7 @@ struct ares_calls {
     }
 };
 
-result<std::unique_ptr<ares>> ares::make(const resolver_options& options,
-                                         ares_listener& listener) {
+result<std::unique_ptr<ares>> ares::make(const resolver_options& options, ares_listener& listener) {
     std::unique_ptr<ares> made(new ares(listener));
     if (const int error = made->open(options)) {
         return base::fail(error);
@@ -198,8 +203,8 @@ int ares::read_search() {
 bool ares::send(std::uint16_t id, const std::string& name, record_type type) {
     unsigned char* query = nullptr;
     int size = 0;
-    const int status = ::ares_create_query(name.c_str(), 1, static_cast<int>(type), id, 1, &query,
-                                           &size, 0);
+    const int status =
+        ::ares_create_query(name.c_str(), 1, static_cast<int>(type), id, 1, &query, &size, 0);
     if (status != ARES_SUCCESS) {
         ::ares_free_string(query);
         return false;

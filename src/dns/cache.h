@@ -28,8 +28,7 @@ public:
     std::shared_ptr<const answer> find(const std::string& key, clock::time_point now);
 
     /// Throws std::bad_alloc, and then has what it had.
-    void keep(const std::string& key, std::shared_ptr<const answer> found,
-              clock::time_point until);
+    void keep(const std::string& key, std::shared_ptr<const answer> found, clock::time_point until);
 
     void clear();
     [[nodiscard]] std::size_t size() const { return by_key_.size(); }

@@ -78,9 +78,8 @@ result<void> core::enter() {
 }
 
 clock::time_point core::now() const {
-    return options_.now != nullptr
-               ? options_.now()
-               : clock::time_point(std::chrono::nanoseconds(base::now_ns()));
+    return options_.now != nullptr ? options_.now()
+                                   : clock::time_point(std::chrono::nanoseconds(base::now_ns()));
 }
 
 std::vector<std::string> core::candidates(const std::string& name) const {
@@ -139,8 +138,7 @@ void core::send(const std::shared_ptr<question>& q) {
     }
 }
 
-void core::answered(std::uint16_t id, int status,
-                    std::span<const unsigned char> message) noexcept {
+void core::answered(std::uint16_t id, int status, std::span<const unsigned char> message) noexcept {
     const auto at = by_id_.find(id);
     if (at == by_id_.end()) {
         return;

@@ -50,8 +50,8 @@ struct question {
     record_type type;
     std::string key = key_of(name, type);
     std::uint16_t id = 0;
-    int last_response = 0;             // of a server that did not answer the question
-    bool stale = false;                // see the head
+    int last_response = 0;  // of a server that did not answer the question
+    bool stale = false;     // see the head
     bool over = false;
     std::shared_ptr<const answer> found = {};  // once it is over; null: memory was out
     std::vector<caller*> waiting = {};
@@ -75,8 +75,8 @@ private:
 /// What a caller must wait for.
 struct need {
     enum class kind : std::uint8_t { nothing, sockets, bell } what = kind::nothing;
-    int descriptor = -1;     ///< sockets: to be readable
-    deadline until = {};     ///< or until then
+    int descriptor = -1;  ///< sockets: to be readable
+    deadline until = {};  ///< or until then
 };
 
 class core final : public ares_listener {

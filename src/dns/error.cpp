@@ -32,9 +32,8 @@ public:
             case errc::bad_answer:
                 return "the name server's answer is malformed: ask another server";
             case errc::bad_name:
-                return "that cannot be the name of a host: labels of 1 to 63 visible ASCII "
-                       "characters with dots between them, at most 253 in all; others are written "
-                       "as xn--...";
+                return "that cannot be the name of a host: 1 to 63 letters, digits, - and _ "
+                       "between dots, at most 253 in all; others are written as xn--...";
             case errc::too_many_queries:
                 return "too many names are being looked up at this moment: try again later";
         }

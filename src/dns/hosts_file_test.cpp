@@ -41,9 +41,8 @@ TEST(DnsHosts, WhatIsAnAddressWithNames) {
 }
 
 TEST(DnsHosts, AnAddressIsNothingElse) {
-    for (const char* const bad :
-         {"", "*", "1", "1.2.3", "1.2.3.4:5", "1.2.3.4 ", "[::1]", "::1]:2", "@x", "unix:/x", ":",
-          "::g", "0x7f.0.0.1"}) {
+    for (const char* const bad : {"", "*", "1", "1.2.3", "1.2.3.4:5", "1.2.3.4 ", "[::1]", "::1]:2",
+                                  "@x", "unix:/x", ":", "::g", "0x7f.0.0.1"}) {
         EXPECT_FALSE(parse_address(bad, 1)) << bad;
     }
     EXPECT_EQ(parse_address("::1", 7)->to_string(), "[::1]:7");

@@ -32,10 +32,12 @@ bool is_name(std::string_view name) {
             digits = true;
             continue;
         }
-        if (c <= ' ' || c > '~' || c == '\\' || ++length > 63) {
+        const bool digit = c >= '0' && c <= '9';
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!(digit || letter || c == '-' || c == '_') || ++length > 63) {
             return false;
         }
-        digits = digits && c >= '0' && c <= '9';
+        digits = digits && digit;
     }
     return length != 0 && !digits;
 }
@@ -157,9 +159,8 @@ void lookup::begin() {
     } else if (!is_name(name_)) {
         finish({.error = errc::bad_name});
     } else {
-        candidates_ = core_.candidates(kind_ == kind::service && !name_.ends_with('.')
-                                           ? name_ + "."
-                                           : name_);
+        candidates_ =
+            core_.candidates(kind_ == kind::service && !name_.ends_with('.') ? name_ + "." : name_);
         std::erase_if(candidates_, [](const std::string& name) { return !is_name(name); });
     }
 }

@@ -43,7 +43,7 @@ TEST(DnsMessage, AnAddress) {
 TEST(DnsMessage, TheShortestTimeCounts) {
     const std::string alias = record("\5", "\0\0\0\5"s, "\1y\xc0\x0e"s);
     const std::string target =
-        "\xc0\x2a\0\1\0\1"s + one_minute + "\0\4\xc0\0\2\1"s;  // y.test, in the alias' data
+        "\xc0\x24\0\1\0\1"s + one_minute + "\0\4\xc0\0\2\1"s;  // y.test, in the alias' data
     const answer found = read(head(2) + alias + target);
     ASSERT_EQ(found.addresses.size(), 1u);
     EXPECT_EQ(found.ttl, 5u);

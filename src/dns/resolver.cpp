@@ -69,9 +69,8 @@ namespace {
 
 // Copies of the texts: the caller's may be gone when the task begins.
 
-task<result<std::vector<endpoint>>> lookup_copy(dns::core& of, std::string host,
-                                                std::uint16_t port, dns::family wanted,
-                                                deadline until) {
+task<result<std::vector<endpoint>>> lookup_copy(dns::core& of, std::string host, std::uint16_t port,
+                                                dns::family wanted, deadline until) {
     dns::lookup_call call(of, host, port, wanted);
     co_await dns::run_async(call, until);
     co_return call.get().take_addresses();
@@ -94,8 +93,7 @@ task<result<std::vector<std::string>>> lookup_name_copy(dns::core& of, endpoint 
 }  // namespace
 
 task<result<std::vector<endpoint>>> lookup(dns::resolver& names, std::string_view host,
-                                           std::uint16_t port, dns::family wanted,
-                                           deadline until) {
+                                           std::uint16_t port, dns::family wanted, deadline until) {
     return lookup_copy(dns::access::core_of(names), std::string(host), port, wanted, until);
 }
 

@@ -173,8 +173,8 @@ unsigned dns_server::asked_at_all() {
 }
 
 dns::resolver_options dns_server::options() const {
-    return {.servers = {address_}, .search = std::vector<std::string>(), .ndots = 1,
-            .hosts_file = ""};
+    return {
+        .servers = {address_}, .search = std::vector<std::string>(), .ndots = 1, .hosts_file = ""};
 }
 
 void dns_server::serve() {
@@ -259,7 +259,8 @@ std::string dns_server::reply_to(const std::string& message, bool over_tcp) {
         return message.substr(0, 2) + reply.raw;
     }
     const bool cut = reply.truncated && !over_tcp;
-    const unsigned flags = 0x8180u | (cut ? 0x200u : 0u) | static_cast<unsigned>(reply.response_code);
+    const unsigned flags =
+        0x8180u | (cut ? 0x200u : 0u) | static_cast<unsigned>(reply.response_code);
     std::string out = message.substr(0, 2) + number(flags) + number(1) +
                       number(cut ? 0 : static_cast<unsigned>(reply.answers.size())) +
                       number(reply.negative_ttl != 0 ? 1 : 0) + number(0) +

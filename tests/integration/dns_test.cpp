@@ -93,8 +93,7 @@ TEST_P(Dns, LocalNames) {
                                       "192.0.2.9 one.test Two\n# 192.0.2.8 no.test\n"
                                       "2001:db8::9 one.test # a comment\nnonsense\n");
     auto names = make(options);
-    EXPECT_THAT(texts(lookup(names, "ONE.test", 5)),
-                ElementsAre("[2001:db8::9]:5", "192.0.2.9:5"));
+    EXPECT_THAT(texts(lookup(names, "ONE.test", 5)), ElementsAre("[2001:db8::9]:5", "192.0.2.9:5"));
     EXPECT_THAT(texts(lookup(names, "two", 5)), ElementsAre("192.0.2.9:5"));
     EXPECT_EQ(error(names, "two", dns::family::ipv6), dns::errc::no_such_record);
     EXPECT_THAT(texts(lookup(names, "localhost", 5)), ElementsAre("[::1]:5", "127.0.0.1:5"));
@@ -116,8 +115,7 @@ TEST_P(Dns, AliasesAreFollowed) {
               {.answers = {name_record(CNAME, "loop.test", 60, "pool.test"),
                            name_record(CNAME, "pool.test", 60, "loop.test")}});
     auto names = make();
-    EXPECT_THAT(texts(lookup(names, "www.test", 1, dns::family::ipv4)),
-                ElementsAre("192.0.2.1:1"));
+    EXPECT_THAT(texts(lookup(names, "www.test", 1, dns::family::ipv4)), ElementsAre("192.0.2.1:1"));
     EXPECT_EQ(error(names, "loop.test", dns::family::ipv4), dns::errc::no_such_record);
 }
 
@@ -263,10 +261,10 @@ TEST_P(Dns, Services) {
     const dns::service first{.target = "a.test", .port = 1, .priority = 1, .weight = 0};
     const dns::service second{.target = "b.test", .port = 2, .priority = 2, .weight = 1};
     const dns::service third{.target = "c.test", .port = 3, .priority = 2, .weight = 65535};
-    server.on("_x._tcp.test", SRV,
-              {.answers = {srv_record("_x._tcp.test", 60, third),
-                           srv_record("_x._tcp.test", 60, second),
-                           srv_record("_x._tcp.test", 60, first)}});
+    server.on(
+        "_x._tcp.test", SRV,
+        {.answers = {srv_record("_x._tcp.test", 60, third), srv_record("_x._tcp.test", 60, second),
+                     srv_record("_x._tcp.test", 60, first)}});
     server.on("_no._tcp.test", SRV, {.answers = {srv_record("_no._tcp.test", 60, {})}});
     auto names = make();
     unsigned heavy_first = 0;
@@ -284,7 +282,8 @@ TEST_P(Dns, Services) {
 TEST_P(Dns, NamesOfAddresses) {
     server.on("1.2.0.192.in-addr.arpa", PTR,
               {.answers = {name_record(PTR, "1.2.0.192.in-addr.arpa", 60, "one.test")}});
-    const std::string six = "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
+    const std::string six =
+        "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa";
     server.on(six, PTR, {.answers = {name_record(PTR, six, 60, "seven.test")}});
     auto names = make();
     const auto one = endpoint::parse("192.0.2.1:80").value();
