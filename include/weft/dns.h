@@ -155,6 +155,21 @@ private:
     std::unique_ptr<core> core_;
 };
 
+struct connect_options {
+    /// After which the next address is tried, too, if those before have not answered.
+    std::chrono::milliseconds stagger{250};
+    /// How long IPv4 addresses wait for IPv6 ones that have not been found yet.
+    std::chrono::milliseconds resolution_delay{50};
+};
+
+/// Connects to `host`, by TCP with TCP_NODELAY: "happy eyeballs" (RFC 8305). Both families are
+/// looked up at once; addresses are tried in turn, IPv6 first, each `stagger` after the one before
+/// or when that has failed; the first that answers wins and the others are given up. If all fail,
+/// the error is the one that says most: that a host refused counts more than that there is no way
+/// to another; dns::errc only if there was no address.
+result<socket> connect(resolver& names, std::string_view host, std::uint16_t port,
+                       deadline until = {}, const connect_options& options = {});
+
 }  // namespace weft::dns
 
 namespace weft::co {
@@ -172,6 +187,10 @@ task<result<std::vector<dns::service>>> lookup_service(dns::resolver& names, std
 /// As resolver::lookup_name.
 task<result<std::vector<std::string>>> lookup_name(dns::resolver& names, const endpoint& address,
                                                    deadline until = {});
+
+/// As dns::connect.
+task<result<socket>> connect(dns::resolver& names, std::string_view host, std::uint16_t port,
+                             deadline until = {}, const dns::connect_options& options = {});
 
 }  // namespace weft::co
 

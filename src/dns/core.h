@@ -74,7 +74,7 @@ private:
 
 /// What a caller must wait for.
 struct need {
-    enum class kind : std::uint8_t { nothing, sockets, bell } what = kind::nothing;
+    enum class kind : std::uint8_t { nothing, again, sockets, bell } what = kind::nothing;
     int descriptor = -1;  ///< sockets: to be readable
     deadline until = {};  ///< or until then
 };
@@ -96,7 +96,7 @@ public:
     /// `by` does not wait for it any more.
     void leave(question& q, caller& by) noexcept;
 
-    /// If `by` drives: takes what has come.
+    /// Takes what has come, unless somebody else drives.
     void process(const caller& by);
 
     /// What `by` shall wait for: none of its questions is over. Throws std::bad_alloc.

@@ -90,15 +90,14 @@ void order(std::vector<service>& services, base::rng& random) {
     }
 }
 
-/// Which of two failures says more.
-std::error_code worse(std::error_code a, std::error_code b) {
+}  // namespace
+
+std::error_code more_telling(std::error_code a, std::error_code b) noexcept {
     const auto is_no = [](std::error_code e) {
         return e == errc::no_such_record || e == errc::no_such_name;
     };
     return is_no(a) && !is_no(b) ? b : a;
 }
-
-}  // namespace
 
 lookup::lookup(core& of, caller& by, std::string_view host, std::uint16_t port, family wanted)
     : core_(of), by_(by), kind_(kind::host), name_(lower(host)), port_(port), family_(wanted) {}
@@ -228,7 +227,7 @@ bool lookup::evaluate() {
         }
         const answer failed{.error = std::make_error_code(std::errc::not_enough_memory)};
         const answer& found = q->found != nullptr ? *q->found : failed;
-        out.error = first ? found.error : worse(out.error, found.error);
+        out.error = first ? found.error : more_telling(out.error, found.error);
         first = false;
         out.addresses.insert(out.addresses.end(), found.addresses.begin(), found.addresses.end());
         out.names.insert(out.names.end(), found.names.begin(), found.names.end());
@@ -279,18 +278,19 @@ result<std::vector<std::string>> lookup::take_names() {
     return std::move(out_.names);
 }
 
-need lookup_call::advance() noexcept {
+void lookup_call::advance() noexcept {
+    need_ = {};
     try {
         core_.process(by_);
         if (!lookup_.advance() && !ended_) {
-            return core_.start_wait(by_);
+            need_ = core_.start_wait(by_);
+            return;
         }
         lookup_.give_up(ended_);
     } catch (const std::bad_alloc&) {
         lookup_.give_up(std::make_error_code(std::errc::not_enough_memory));
     }
     core_.leave(by_);
-    return {};
 }
 
 void lookup_call::waited(const need& what, const result<void>& ended) noexcept {
@@ -298,8 +298,7 @@ void lookup_call::waited(const need& what, const result<void>& ended) noexcept {
         return;
     }
     // c-ares has timers of its own; the call's deadline is what ends the wait before them.
-    if (what.what == need::kind::sockets && ended.error() == std::errc::timed_out &&
-        what.until.expired()) {
+    if (ended.error() == std::errc::timed_out && what.until.expired()) {
         return;
     }
     ended_ = ended.error();

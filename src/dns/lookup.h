@@ -44,6 +44,8 @@ public:
     result<std::vector<endpoint>> take_addresses();
     result<std::vector<service>> take_services();
     result<std::vector<std::string>> take_names();
+    /// Which of the names that are tried has it.
+    [[nodiscard]] std::size_t candidate() const noexcept { return next_; }
 
 private:
     enum class kind : std::uint8_t { host, service, address };
@@ -70,6 +72,9 @@ private:
     answer out_;
 };
 
+/// Which of two failures says more.
+std::error_code more_telling(std::error_code a, std::error_code b) noexcept;
+
 class lookup_call {
 public:
     template <class... Args>
@@ -79,10 +84,11 @@ public:
     [[nodiscard]] mutex& lock() noexcept { return core_.lock(); }
     [[nodiscard]] wait_group& bell() noexcept { return by_.bell; }
 
-    /// Under the lock. What to wait for; nothing: it is over.
-    need advance() noexcept;
+    // For wait.h.
+    [[nodiscard]] bool wants_lock() const noexcept { return !lookup_.is_over(); }
+    void advance() noexcept;
+    [[nodiscard]] need next() const noexcept { return need_; }
 
-    /// The wait for it has ended so.
     void waited(const need& what, const result<void>& ended) noexcept;
 
     [[nodiscard]] lookup& get() noexcept { return lookup_; }
@@ -91,6 +97,7 @@ private:
     core& core_;
     caller by_;
     lookup lookup_;
+    need need_;
     std::error_code ended_;  // the wait, by its deadline or a stop
 };
 

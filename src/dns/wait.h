@@ -7,8 +7,10 @@
 //     class some_call {
 //         mutex& lock();
 //         wait_group& bell();
-//         need advance() noexcept;                       // nothing: it is over
-//         void waited(const need&, const result<void>&); // what came of the wait
+//         bool wants_lock();      // whether it needs the resolver
+//         void advance();         // with the lock
+//         need next();            // what to wait for; nothing: it is over
+//         void waited(const need&, const result<void>&);  // what came of the wait
 //     };
 #pragma once
 
@@ -26,38 +28,42 @@ namespace weft::dns {
 template <class Call>
 void run(Call& call, deadline until) {
     for (;;) {
-        need n;
-        {
+        if (call.wants_lock()) {
             const std::lock_guard guard(call.lock());
-            n = call.advance();
+            call.advance();
         }
+        const need n = call.next();
         if (n.what == need::kind::nothing) {
             return;
         }
-        call.waited(n, n.what == need::kind::bell
-                           ? call.bell().wait(until)
-                           : wait_readable(n.descriptor, std::min(until, n.until)));
+        const deadline limit = std::min(until, n.until);
+        if (n.what == need::kind::bell) {
+            call.waited(n, call.bell().wait(limit));
+        } else if (n.what == need::kind::sockets) {
+            call.waited(n, wait_readable(n.descriptor, limit));
+        }
     }
 }
 
 template <class Call>
 task<> run_async(Call& call, deadline until) {
     for (;;) {
-        need n;
-        {
+        if (call.wants_lock()) {
             const auto guard = co_await co::lock(call.lock());
-            n = call.advance();
+            call.advance();
         }
+        const need n = call.next();
         if (n.what == need::kind::nothing) {
             co_return;
         }
-        result<void> ended;
+        const deadline limit = std::min(until, n.until);
         if (n.what == need::kind::bell) {
-            ended = co_await co::wait(call.bell(), until);
-        } else {
-            ended = co_await co::wait_readable(n.descriptor, std::min(until, n.until));
+            const result<void> ended = co_await co::wait(call.bell(), limit);
+            call.waited(n, ended);
+        } else if (n.what == need::kind::sockets) {
+            const result<void> ended = co_await co::wait_readable(n.descriptor, limit);
+            call.waited(n, ended);
         }
-        call.waited(n, ended);
     }
 }
 

@@ -142,6 +142,15 @@ class Examples(unittest.TestCase):
             finally:
                 process.kill()
         self.assertEqual(run("watch", "/does/not/exist").returncode, 2)
+    @unittest.skipUnless((BINARIES / "resolve").exists(), "built without c-ares")
+    def test_resolve(self):
+        found = run("resolve", "192.0.2.1", "2001:db8::1")
+        self.assertEqual((found.returncode, found.stdout),
+                         (0, "192.0.2.1 192.0.2.1:0\n2001:db8::1 [2001:db8::1]:0\n"))
+        failed = run("resolve", "a..b")
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("a..b: that cannot be the name of a host", failed.stderr)
+        self.assertEqual(run("resolve").returncode, 2)
 
     @unittest.skipUnless((BINARIES / "tls_echo").exists(), "built without OpenSSL")
     def test_tls_echo(self):

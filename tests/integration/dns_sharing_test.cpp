@@ -120,7 +120,7 @@ TEST_P(DnsSharing, StoppedAtEveryWait) {
 
 TEST_P(DnsSharing, NobodyGetsATimeoutThatHeHasNotWaitedFor) {
     auto options = server.options();
-    options.timeout = 1ms;
+    options.timeout = 300ms;
     options.tries = 1;
     auto names = dns::resolver::create(options).value();
     server.on("a.test", A, {.answers = {a_record("a.test", 60, "192.0.2.1")}, .silent_times = 1});
@@ -129,9 +129,8 @@ TEST_P(DnsSharing, NobodyGetsATimeoutThatHeHasNotWaitedFor) {
     EXPECT_EQ(call(WEFT_BOTH_OF(names, lookup, "a.test", 0, dns::family::ipv4, past)).error(),
               std::errc::timed_out);
     until_asked();
-    const auto later = clock::now() + 5ms;
+    const auto later = clock::now() + 300ms;
     EXPECT_TRUE(eventually([&] { return clock::now() > later; }));
-    options.timeout = 1s;
     EXPECT_TRUE(call(WEFT_IPV4_OF(names, "a.test")));
     EXPECT_EQ(server.asked("a.test", A), 2u);
 }

@@ -170,10 +170,7 @@ TEST_P(Dns, TheConfigurationFile) {
 }
 
 TEST_P(Dns, WhatServersSay) {
-    auto options = server.options();
-    options.timeout = 5ms;
-    options.tries = 2;
-    auto names = make(options);
+    auto names = make();
     EXPECT_EQ(error(names, "nothing.test"), dns::errc::no_such_name);
     server.on_others({.response_code = 2});
     EXPECT_EQ(error(names, "failed.test"), dns::errc::server_failed);
@@ -181,14 +178,23 @@ TEST_P(Dns, WhatServersSay) {
     EXPECT_EQ(error(names, "refused.test"), dns::errc::server_refused);
     server.on_others({.response_code = 1});
     EXPECT_EQ(error(names, "format.test"), dns::errc::server_failed);
+}
+
+TEST_P(Dns, ServersAreAskedSeveralTimes) {
+    auto options = server.options();
+    options.timeout = 2ms;
+    options.tries = 2;
+    auto impatient = make(options);
     server.on_others({.silent = true});
-    EXPECT_EQ(error(names, "silent.test", dns::family::ipv4), dns::errc::no_answer);
-    EXPECT_EQ(server.asked("silent.test", A), 2u);
+    EXPECT_EQ(error(impatient, "silent.test", dns::family::ipv4), dns::errc::no_answer);
+    EXPECT_TRUE(eventually([&] { return server.asked("silent.test", A) == 2; }));
+    options.tries = 12;  // the last one waits for seconds
+    auto names = make(options);
     server.on("late.test", A,
               {.answers = {a_record("late.test", 60, "192.0.2.1")}, .silent_times = 1});
     EXPECT_THAT(texts(lookup(names, "late.test", 0, dns::family::ipv4)),
                 ElementsAre("192.0.2.1:0"));
-    EXPECT_EQ(server.asked("late.test", A), 2u);
+    EXPECT_GE(server.asked("late.test", A), 2u);
 }
 
 TEST_P(Dns, NobodyListens) {
@@ -225,10 +231,7 @@ TEST_P(Dns, WhatDoesNotFitComesOverTcp) {
 }
 
 TEST_P(Dns, MalformedAnswers) {
-    auto options = server.options();
-    options.timeout = 5ms;
-    options.tries = 1;
-    auto names = make(options);
+    auto names = make();
     const std::string question = encoded_name("bad.test") + std::string("\0\1\0\1", 4);
     const std::string head("\x81\x80\0\1\0\1\0\0\0\0", 10);
     server.on("bad.test", A, {.raw = head + question + "\xc0\x0c"});
@@ -237,7 +240,11 @@ TEST_P(Dns, MalformedAnswers) {
               {.raw = head + question + std::string("\xc0\x0c\0\1\0\1\0\0\0\1\0\3abc", 15)});
     EXPECT_EQ(error(names, "bad.test", dns::family::ipv4), dns::errc::bad_answer);
     server.on("bad.test", A, {.raw = "\x81"});
-    EXPECT_EQ(error(names, "bad.test", dns::family::ipv4), dns::errc::no_answer);
+    auto options = server.options();
+    options.timeout = 2ms;
+    options.tries = 1;
+    auto impatient = make(options);
+    EXPECT_EQ(error(impatient, "bad.test", dns::family::ipv4), dns::errc::no_answer);
 }
 
 TEST_P(Dns, NamesThatAreNone) {
