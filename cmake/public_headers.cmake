@@ -18,6 +18,7 @@ set(WEFT_PUBLIC_HEADERS
     fiber_group.h
     fiber_local.h
     file_watch.h
+    file.h
     future.h
     generator.h
     latch.h
