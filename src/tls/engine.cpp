@@ -218,6 +218,7 @@ void engine::fail(unsigned long error) noexcept {
     } catch (const std::bad_alloc&) {
         failure_.code = generic(ENOMEM);
     }
+    explained_.store(true, base::release);
 }
 
 failure engine::reason_of(unsigned long error) const {
@@ -233,7 +234,8 @@ failure engine::reason_of(unsigned long error) const {
     if (error != 0) {
         return connection_failure(error, !established_);
     }
-    return stream_over_ ? truncation(!established_) : connection_failure(error, !established_);
+    const bool over = stream_over_ || (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
+    return over ? truncation(!established_) : connection_failure(error, !established_);
 }
 
 std::error_code engine::start() {
@@ -243,6 +245,7 @@ std::error_code engine::start() {
     bio_ptr bio = fresh != nullptr ? make_bio(*this) : nullptr;
     if (bio == nullptr) {
         failure_.text = std::move(why.text);
+        explained_.store(true, base::release);
         return why.code ? why.code : generic(ENOMEM);
     }
     BIO* const both = bio.release();
@@ -269,6 +272,7 @@ need engine::handshake(call& c) {
     const outcome what = run(c, &SSL_do_handshake);
     if (what == outcome::failed || what == outcome::ended) {
         fail(0);  // if it only ended
+        settings_->give_up_sessions(data_);
         return finish(c, failure_.code);
     }
     // What could not be sent is no reason to stop: the peer may have said why before it closed.

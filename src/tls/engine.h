@@ -43,6 +43,7 @@
 #include <weft/mutex.h>
 #include <weft/socket.h>
 
+#include "base/atomic.h"
 #include "io/poll_descriptor.h"
 #include "tls/context.h"
 #include "tls/failure.h"
@@ -110,8 +111,11 @@ public:
     [[nodiscard]] bool resumed() const noexcept { return resumed_; }
     [[nodiscard]] const X509* peer() const noexcept { return peer_.get(); }
 
-    /// After a call that has reported a failure.
+    /// Of a failure that a call has reported; empty if there is none, also while other calls run.
     [[nodiscard]] std::string explanation() const {
+        if (!explained_.load(base::acquire)) {
+            return {};
+        }
         return failure_.text.empty() && failure_.code ? failure_.code.message() : failure_.text;
     }
 
@@ -169,8 +173,9 @@ private:
     bool writing_ = false;
     int receive_error_ = 0;  // errno values
     int send_error_ = 0;
-    bool refused_output_ = false;  // out_ was full
-    failure failure_;              // the first one; it ends the connection
+    bool refused_output_ = false;          // out_ was full
+    failure failure_;                      // the first one; it ends the connection
+    base::atomic<bool> explained_{false};  // failure_ stays as it is
 
     std::string out_;           // what the socket has not taken yet
     std::size_t out_sent_ = 0;  // of that: what it has taken since

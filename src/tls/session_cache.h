@@ -29,6 +29,12 @@ public:
     /// The newest of that name, which leaves the cache; null if there is none.
     session_ptr take(std::string_view name);
 
+    /// All of that name.
+    void forget(std::string_view name) {
+        while (take(name) != nullptr) {
+        }
+    }
+
 private:
     static constexpr std::size_t row_size = 8;
 

@@ -146,6 +146,7 @@ failure settings::configure_server(const tls_server_options& options) {
             return why;
         }
     }
+    SSL_CTX_set_tlsext_servername_callback(c, &accept_name);
     SSL_CTX_set_cert_cb(c, &choose_certificate, this);
     if (!alpn_.empty()) {
         SSL_CTX_set_alpn_select_cb(c, &select_alpn, this);
@@ -262,7 +263,9 @@ bool settings::name_server(SSL& connection, const std::string& name, failure& wh
         why = invalid("the server's name is needed to check its certificate: give server_name");
         return false;
     }
-    bool good = address || SSL_set_tlsext_host_name(&connection, name.c_str()) == 1;
+    // To OpenSSL a dot at the beginning stands for all hosts below.
+    bool good = !name.starts_with('.') &&
+                (address || SSL_set_tlsext_host_name(&connection, name.c_str()) == 1);
     if (good && check_ == tls_check::full) {
         X509_VERIFY_PARAM* const param = SSL_get0_param(&connection);
         X509_VERIFY_PARAM_set_hostflags(
@@ -307,6 +310,12 @@ int settings::select_alpn(SSL* /*connection*/, const unsigned char** out, unsign
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
     *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/// Any name. With TLS 1.2 a session keeps only a name that was accepted, and a client that resumes
+/// it is asked for none.
+int settings::accept_name(SSL* /*connection*/, int* /*alert*/, void* /*self*/) {
     return SSL_TLSEXT_ERR_OK;
 }
 

@@ -48,6 +48,9 @@ public:
     /// for what else can be wrong.
     [[nodiscard]] ssl_ptr connect(connection_data& data, failure& why) const;
 
+    /// A handshake failed. The session that a client offered may be the reason.
+    void give_up_sessions(const connection_data& data) const { sessions_.forget(data.name); }
+
 private:
     explicit settings(bool of_server, std::size_t sessions)
         : of_server_(of_server), sessions_(sessions) {}
@@ -66,6 +69,7 @@ private:
     static int verify(int good, X509_STORE_CTX* checked);
     static int select_alpn(SSL* connection, const unsigned char** out, unsigned char* out_size,
                            const unsigned char* offered, unsigned offered_size, void* self);
+    static int accept_name(SSL* connection, int* alert, void* self);
     static int choose_certificate(SSL* connection, void* self);
     static int keep_session(SSL* connection, SSL_SESSION* session);
     static int crypt_ticket(SSL* connection, unsigned char* name, unsigned char* iv,

@@ -34,8 +34,9 @@ std::error_code generic(int negated) noexcept {
     return {-negated, std::generic_category()};
 }
 
-need advance(engine& e, call& c, need before, bool in_vain) {
-    if (in_vain) {
+/// `last`: the wait before this ended with an error; the socket is tried once more.
+need advance(engine& e, call& c, need before, bool last) {
+    if (last) {
         e.expect_ready(before);
     }
     return e.advance(c);
@@ -56,58 +57,59 @@ int wait(engine& e, need n, deadline until) noexcept {
     }
 }
 
-/// Whether the socket is to be tried once more when a wait ended so.
-bool last_try(need n, int error) noexcept {
-    return error == -ETIMEDOUT && (n == need::readable || n == need::writable);
+/// Whether the socket is to be tried once more when a wait ended so; as io::last_try().
+bool may_try_again(engine& e, need n, int error) noexcept {
+    const bool of_socket = n == need::readable || n == need::writable;
+    return of_socket && (error == -ETIMEDOUT || (error == -ECANCELED && !e.descriptor().closed()));
 }
 
 void run(engine& e, call& c, deadline until) {
     need n = need::again;
-    bool in_vain = false;  // the deadline has passed
+    int failed = 0;  // how the last wait ended, if there was nothing else to be done since
     for (;;) {
         const need before = n;
         {
             const std::lock_guard guard(e.lock());
-            n = advance(e, c, before, in_vain);
+            n = advance(e, c, before, failed != 0);
         }
         if (n == need::nothing) {
             return;
         }
-        const int error = in_vain && n == before ? -ETIMEDOUT : wait(e, n, until);
-        if (error != 0 && (in_vain || !last_try(n, error))) {
+        const int error = failed != 0 && n == before ? failed : wait(e, n, until);
+        if (error != 0 && (failed != 0 || !may_try_again(e, n, error))) {
             const std::lock_guard guard(e.lock());
             return e.abandon(c, generic(error));
         }
-        in_vain = error != 0;
+        failed = error;
         this_fiber::checkpoint();
     }
 }
 
 task<> run_async(engine& e, call& c, deadline until) {
     need n = need::again;
-    bool in_vain = false;
+    int failed = 0;
     for (;;) {
         const need before = n;
         {
             const auto guard = co_await co::lock(e.lock());
-            n = advance(e, c, before, in_vain);
+            n = advance(e, c, before, failed != 0);
         }
         if (n == need::nothing) {
             co_return;
         }
-        int error = -ETIMEDOUT;
+        int error = failed;
         if (n == need::again) {
             co_await co::yield();
             error = 0;
-        } else if (!in_vain || n != before) {
+        } else if (failed == 0 || n != before) {
             error = co_await tls::need_awaiter(e, n, until);
         }
-        if (error != 0 && (in_vain || !last_try(n, error))) {
+        if (error != 0 && (failed != 0 || !may_try_again(e, n, error))) {
             const auto guard = co_await co::lock(e.lock());
             e.abandon(c, generic(error));
             co_return;
         }
-        in_vain = error != 0;
+        failed = error;
     }
 }
 

@@ -161,6 +161,7 @@ protected:
         EXPECT_FALSE(write_text(pair.server, "hello"));
         EXPECT_EQ(read_text(pair.client), "hello");
         EXPECT_EQ(pair.client.resumed(), pair.server.resumed());
+        EXPECT_EQ(pair.server.server_name(), name);
         EXPECT_EQ(pair.client.peer_names(), std::vector<std::string>{"localhost"})
             << "which is known also when it is not sent";
         return pair.client.resumed();
@@ -194,6 +195,18 @@ TEST_P(TlsSessions, AreOfOneServer) {
     const tls_context other = server_of({.certificates = {with.root.issue()}});
     EXPECT_FALSE(resumes(with.client, with.server));
     EXPECT_FALSE(resumes(with.client, other)) << "a ticket that nobody knows is no failure";
+}
+
+TEST_P(TlsSessions, AreGivenUpWhenAHandshakeFails) {
+    both_contexts with({}, options());
+    EXPECT_FALSE(resumes(with.client, with.server));
+    EXPECT_TRUE(resumes(with.client, with.server));
+    auto raw = connect_pair(transport::tcp);
+    ASSERT_FALSE(write_text(raw.far, "the session may be the reason"));
+    tls_socket client(std::move(raw.near), with.client, "localhost");
+    EXPECT_EQ(error_of(client.handshake(safety_net)), tls_errc::not_tls);
+    EXPECT_FALSE(resumes(with.client, with.server));
+    EXPECT_TRUE(resumes(with.client, with.server));
 }
 
 TEST_P(TlsSessions, AreNotKeptWhereNotWanted) {
