@@ -13,7 +13,7 @@ namespace weft::sync {
 
 namespace {
 
-std::byte* slot(const channel_state& s, std::uint32_t place) noexcept {
+std::byte* slot(const channel_state& s, std::size_t place) noexcept {
     const std::size_t stride = s.bytes != 0 ? s.bytes : s.type->size;
     return s.buffer + place * stride;
 }
@@ -40,7 +40,7 @@ void set_count(channel_state& s, std::uint32_t count) noexcept {
 
 /// The buffer is not full.
 void push_value(channel_state& s, void* value) noexcept {
-    std::uint32_t place = s.first + s.count;
+    std::size_t place = std::size_t{s.first} + s.count;
     if (place >= s.capacity) {
         place -= s.capacity;
     }
@@ -307,7 +307,7 @@ void channel_destroy(channel_state& s) noexcept {
                 "the last handle of a channel ends while somebody waits for it");
     if (s.bytes == 0) {
         for (std::uint32_t i = 0; i < s.count; ++i) {
-            s.type->destroy(slot(s, (s.first + i) % s.capacity));
+            s.type->destroy(slot(s, (std::size_t{s.first} + i) % s.capacity));
         }
     }
     const std::align_val_t align{std::max(s.type->align, alignof(channel_state))};
