@@ -31,17 +31,8 @@ weft_install_component(weft_posix weftPosixTargets)
 if(WEFT_TLS)
     weft_install_component(weft_tls weftTlsTargets)
 endif()
-
 if(WEFT_DNS)
-    install(TARGETS weft_dns
-        EXPORT weftDnsTargets
-        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT weft_development
-        FILE_SET public_headers DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-            COMPONENT weft_development)
-    install(EXPORT weftDnsTargets
-        NAMESPACE weft::
-        DESTINATION "${weft_config_dir}"
-        COMPONENT weft_development)
+    weft_install_component(weft_dns weftDnsTargets)
     install(FILES "${CMAKE_CURRENT_LIST_DIR}/Findc-ares.cmake"
         DESTINATION "${weft_config_dir}"
         COMPONENT weft_development)

@@ -17,8 +17,8 @@ set(WEFT_PUBLIC_HEADERS
     fiber.h
     fiber_group.h
     fiber_local.h
-    file_watch.h
     file.h
+    file_watch.h
     future.h
     generator.h
     latch.h

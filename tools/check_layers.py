@@ -20,8 +20,8 @@ from weft_sources import (CPP_SUFFIXES, blank_comments, blank_comments_and_texts
 
 LEVELS = {
     "base": 0, "context": 1, "sched": 2, "sync": 3, "io": 4,
-    "coro": 5, "process": 5, "observe": 5, "serve": 6, "tls": 6, "posix": 6, "runtime": 7,
-    "coro": 5, "process": 5, "observe": 5, "serve": 6, "tls": 6, "dns": 6, "runtime": 7,
+    "coro": 5, "process": 5, "observe": 5, "serve": 6, "tls": 6, "dns": 6, "posix": 6,
+    "runtime": 7,
 }
 
 # Applications do not know each other, with these exceptions.

@@ -142,6 +142,7 @@ class Examples(unittest.TestCase):
             finally:
                 process.kill()
         self.assertEqual(run("watch", "/does/not/exist").returncode, 2)
+
     @unittest.skipUnless((BINARIES / "resolve").exists(), "built without c-ares")
     def test_resolve(self):
         found = run("resolve", "192.0.2.1", "2001:db8::1")

@@ -3,7 +3,7 @@
 # A program for each library that is there; the target `run` runs them. weft::weft alone must do for
 # the first: it needs nothing of the components.
 set(ran "")
-foreach(program core posix tls)
+foreach(program core posix tls dns)
     set(library weft::${program})
     if(program STREQUAL "core")
         set(library weft::weft)
