@@ -199,7 +199,7 @@ void core::leave(question& q, caller& by) noexcept {
 }
 
 void core::process(const caller& by) {
-    if (driver_ == nullptr || driver_ == &by) {
+    if (!by_id_.empty() && (driver_ == nullptr || driver_ == &by)) {
         ares_->process();
     }
 }

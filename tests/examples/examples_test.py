@@ -142,6 +142,18 @@ class Examples(unittest.TestCase):
             finally:
                 process.kill()
         self.assertEqual(run("watch", "/does/not/exist").returncode, 2)
+    def test_word_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "a").write_text("one two\nthree ")
+            pathlib.Path(folder, "b").write_text("four")
+            total = pathlib.Path(folder, "sum")
+            for words in (4, 5):  # the second time with the sum of the first
+                self.assertEqual(run("word_files", folder, total).returncode, 0)
+                self.assertEqual(total.read_text(), f"{words}\n")
+        failed = run("word_files", "/does/not/exist", "/dev/null")
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("No such file", failed.stderr)
+        self.assertEqual(run("word_files").returncode, 2)
 
     @unittest.skipUnless((BINARIES / "resolve").exists(), "built without c-ares")
     def test_resolve(self):
