@@ -80,6 +80,19 @@ inline constexpr bool stored_inline =
     sizeof(Callable) <= start_storage_size && alignof(Callable) <= 8 &&
     std::is_nothrow_move_constructible_v<Callable>;
 
+/// For a callable that has a not_started(no_stack): that is called, on a worker's own stack, if
+/// there is no stack for its fiber. Others just end then.
+struct no_stack {};
+
+template <class Callable>
+void run_or_end(sched::start_action action, Callable& callable) {
+    if (static_cast<std::uint8_t>(action) == 0) {
+        std::move(callable)();
+    } else if constexpr (requires { callable.not_started(no_stack{}); }) {
+        callable.not_started(no_stack{});
+    }
+}
+
 /// Runs or destroys the callable in `storage` and leaves the storage zeroed, because the fiber's
 /// links lie there from then on. start_action: 0 run, 1 destroy.
 template <class Callable>
@@ -89,15 +102,11 @@ void start_stored(sched::start_action action, void* storage) {
         Callable callable(std::move(*stored));
         stored->~Callable();
         std::memset(storage, 0, start_storage_size);
-        if (static_cast<std::uint8_t>(action) == 0) {
-            std::move(callable)();
-        }
+        run_or_end(action, callable);
     } else {
         std::unique_ptr<Callable> callable(*static_cast<Callable**>(storage));
         std::memset(storage, 0, start_storage_size);
-        if (static_cast<std::uint8_t>(action) == 0) {
-            std::move (*callable)();
-        }
+        run_or_end(action, *callable);
     }
 }
 

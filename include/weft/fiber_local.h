@@ -51,6 +51,9 @@ void add_local(std::uint64_t key, void* value, const local_type& type);
 
 void remove_local(std::uint64_t key) noexcept;
 
+/// All that the calling fiber has.
+void remove_locals() noexcept;
+
 }  // namespace detail
 
 /// Thread-safe: each sees its own. Usually a static or global variable.

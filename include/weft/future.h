@@ -23,6 +23,8 @@
 #include <exception>
 #include <functional>
 #include <future>  // IWYU pragma: export (std::future_error, future_errc, future_status)
+#include <new>
+#include <optional>
 #include <span>
 #include <tuple>
 #include <type_traits>
@@ -31,6 +33,7 @@
 
 #include <weft/error.h>
 #include <weft/fiber.h>
+#include <weft/fiber_local.h>
 #include <weft/task.h>
 #include <weft/time.h>
 #include <weft/wait_group.h>
@@ -240,6 +243,14 @@ struct future_access {
     static void join_at_end(future<T>& f) noexcept {
         f.joins_ = true;
     }
+    template <class T, class Call>
+    static void keep_result_of(promise<T>& p, Call& call) {
+        p.keep_result_of(call);
+    }
+    template <class T>
+    static void publish(promise<T>& p) {
+        p.publish();
+    }
 };
 
 }  // namespace detail
@@ -304,6 +315,26 @@ public:
     }
 
 private:
+    friend struct detail::future_access;
+
+    /// set_value() of what `call()` returns, or set_exception() of what it throws, of which nobody
+    /// is told before publish().
+    template <class Call>
+    void keep_result_of(Call& call) {
+        auto& kept = claim().value;
+        try {
+            if constexpr (std::is_void_v<T>) {
+                call();
+                kept.set_value(std::monostate());
+            } else {
+                kept.set_value(call());
+            }
+        } catch (...) {
+            kept.set_exception(std::current_exception());
+        }
+    }
+    void publish() { state_.get().publish(); }
+
     detail::future_state<T>& claim() {
         if (!state_.get().claim()) {
             throw std::future_error(std::future_errc::promise_already_satisfied);
@@ -315,29 +346,52 @@ private:
     bool given_ = false;
 };
 
+namespace detail {
+
+/// What the fiber of an async() runs. All that it has ends before the result is there: whoever gets
+/// that may end what it refers to.
+template <class T, class Function>
+class async_call {
+public:
+    async_call(promise<T>&& result, Function&& function)
+        : result_(std::move(result)), function_(std::move(function)) {}
+
+    void operator()() {
+        future_access::keep_result_of(result_, *function_);
+        function_.reset();
+        remove_locals();
+        future_access::publish(result_);
+    }
+
+    void not_started(no_stack) { result_.set_exception(std::make_exception_ptr(std::bad_alloc())); }
+
+private:
+    promise<T> result_;
+    std::optional<Function> function_;
+};
+
+}  // namespace detail
+
 /// Runs `callable(args...)` on a fiber of the runtime that runs the caller; asserts elsewhere. Its
-/// result or exception is the future's, which waits for it at its end. Throws std::bad_alloc.
+/// result or exception is the future's, which waits for it at its end; the callable and the
+/// arguments end before the result is there. Throws std::bad_alloc; so does the future if there is
+/// no stack.
 template <class Callable, class... Args>
 auto async(Callable&& callable, Args&&... args) {
     using value = std::invoke_result_t<std::decay_t<Callable>, std::decay_t<Args>...>;
     promise<value> result;
     future<value> out = result.get_future();
-    spawn([to = std::move(result), fn = std::decay_t<Callable>(std::forward<Callable>(callable)),
-           tuple = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)]() mutable {
-        const auto call = [&](auto&... unpacked) -> decltype(auto) {
-            return std::invoke(std::move(fn), std::move(unpacked)...);
-        };
-        try {
-            if constexpr (std::is_void_v<value>) {
-                std::apply(call, tuple);
-                to.set_value();
-            } else {
-                to.set_value(std::apply(call, tuple));
-            }
-        } catch (...) {
-            to.set_exception(std::current_exception());
-        }
-    }).detach();
+    auto function = [fn = std::decay_t<Callable>(std::forward<Callable>(callable)),
+                     tuple = std::tuple<std::decay_t<Args>...>(
+                         std::forward<Args>(args)...)]() mutable -> value {
+        return std::apply(
+            [&](auto&... unpacked) -> decltype(auto) {
+                return std::invoke(std::move(fn), std::move(unpacked)...);
+            },
+            tuple);
+    };
+    spawn(detail::async_call<value, decltype(function)>(std::move(result), std::move(function)))
+        .detach();
     detail::future_access::join_at_end(out);
     return out;
 }

@@ -31,6 +31,8 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <tuple>
@@ -40,6 +42,7 @@
 
 #include <weft/detail/cancel_scope.h>
 #include <weft/fiber.h>
+#include <weft/fiber_local.h>
 #include <weft/future.h>
 #include <weft/runtime.h>
 #include <weft/task.h>
@@ -193,23 +196,57 @@ auto scope::start(const fiber_options& options, Function function) {
     }
 }
 
+namespace detail {
+
+/// What the fiber of a child runs. All that it has ends before it is done: nothing of it may
+/// outlive the scope.
+template <class Function>
+class scope_child {
+public:
+    scope_child(scope& home, Function&& function) : home_(&home), function_(std::move(function)) {}
+    scope_child(scope_child&& other) noexcept(std::is_nothrow_move_constructible_v<Function>)
+        : home_(other.home_), function_(std::move(other.function_)) {}
+    scope_child& operator=(scope_child&&) = delete;
+    ~scope_child() {
+        if (home_ != nullptr) {
+            std::destroy_at(&function_);
+        }
+    }
+
+    void operator()() {
+        try {
+            const sched::cancel_scope bounded(&home_->bounds(), home_->get_stop_token(),
+                                              deadline::never());
+            function_();
+        } catch (...) {
+            home_->fail(std::current_exception());
+        }
+        std::destroy_at(&function_);
+        remove_locals();
+        std::exchange(home_, nullptr)->children().done();
+    }
+
+    void not_started(no_stack) noexcept {
+        home_->fail(std::make_exception_ptr(std::bad_alloc()));
+        std::destroy_at(&function_);
+        std::exchange(home_, nullptr)->children().done();
+    }
+
+private:
+    scope* home_;  // null: function_ has ended
+    union {
+        Function function_;
+    };
+};
+
+}  // namespace detail
+
 template <class Function>
 void scope::launch(const fiber_options& options, Function function) {
     children_.add();
     fiber child;
     try {
-        child.start(options, owner_, [this, fn = std::move(function)]() mutable {
-            {
-                Function local(std::move(fn));  // its end comes before that of the scope
-                try {
-                    const sched::cancel_scope bounded(&bounds_, bounds_.token, deadline::never());
-                    local();
-                } catch (...) {
-                    fail(std::current_exception());
-                }
-            }
-            children_.done();
-        });
+        child.start(options, owner_, detail::scope_child<Function>(*this, std::move(function)));
     } catch (...) {
         children_.done();
         throw;
@@ -230,25 +267,30 @@ auto scope::spawn(task<T> body) {
 template <class T>
 task<> scope::run_child(scope& home, task<T> body, promise<T> result) {
     auto& self = co_await coro::this_promise<task<>::promise_type>();
-    std::exception_ptr failed;
     {
-        const sched::cancel_region region(&home.bounds(), home.get_stop_token(), deadline::never());
-        self.set_bounds(&region.bounds());
-        try {
-            task<T> local = std::move(body);
-            if constexpr (std::is_void_v<T>) {
-                co_await std::move(local);
-                result.set_value();
-            } else {
-                result.set_value(co_await std::move(local));
+        // All that it leaves ends before it is done, if nobody wants it.
+        promise<T> kept = std::move(result);
+        std::exception_ptr failed;
+        {
+            const sched::cancel_region region(&home.bounds(), home.get_stop_token(),
+                                              deadline::never());
+            self.set_bounds(&region.bounds());
+            try {
+                task<T> local = std::move(body);
+                if constexpr (std::is_void_v<T>) {
+                    co_await std::move(local);
+                    kept.set_value();
+                } else {
+                    kept.set_value(co_await std::move(local));
+                }
+            } catch (...) {
+                failed = std::current_exception();
             }
-        } catch (...) {
-            failed = std::current_exception();
         }
-    }
-    if (failed != nullptr) {
-        result.set_exception(failed);
-        home.fail(failed);
+        if (failed != nullptr) {
+            kept.set_exception(failed);
+            home.fail(failed);
+        }
     }
     home.children().done();
 }

@@ -32,7 +32,9 @@ void local_values::clear() noexcept {
 
 std::unique_ptr<local_values> local_values::inherit() const {
     std::unique_ptr<local_values> out;
-    for (const entry& e : entries_) {
+    // By index, and with a copy: what is copied may use others, which are added here then.
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        const entry e = entries_[i];
         if (e.type->copy == nullptr) {
             continue;
         }
@@ -93,6 +95,12 @@ void add_local(std::uint64_t key, void* value, const local_type& type) {
 void remove_local(std::uint64_t key) noexcept {
     if (sched::local_values* const values = sched::mine()) {
         values->remove(key);
+    }
+}
+
+void remove_locals() noexcept {
+    if (sched::local_values* const values = sched::mine()) {
+        values->clear();
     }
 }
 

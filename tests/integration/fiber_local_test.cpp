@@ -158,6 +158,27 @@ TEST_P(FiberLocal, AMakerThatThrowsLeavesNone) {
     });
 }
 
+/// A copy may use others, which the spawner then has, too.
+TEST_P(FiberLocal, ACopyThatUsesOthers) {
+    static fiber_local<std::string> others[8];
+    struct curious {
+        curious() = default;
+        curious(const curious&) {
+            for (auto& other : others) {
+                *other += "x";
+            }
+        }
+    };
+    static fiber_local<curious> first(inherited);
+    static fiber_local<std::string> second(inherited);
+    runtime_.run([] {
+        first.get();
+        *second = "kept";
+        EXPECT_EQ(async([] { return *second; }).get(), "kept");
+        EXPECT_EQ(*others[7], "x");
+    });
+}
+
 TEST_P(FiberLocal, ACopyThatThrowsLeavesTheSpawn) {
     struct picky {
         picky() = default;

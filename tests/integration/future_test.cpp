@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <weft/future.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
@@ -159,6 +160,27 @@ TEST(Async, GivesResultsExceptionsAndNothing) {
         EXPECT_EQ(
             weft::async([](const std::unique_ptr<int>& p) { return *p; }, std::move(owned)).get(),
             4);
+    });
+}
+
+TEST(Async, WhatItWasCalledWithEndsBeforeItsResultIsThere) {
+    static std::atomic<int> alive = 0;
+    struct counted {
+        counted() noexcept { ++alive; }
+        counted(const counted&) noexcept { ++alive; }
+        counted& operator=(const counted&) = default;
+        ~counted() {
+            this_fiber::yield();
+            --alive;
+        }
+    };
+    run([] {
+        for (int i = 0; i < 20; ++i) {
+            async([](const counted&) {}, counted()).get();
+            EXPECT_EQ(alive, 0);
+            EXPECT_EQ(async([captured = counted()] { return 1; }).get(), 1);
+            EXPECT_EQ(alive, 0);
+        }
     });
 }
 

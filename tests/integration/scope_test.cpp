@@ -8,12 +8,16 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <weft/co.h>
+#include <weft/fiber_local.h>
 #include <weft/mutex.h>
 #include <weft/semaphore.h>
 
@@ -266,6 +270,94 @@ task<> sleep_until_stopped(std::atomic<int>& stopped) {
 task<> fail_soon() {
     co_await co::yield();
     throw std::runtime_error("of the coroutine");
+}
+
+TEST_P(Scope, AChildThatGetsNoStackFailsIt) {
+    runtime_.run([] {
+        constexpr std::size_t too_large = std::size_t{1} << 35;
+        bool ran = false;
+        const auto waits_for_ever = [&](scope& s) {
+            s.spawn({.stack_size = too_large}, [&] { ran = true; });
+            EXPECT_FALSE(this_fiber::sleep_for(1h));
+        };
+        EXPECT_THROW(with_scope(waits_for_ever), std::bad_alloc);
+        const auto wants_its_result = [&](scope& s) {
+            EXPECT_THROW(s.spawn({.stack_size = too_large}, [] { return 1; }).get(),
+                         std::future_error);
+        };
+        EXPECT_THROW(with_scope(wants_its_result), std::bad_alloc);
+        EXPECT_FALSE(ran);
+    });
+}
+
+/// Is copied, not moved; lets others run before it ends.
+struct counted {
+    static inline std::atomic<int> alive = 0;
+    counted() noexcept { ++alive; }
+    counted(const counted&) noexcept { ++alive; }
+    counted& operator=(const counted&) = default;
+    ~counted() {
+        this_fiber::yield();
+        --alive;
+    }
+};
+
+/// What a child has, and not only its call, ends before the scope does.
+TEST_P(Scope, OutlivesWhatItsChildrenHave) {
+    static fiber_local<counted> local;
+    runtime_.run([] {
+        for (int i = 0; i < 20; ++i) {
+            with_scope([captured = counted()](scope& s) {
+                s.spawn([captured] { local.get(); });
+                (void)s.spawn([captured] { return captured; });
+                s.spawn([](const counted&) {}, captured);
+            });
+            EXPECT_EQ(counted::alive, 0);
+        }
+    });
+}
+
+/// Sees whether the scope is over when it ends.
+struct late {
+    std::atomic<bool>* over;
+    std::atomic<int>* too_late;
+    late(std::atomic<bool>& o, std::atomic<int>& l) : over(&o), too_late(&l) {}
+    late(late&& other) noexcept
+        : over(std::exchange(other.over, nullptr)), too_late(other.too_late) {}
+    late& operator=(late&&) = delete;
+    ~late() {
+        const auto limit = clock::now() + 10ms;
+        while (over != nullptr && !*over && clock::now() < limit) {
+            std::this_thread::yield();
+        }
+        *too_late += over != nullptr && *over ? 1 : 0;
+    }
+};
+
+task<late> return_late(std::atomic<bool>& over, std::atomic<int>& too_late) {
+    co_await co::yield();
+    co_return late(over, too_late);
+}
+
+task<> throw_late(std::atomic<bool>& over, std::atomic<int>& too_late) {
+    co_await co::yield();
+    throw std::make_shared<late>(over, too_late);
+}
+
+TEST_P(Scope, OutlivesWhatItsCoroutinesLeave) {
+    std::atomic<int> too_late = 0;
+    for (int i = 0; i < 5; ++i) {
+        std::atomic<bool> first_over = false;
+        with_scope(runtime_, [&](scope& s) { (void)s.spawn(return_late(first_over, too_late)); });
+        first_over = true;
+        std::atomic<bool> over = false;
+        EXPECT_ANY_THROW(with_scope(runtime_, [&](scope& s) {
+            s.spawn(throw_late(over, too_late));
+            s.spawn(throw_late(over, too_late));
+        }));
+        over = true;
+    }
+    EXPECT_EQ(too_late, 0);
 }
 
 TEST_P(Scope, RunsCoroutinesAsChildren) {
