@@ -15,6 +15,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -54,6 +55,12 @@ struct bounds {
     std::stop_token token;
     deadline until;
 };
+
+/// Of a call whose object was closed: while it waited or, if it was late, before it began.
+inline void expect_closed(const std::error_code& error) {
+    EXPECT_TRUE(error == std::errc::operation_canceled || error == std::errc::bad_file_descriptor)
+        << error;
+}
 
 /// What the awaitable of `make()` results in.
 template <class T, class Make>

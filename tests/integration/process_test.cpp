@@ -276,7 +276,8 @@ TEST_P(Process, StoppedAtTheNthWaitForAllN) {
         };
         stopped = call([&] { return stop_at_wait(n, body); },
                        [&] { return co::stop_at_wait(n, run_in_coroutine(text, whole)); });
-        EXPECT_NE(stopped, whole);
+        // A stop at the last wait may find that there is nothing to wait for any more.
+        EXPECT_TRUE(stopped || whole);
         expect_no_children();
     }
     EXPECT_GT(n, 1u);
