@@ -196,7 +196,7 @@ def measure(root: Path, files: list[Path]) -> dict[str, int]:
     for path in files:
         if path.suffix not in CODE_SUFFIXES:
             continue
-        code = (root / path).read_text(encoding="utf-8", errors="replace")  # corpora are bytes
+        code = (root / path).read_text(encoding="utf-8")
         if (lines := code.count("\n")) > FILE_LINES:
             large[str(path)] = lines
         for name, lines in functions(path, code):
