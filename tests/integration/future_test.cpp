@@ -170,16 +170,19 @@ TEST(Async, WhatItWasCalledWithEndsBeforeItsResultIsThere) {
         counted(const counted&) noexcept { ++alive; }
         counted& operator=(const counted&) = default;
         ~counted() {
-            this_fiber::yield();
+            (void)this_fiber::sleep_for(50us);
             --alive;
         }
     };
     run([] {
+        const counted original;
         for (int i = 0; i < 20; ++i) {
-            async([](const counted&) {}, counted()).get();
-            EXPECT_EQ(alive, 0);
-            EXPECT_EQ(async([captured = counted()] { return 1; }).get(), 1);
-            EXPECT_EQ(alive, 0);
+            auto of_argument = async([](const counted&) {}, original);
+            of_argument.get();
+            EXPECT_EQ(alive, 1);
+            auto of_callable = async([captured = original] { return 1; });
+            EXPECT_EQ(of_callable.get(), 1);
+            EXPECT_EQ(alive, 1);
         }
     });
 }

@@ -297,7 +297,7 @@ struct counted {
     counted(const counted&) noexcept { ++alive; }
     counted& operator=(const counted&) = default;
     ~counted() {
-        this_fiber::yield();
+        (void)this_fiber::sleep_for(50us);
         --alive;
     }
 };
@@ -306,13 +306,17 @@ struct counted {
 TEST_P(Scope, OutlivesWhatItsChildrenHave) {
     static fiber_local<counted> local;
     runtime_.run([] {
+        const counted original;
         for (int i = 0; i < 20; ++i) {
-            with_scope([captured = counted()](scope& s) {
-                s.spawn([captured] { local.get(); });
-                (void)s.spawn([captured] { return captured; });
-                s.spawn([](const counted&) {}, captured);
+            with_scope([&](scope& s) {
+                // They end while the scope waits for them.
+                s.spawn([captured = original] {
+                    local.get();
+                    EXPECT_TRUE(this_fiber::sleep_for(2ms));
+                });
+                s.spawn([](const counted&) { EXPECT_TRUE(this_fiber::sleep_for(1ms)); }, original);
             });
-            EXPECT_EQ(counted::alive, 0);
+            EXPECT_EQ(counted::alive, 1);
         }
     });
 }
