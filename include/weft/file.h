@@ -11,7 +11,7 @@
 // done its part. So on fibers and in coroutines, what is in the page cache is read (and, where the
 // file system can, written) at once, by preadv2(2) with RWF_NOWAIT, and all else goes through
 // weft::blocking: another kernel thread takes the worker meanwhile, for about 10 us. On plain
-// threads calls are just made. docs/file.md has figures.
+// threads calls are just made.
 //
 // Deadlines and stops (<weft/scope.h>). Nothing can end a call that is in the kernel: it is not
 // interrupted, as little as any other's. A call that would have to block does not begin after the
