@@ -88,7 +88,7 @@ class process_stream {
 public:
     /// That of this process.
     constexpr process_stream() noexcept = default;
-    static constexpr process_stream inherited() noexcept { return {}; }
+    static constexpr process_stream inherit() noexcept { return {}; }
     /// Nothing to read; what is written vanishes.
     static constexpr process_stream null() noexcept { return {kind::null, -1}; }
     /// One whose other end is child_process::input(), output() or error().
@@ -98,14 +98,14 @@ public:
     /// For the error stream: where the output goes.
     static constexpr process_stream same_as_output() noexcept { return {kind::output, -1}; }
 
-    enum class kind : std::uint8_t { inherited, null, pipe, descriptor, output };
+    enum class kind : std::uint8_t { inherit, null, pipe, descriptor, output };
     [[nodiscard]] constexpr kind what() const noexcept { return kind_; }
     [[nodiscard]] constexpr int fd() const noexcept { return fd_; }
 
 private:
     constexpr process_stream(kind what, int fd) noexcept : kind_(what), fd_(fd) {}
 
-    kind kind_ = kind::inherited;
+    kind kind_ = kind::inherit;
     int fd_ = -1;
 };
 

@@ -25,13 +25,13 @@ constexpr std::size_t piece = 64 * 1024;  // as much as a pipe holds
 /// What the program needs to be gathered from.
 process_options with_pipes(process_options options, const run_options& run) {
     using enum process_stream::kind;
-    if (options.input.what() == inherited) {
+    if (options.input.what() == inherit) {
         options.input = run.input.empty() ? process_stream::null() : process_stream::pipe();
     }
-    if (options.output.what() == inherited) {
+    if (options.output.what() == inherit) {
         options.output = process_stream::pipe();
     }
-    if (options.error.what() == inherited) {
+    if (options.error.what() == inherit) {
         options.error = process_stream::pipe();
     }
     return options;

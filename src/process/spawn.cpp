@@ -126,7 +126,7 @@ private:
     int prepare(int stream, const process_stream& wanted, spawn_attributes& to) noexcept {
         using enum process_stream::kind;
         switch (wanted.what()) {
-            case inherited:
+            case inherit:
                 return 0;
             case null:
                 return to.open_null(stream);
