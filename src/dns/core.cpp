@@ -199,7 +199,9 @@ void core::leave(question& q, caller& by) noexcept {
 }
 
 void core::process(const caller& by) {
-    if (!by_id_.empty() && (driver_ == nullptr || driver_ == &by)) {
+    // In the child of a fork(), before enter(), what has come is the parent's.
+    const bool mine = !by_id_.empty() && process_ == ::getpid();
+    if (mine && (driver_ == nullptr || driver_ == &by)) {
         ares_->process();
     }
 }
