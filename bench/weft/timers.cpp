@@ -49,8 +49,8 @@ cost timers_half_cancelled(std::size_t size) {
         timers all;
         const std::size_t half = size / 2;
         const cost measured = timed(2 * half, [&] {
-            all.armed.add(static_cast<std::ptrdiff_t>(2 * half));
-            all.ended.add(static_cast<std::ptrdiff_t>(2 * half));
+            all.armed.add(2 * half);
+            all.ended.add(2 * half);
             // As far apart as those of clients who come one after the other.
             const auto start = weft::clock::now() + 1s;
             for (std::size_t i = 0; i < half; ++i) {

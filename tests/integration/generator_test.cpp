@@ -184,7 +184,7 @@ generator<int> holds(int& alive, int depth) {
     if (depth > 0) {
         co_yield elements_of(holds(alive, depth - 1));
     }
-    for (;;) {
+    for (int i = 0; i < 1000; ++i) {
         co_yield depth;
     }
 }

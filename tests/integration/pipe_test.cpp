@@ -94,7 +94,7 @@ TEST_P(Pipe, AWriterWaitsForRoom) {
 TEST_P(Pipe, TheEndOfTheStream) {
     auto [out, in] = new_pipe();
     ASSERT_TRUE(in.write(bytes_of("last")));
-    auto closing = std::thread([&in = in] { in.close(); });
+    auto closing = std::thread([&] { in.close(); });
     closing.join();
     EXPECT_EQ(call(WEFT_BOTH_OF(out, read_exactly, room_, safety_net)).error(),
               errc::unexpected_end_of_stream);
@@ -200,7 +200,7 @@ TEST_P(Pipe, Select) {
     auto [other_out, full] = new_pipe();
     fill(full);
     char which = 0;
-    const auto selecting = [&, &out = out, &full = full] {
+    const auto selecting = [&] {
         return start(
             [&] {
                 return select(on_readable(out, [&] { which = 'r'; }),
@@ -383,7 +383,7 @@ TEST(PipeNative, PacketsAreAllRead) {
 
 TEST(PipeLines, Buffered) {
     auto [out, in] = new_pipe();
-    run([&, &out = out, &in = in] {
+    run([&] {
         buffered_writer writer(in);
         ASSERT_TRUE(writer.write("one\ntwo\n"));
         ASSERT_TRUE(writer.flush());
