@@ -175,12 +175,12 @@ TEST_P(File, StoppedAtEveryWait) {
     std::uint64_t n = 1;
     for (; stopped; ++n) {
         result<void> written;
+        // Its coroutine refers to what the lambda has.
+        const auto write_async = [&]() -> task<> {
+            written = co_await co::write_file(path, fresh);
+        };
         stopped = call([&] { return stop_at_wait(n, [&] { written = write_file(path, fresh); }); },
-                       [&]() -> task<bool> {
-                           return co::stop_at_wait(n, [&]() -> task<> {
-                               written = co_await co::write_file(path, fresh);
-                           }());
-                       });
+                       [&] { return co::stop_at_wait(n, write_async()); });
         EXPECT_EQ(written.has_value(), !stopped);
         EXPECT_TRUE(whole(path) == (stopped ? old : fresh)) << n;
         EXPECT_EQ(list_directory(folder / "").value().size(), 1u) << "nothing is left behind";
