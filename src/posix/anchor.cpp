@@ -2,28 +2,27 @@
 //
 // Makes the linker take every part of this library, though nothing in the program asks for most of
 // what they define: whoever links weft::posix tells it that weft_posix is needed (CMakeLists.txt),
-// and this file needs one function of each of the others.
-#include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+// and this file needs a name of each of the others. Not the functions themselves: where a shared
+// library that defines them, too, comes first, as a sanitizer's does, the linker looks no further.
 extern "C" {
 
-extern void* const weft_posix[];
-void* const weft_posix[] = {
-    reinterpret_cast<void*>(&::read),
-    reinterpret_cast<void*>(&::write),
-    reinterpret_cast<void*>(&::connect),
-    reinterpret_cast<void*>(&::poll),
-    reinterpret_cast<void*>(&::sleep),
-    reinterpret_cast<void*>(&::fsync),
-    reinterpret_cast<void*>(&::sem_post),
-    reinterpret_cast<void*>(static_cast<int (*)(pthread_mutex_t*) noexcept>(&::pthread_mutex_lock)),
-    reinterpret_cast<void*>(static_cast<int (*)(pthread_cond_t*) noexcept>(&::pthread_cond_signal)),
-    reinterpret_cast<void*>(
-        static_cast<int (*)(pthread_rwlock_t*) noexcept>(&::pthread_rwlock_unlock)),
+extern const char weft_posix_blocking_calls;
+extern const char weft_posix_condition_calls;
+extern const char weft_posix_connect_calls;
+extern const char weft_posix_mutex_calls;
+extern const char weft_posix_poll_calls;
+extern const char weft_posix_read_calls;
+extern const char weft_posix_rwlock_calls;
+extern const char weft_posix_semaphore_calls;
+extern const char weft_posix_sleep_calls;
+extern const char weft_posix_write_calls;
+
+extern const char* const weft_posix[];
+const char* const weft_posix[] = {
+    &weft_posix_blocking_calls, &weft_posix_condition_calls, &weft_posix_connect_calls,
+    &weft_posix_mutex_calls,    &weft_posix_poll_calls,      &weft_posix_read_calls,
+    &weft_posix_rwlock_calls,   &weft_posix_semaphore_calls, &weft_posix_sleep_calls,
+    &weft_posix_write_calls,
 };
 
 }  // extern "C"

@@ -14,6 +14,8 @@
 #include "posix/caller.h"
 #include "posix/next.h"
 
+WEFT_POSIX_PART(blocking_calls)
+
 WEFT_POSIX_NEXT(getaddrinfo)
 WEFT_POSIX_NEXT(getnameinfo)
 WEFT_POSIX_NEXT(gethostbyname)

@@ -13,6 +13,8 @@
 #include "posix/times.h"
 #include "posix/wait_table.h"
 
+WEFT_POSIX_PART(condition_calls)
+
 WEFT_POSIX_NEXT(pthread_cond_wait)
 WEFT_POSIX_NEXT(pthread_cond_timedwait)
 WEFT_POSIX_NEXT(pthread_cond_clockwait)

@@ -11,6 +11,8 @@
 #include "posix/descriptor_call.h"
 #include "posix/next.h"
 
+WEFT_POSIX_PART(connect_calls)
+
 WEFT_POSIX_NEXT(connect)
 WEFT_POSIX_NEXT(accept)
 WEFT_POSIX_NEXT(accept4)

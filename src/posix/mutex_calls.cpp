@@ -26,6 +26,8 @@
 #include "posix/times.h"
 #include "posix/wait_table.h"
 
+WEFT_POSIX_PART(mutex_calls)
+
 WEFT_POSIX_NEXT(pthread_mutex_lock)
 WEFT_POSIX_NEXT(pthread_mutex_trylock)
 WEFT_POSIX_NEXT(pthread_mutex_timedlock)

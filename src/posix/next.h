@@ -42,3 +42,8 @@ private:
     namespace weft::posix::next {                                   \
     constinit static next_definition<decltype(::name)> name{#name}; \
     }
+
+/// A name by which anchor.cpp asks the linker for this file.
+#define WEFT_POSIX_PART(part)                \
+    extern "C" const char weft_posix_##part; \
+    extern "C" const char weft_posix_##part = 0;

@@ -22,6 +22,8 @@
 #include "posix/next.h"
 #include "posix/times.h"
 
+WEFT_POSIX_PART(poll_calls)
+
 WEFT_POSIX_NEXT(poll)
 WEFT_POSIX_NEXT(ppoll)
 WEFT_POSIX_NEXT(select)

@@ -15,6 +15,8 @@
 #include "posix/descriptor_call.h"
 #include "posix/next.h"
 
+WEFT_POSIX_PART(read_calls)
+
 WEFT_POSIX_NEXT(read)
 WEFT_POSIX_NEXT(readv)
 WEFT_POSIX_NEXT(recv)

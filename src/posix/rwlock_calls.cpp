@@ -16,6 +16,8 @@
 #include "posix/times.h"
 #include "posix/wait_table.h"
 
+WEFT_POSIX_PART(rwlock_calls)
+
 WEFT_POSIX_NEXT(pthread_rwlock_rdlock)
 WEFT_POSIX_NEXT(pthread_rwlock_tryrdlock)
 WEFT_POSIX_NEXT(pthread_rwlock_timedrdlock)

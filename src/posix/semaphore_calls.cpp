@@ -17,6 +17,8 @@
 #include "posix/times.h"
 #include "posix/wait_table.h"
 
+WEFT_POSIX_PART(semaphore_calls)
+
 WEFT_POSIX_NEXT(sem_wait)
 WEFT_POSIX_NEXT(sem_timedwait)
 WEFT_POSIX_NEXT(sem_clockwait)

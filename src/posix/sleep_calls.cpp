@@ -16,6 +16,8 @@
 #include "posix/next.h"
 #include "posix/times.h"
 
+WEFT_POSIX_PART(sleep_calls)
+
 WEFT_POSIX_NEXT(sleep)
 WEFT_POSIX_NEXT(usleep)
 WEFT_POSIX_NEXT(nanosleep)

@@ -15,6 +15,8 @@
 #include "posix/descriptor_call.h"
 #include "posix/next.h"
 
+WEFT_POSIX_PART(write_calls)
+
 WEFT_POSIX_NEXT(write)
 WEFT_POSIX_NEXT(writev)
 WEFT_POSIX_NEXT(send)
