@@ -299,7 +299,7 @@ TEST(PipeCancellation, AtTheNthWaitForAllN) {
         ASSERT_EQ(open_descriptors(), open) << "stopped at wait " << n;
         ASSERT_LT(++n, 10'000u);
     }
-    EXPECT_GT(n, 2u);
+    EXPECT_GT(n, 1u);  // how often they wait is a matter of who is faster
 }
 
 TEST(PipeCancellation, OfCoroutinesAtTheNthWaitForAllN) {
@@ -313,7 +313,7 @@ TEST(PipeCancellation, OfCoroutinesAtTheNthWaitForAllN) {
         fill(ends.writer);
         EXPECT_FALSE(take(ends.reader).empty());
     }
-    EXPECT_GT(n, 3u);
+    EXPECT_GT(n, 1u);  // how often they wait is a matter of who is faster
 }
 
 TEST(PipeNative, WhatIsRefused) {
