@@ -19,6 +19,7 @@
 #include "serve/process_child.h"
 #include "serve/stop_event.h"
 #include "serve/stop_signals.h"
+#include "serve/sweep_schedule.h"
 
 namespace weft::serving {
 
@@ -49,6 +50,13 @@ private:
     struct sigaction before_ = {};
     bool changed_ = false;
 };
+
+/// Whether a child has ended, or is not to be waited for any more. It is not reaped.
+bool has_ended(pid_t pid) noexcept {
+    siginfo_t info = {};
+    return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid != 0;
+}
 
 class process_server {
 public:
@@ -96,17 +104,12 @@ private:
     void drain();
 
     [[nodiscard]] base::nanoseconds_t sweep_due() const noexcept {
-        return children_.empty() ? base::time_never : next_sweep_;
+        return children_.empty() ? base::time_never : sweeps_.due();
     }
     [[nodiscard]] base::nanoseconds_t pause_end() const noexcept {
         return pause_until_ != 0 ? pause_until_ : base::time_never;
     }
 
-    // How often all children are asked if one may have been missed: for at most a fiftieth of the
-    // time. Without any signal (another thread of the program may eat them): every five seconds.
-    static constexpr base::nanoseconds_t sweep_share = 50;
-    static constexpr base::nanoseconds_t shortest_sweep_interval = 2 * ms;
-    static constexpr base::nanoseconds_t idle_sweep_interval = 5000 * ms;
     static constexpr int accepts_at_a_time = 16;  // before signals and the stop are looked at again
 
     io::poll_descriptor& listener_;
@@ -123,9 +126,7 @@ private:
     bool stop_requested_ = false;
     bool second_signal_ = false;
     bool killing_ = false;
-    bool sweep_wanted_ = false;
-    base::nanoseconds_t next_sweep_ = 0;
-    base::nanoseconds_t sweep_allowed_ = 0;
+    sweep_schedule sweeps_;
     base::nanoseconds_t pause_until_ = 0;
 };
 
@@ -171,27 +172,28 @@ void process_server::take_signals() {
             if (children_.contains(pid)) {
                 reap(pid, WNOHANG);
             }
-            sweep_wanted_ = true;
+            sweeps_.want();
         }
-    }
-    if (sweep_wanted_) {
-        next_sweep_ = sweep_allowed_;
     }
 }
 
 void process_server::maybe_sweep() {
-    if (!children_.empty() && base::now_ns() >= next_sweep_) {
+    if (!children_.empty() && base::now_ns() >= sweeps_.due()) {
         sweep();
     }
 }
 
 void process_server::sweep() {
-    const base::nanoseconds_t start = base::now_ns();
-    children_.for_each([this](pid_t pid) { reap(pid, WNOHANG); });
-    const base::nanoseconds_t end = base::now_ns();
-    sweep_wanted_ = false;
-    sweep_allowed_ = end + std::max(sweep_share * (end - start), shortest_sweep_interval);
-    next_sweep_ = std::max(end + idle_sweep_interval, sweep_allowed_);
+    const base::nanoseconds_t start = base::thread_cpu_ns();
+    base::nanoseconds_t reaping = 0;
+    children_.for_each([&](pid_t pid) {
+        if (has_ended(pid)) {
+            const base::nanoseconds_t found = base::thread_cpu_ns();
+            reap(pid, WNOHANG);
+            reaping += base::thread_cpu_ns() - found;
+        }
+    });
+    sweeps_.swept(base::now_ns(), base::thread_cpu_ns() - start - reaping);
 }
 
 void process_server::reap(pid_t pid, int options) {
@@ -252,7 +254,7 @@ result<void> process_server::accept_some() {
 void process_server::start_child(base::unique_fd client) {
     if (!state_.try_admit()) {
         take_signals();  // one that has ended may not have been noticed yet
-        if (sweep_wanted_) {
+        if (sweeps_.wanted()) {
             sweep();
         }
         if (!state_.try_admit()) {
@@ -284,7 +286,7 @@ void process_server::start_child(base::unique_fd client) {
     ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
     if (pid > 0) {
         if (children_.empty()) {
-            next_sweep_ = base::now_ns() + idle_sweep_interval;
+            sweeps_.begin(base::now_ns());
         }
         if (children_.contains(pid)) {
             // Somebody else in the program waited for it, so its number is free for this one.

@@ -25,10 +25,10 @@ class InFolder(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
-    def measure(self, *arguments):
+    def measure(self, *arguments, **options):
         """A run that must succeed: its results and its table."""
         path = self.folder / "results.json"
-        done = run("clients", *arguments, "--json", str(path))
+        done = run("clients", *arguments, "--json", str(path), **options)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return json.loads(path.read_text()), done.stdout
 
@@ -326,7 +326,8 @@ class TenThousand(InFolder):
     CLIENTS = 10_000
 
     def test_all_models(self):
-        results, table = self.measure("--clients", str(self.CLIENTS), "--duration", "0.5")
+        results, table = self.measure("--clients", str(self.CLIENTS), "--duration", "0.5",
+                                      deadline=weft_program.LONG_DEADLINE_SECONDS)
         self.assertEqual(results["run"]["clients_asked"], self.CLIENTS)
         changes = results["run"]["adjustments"]
         left_out = [model["outcome"]["reason"] for model in results["models"]
