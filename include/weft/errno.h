@@ -17,7 +17,7 @@
 
 namespace weft::detail {
 
-/// Of the kernel thread that calls. About 1 ns.
+/// Of the kernel thread that calls. A call each time.
 int* errno_location() noexcept;
 
 }  // namespace weft::detail

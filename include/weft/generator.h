@@ -88,13 +88,8 @@ private:
 /// the loop in advance() when they yield, begin on a nested one or end, so the stack stays as it
 /// is.
 template <class T>
-class generator<T>::promise_type {
+class generator<T>::promise_type : public coro::pooled_frame {
 public:
-    static void* operator new(std::size_t size) { return coro::allocate_frame(size); }
-    static void operator delete(void* frame, std::size_t size) noexcept {
-        coro::free_frame(frame, size);
-    }
-
     generator get_return_object() noexcept { return generator(handle::from_promise(*this)); }
     std::suspend_always initial_suspend() const noexcept { return {}; }
 

@@ -104,11 +104,14 @@ private:
 template <class Promise>
 const sched::cancel_bounds* bounds_of(std::coroutine_handle<Promise> coroutine) noexcept;
 
-class promise_base {
-public:
+/// A promise whose coroutine's frame comes from the pools.
+struct pooled_frame {
     static void* operator new(std::size_t size) { return allocate_frame(size); }
     static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+};
 
+class promise_base : public pooled_frame {
+public:
     std::suspend_always initial_suspend() const noexcept { return {}; }
     auto final_suspend() const noexcept { return final_awaiter(); }
 
@@ -306,11 +309,8 @@ namespace coro {
 
 /// A spawned coroutine and what its handle shares with it; lies in the frame. The frame is freed by
 /// whichever of the two lets go last.
-class root_base {
+class root_base : public pooled_frame {
 public:
-    static void* operator new(std::size_t size) { return allocate_frame(size); }
-    static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
-
     root_base() = default;
     root_base(const root_base&) = delete;
     root_base& operator=(const root_base&) = delete;

@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "io/file_calls.h"
+#include "sched/cancellable_wait.h"
 #include "sched/current.h"
 
 namespace weft::io {
@@ -142,17 +143,10 @@ bool is_offset(std::uint64_t offset) noexcept {
 }  // namespace
 
 int file_caller::check() const noexcept {
-    deadline limit = until;
-    if (bounds != nullptr) {
-        if (bounds->fuse != nullptr) {
-            bounds->fuse->burn();
-        }
-        if (bounds->token.stop_requested()) {
-            return ECANCELED;
-        }
-        limit = std::min(limit, bounds->until);
+    if (bounds != nullptr && bounds->fuse != nullptr) {
+        bounds->fuse->burn();
     }
-    return limit.expired() ? ETIMEDOUT : 0;
+    return sched::ended_by(bounds, until);
 }
 
 result<file> open_file(const file_caller& by, const std::string& path,

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <optional>
 
 #include "io/fd_poller.h"
 #include "io/netpoll_epoll.h"
@@ -26,46 +27,59 @@ int look(std::span<pollfd> set) noexcept {
     }
 }
 
-/// A wait for each descriptor of a set: on the stack if they are few.
+/// A wait for each descriptor of a set, at its place; on the stack if they are few.
 class waits {
 public:
     explicit waits(std::size_t count) noexcept
-        : heap_(count > few ? new(std::nothrow) slot[count] : nullptr),
-          slots_(count > few ? heap_.get() : here_) {}
-    ~waits() {
-        for (std::size_t i = 0; i < size_; ++i) {
-            std::destroy_at(&at(i));
-        }
-    }
+        : heap_(count > few ? new(std::nothrow) std::optional<fd_wait>[count] : nullptr),
+          all_(count > few ? heap_.get() : here_) {}
     waits(const waits&) = delete;
     waits& operator=(const waits&) = delete;
 
-    [[nodiscard]] bool has_room() const noexcept { return slots_ != nullptr; }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
-    fd_wait& at(std::size_t i) noexcept {
-        return *std::launder(reinterpret_cast<fd_wait*>(slots_[i].bytes));
-    }
-    fd_wait& add(sched::waiter& who, const pollfd& wanted) noexcept {
-        return *std::construct_at(reinterpret_cast<fd_wait*>(slots_[size_++].bytes), who, wanted.fd,
-                                  wanted.events);
-    }
-    void drop_last() noexcept { std::destroy_at(&at(--size_)); }
+    [[nodiscard]] bool has_room() const noexcept { return all_ != nullptr; }
+    std::optional<fd_wait>& operator[](std::size_t i) noexcept { return all_[i]; }
 
 private:
-    struct slot {
-        alignas(fd_wait) std::byte bytes[sizeof(fd_wait)];
-    };
     static constexpr std::size_t few = 4;
 
-    slot here_[few];
-    std::unique_ptr<slot[]> heap_;
-    slot* slots_;
-    std::size_t size_ = 0;
+    std::optional<fd_wait> here_[few];
+    std::unique_ptr<std::optional<fd_wait>[]> heap_;
+    std::optional<fd_wait>* all_;
 };
 
-/// One wait before all of them: 0 (look again), or an errno value, negated.
-int park_before(std::span<const pollfd> set, deadline until) noexcept {
+/// 0, or why one of them cannot be waited for; then `who` is woken: those before it may have done
+/// so by now.
+int stand_before(std::span<const pollfd> set, waits& places, sched::waiter& who) noexcept {
+    fd_poller& poller = netpoll::current()->fds();
+    for (std::size_t i = 0; i < set.size(); ++i) {
+        if (set[i].fd < 0) {
+            continue;
+        }
+        if (const int error = poller.add(places[i].emplace(who, set[i].fd, set[i].events))) {
+            places[i].reset();
+            who.wake();
+            return error;
+        }
+    }
+    return 0;
+}
+
+/// How many have something by now, which is noted.
+int leave_all(std::span<pollfd> set, waits& places, sched::wake_reason reason) noexcept {
+    fd_poller& poller = netpoll::current()->fds();
+    int ready = 0;
+    for (std::size_t i = 0; i < set.size(); ++i) {
+        const int found = places[i] ? poller.finish(*places[i], reason) : 0;
+        const int events = found == -EBADF ? POLLNVAL : std::max(found, 0);
+        set[i].revents = static_cast<short>(events);
+        ready += events != 0 ? 1 : 0;
+    }
+    return ready;
+}
+
+/// One wait before all of them: how many have something, or an errno value, negated. -EAGAIN: only
+/// poll(2) can say what there is.
+int park_before(std::span<pollfd> set, deadline until) noexcept {
     sched::cancellable_wait wait(until);
     if (wait.until().expired()) {
         return -ETIMEDOUT;
@@ -74,40 +88,16 @@ int park_before(std::span<const pollfd> set, deadline until) noexcept {
     if (!places.has_room()) {
         return -ENOMEM;
     }
-    fd_poller& poller = netpoll::current()->fds();
     wait.who.prepare();
-    int failure = 0;
-    for (const pollfd& wanted : set) {
-        if (wanted.fd < 0) {
-            continue;
-        }
-        failure = poller.add(places.add(wait.who, wanted));
-        if (failure != 0) {
-            places.drop_last();
-            wait.who.wake();  // those before it may have woken it by now
-            break;
-        }
-    }
+    const int failure = stand_before(set, places, wait.who);
     const sched::wake_reason reason = wait.park();
-    int found = -EAGAIN;
-    for (std::size_t i = 0; i < places.size(); ++i) {
-        found = std::max(found, poller.finish(places.at(i), reason));
-    }
-    if (failure == EPERM || failure == EBADF || found > 0) {
-        return 0;  // poll(2) has a word for it
+    if (const int ready = leave_all(set, places, reason)) {
+        return ready;
     }
     if (failure != 0) {
-        return -failure;
+        return failure == EPERM || failure == EBADF ? -EAGAIN : -failure;
     }
-    switch (reason) {
-        case sched::wake_reason::timed_out:
-            return -ETIMEDOUT;
-        case sched::wake_reason::cancelled:
-            return -ECANCELED;
-        case sched::wake_reason::signalled:
-            break;
-    }
-    return 0;  // one of them was closed
+    return reason == sched::wake_reason::timed_out ? -ETIMEDOUT : -ECANCELED;
 }
 
 }  // namespace
@@ -115,11 +105,14 @@ int park_before(std::span<const pollfd> set, deadline until) noexcept {
 int poll_set(std::span<pollfd> set, deadline until) noexcept {
     int ready = look(set);
     while (ready == 0) {
-        const int error = park_before(set, until);
+        const int outcome = park_before(set, until);
+        if (outcome > 0) {
+            return outcome;
+        }
         // The poller may not have looked for a while: what is ready counts, also at the deadline.
         ready = look(set);
-        if (ready == 0 && error != 0) {
-            return error == -ETIMEDOUT && until.expired() ? 0 : error;
+        if (ready == 0 && outcome != -EAGAIN) {
+            return outcome == -ETIMEDOUT && until.expired() ? 0 : outcome;
         }
     }
     return ready;

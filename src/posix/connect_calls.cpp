@@ -55,15 +55,6 @@ ssize_t connect_and_wait(int fd, const sockaddr* to, socklen_t size) noexcept {
     return connection_error(fd);
 }
 
-template <class Accept>
-ssize_t accept_when_ready(int fd, Accept accept) noexcept {
-    descriptor_wait ready(fd, POLLIN);
-    if (const int error = ready.wait_before()) {
-        return error;
-    }
-    return outcome_of(accept());
-}
-
 }  // namespace
 
 }  // namespace weft::posix
@@ -86,7 +77,7 @@ int accept(int fd, sockaddr* from, socklen_t* size) {
     }
     const posix::errno_guard call;
     return static_cast<int>(call.finish(
-        posix::accept_when_ready(fd, [=] { return posix::next::accept(fd, from, size); })));
+        posix::call_when_ready(fd, POLLIN, [=] { return posix::next::accept(fd, from, size); })));
 }
 
 int accept4(int fd, sockaddr* from, socklen_t* size, int flags) {
@@ -94,8 +85,8 @@ int accept4(int fd, sockaddr* from, socklen_t* size, int flags) {
         return posix::next::accept4(fd, from, size, flags);
     }
     const posix::errno_guard call;
-    return static_cast<int>(call.finish(
-        posix::accept_when_ready(fd, [=] { return posix::next::accept4(fd, from, size, flags); })));
+    return static_cast<int>(call.finish(posix::call_when_ready(
+        fd, POLLIN, [=] { return posix::next::accept4(fd, from, size, flags); })));
 }
 
 }  // extern "C"

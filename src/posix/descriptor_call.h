@@ -15,6 +15,7 @@
 #include <weft/time.h>
 
 #include "io/wait.h"
+#include "posix/caller.h"
 
 namespace weft::posix {
 
@@ -58,6 +59,16 @@ ssize_t attempt_until_ready(int fd, short event, Attempt attempt) noexcept {
         outcome = attempt();
     } while (outcome == -EAGAIN);
     return outcome;
+}
+
+/// Once the descriptor is ready, for calls that cannot be tried without waiting.
+template <class Call>
+ssize_t call_when_ready(int fd, short event, Call call) noexcept {
+    descriptor_wait ready(fd, event);
+    if (const int error = ready.wait_before()) {
+        return error;
+    }
+    return outcome_of(call());
 }
 
 }  // namespace weft::posix

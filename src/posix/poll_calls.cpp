@@ -57,10 +57,6 @@ timeval time_left(deadline until) noexcept {
             .tv_usec = left.count() % 1'000'000'000 / 1'000};
 }
 
-int poll_within(pollfd* set, nfds_t count, deadline until) noexcept {
-    return io::poll_set(std::span(set, count), until);
-}
-
 /// The sets of a select() as one of a poll(), and back. As the kernel's: readable is POLLIN,
 /// POLLRDNORM, hang-up and error; writable POLLOUT and error; exceptional POLLPRI.
 class selected {
@@ -91,7 +87,7 @@ public:
         if (entries_ == nullptr) {
             return -ENOMEM;
         }
-        const int ready = poll_within(entries_.get(), size_, until);
+        const int ready = io::poll_set(std::span(entries_.get(), size_), until);
         if (ready < 0) {
             return ready;
         }
@@ -169,7 +165,7 @@ int poll(pollfd* set, nfds_t count, int timeout) {
     }
     const posix::errno_guard call;
     return static_cast<int>(
-        call.finish(posix::poll_within(set, count, posix::deadline_in(timeout))));
+        call.finish(weft::io::poll_set(std::span(set, count), posix::deadline_in(timeout))));
 }
 
 int ppoll(pollfd* set, nfds_t count, const timespec* timeout, const sigset_t* mask) {
@@ -181,7 +177,8 @@ int ppoll(pollfd* set, nfds_t count, const timespec* timeout, const sigset_t* ma
     }
     const posix::errno_guard call;
     const auto until = posix::deadline_in(timeout);
-    return static_cast<int>(call.finish(until ? posix::poll_within(set, count, *until) : -EINVAL));
+    return static_cast<int>(
+        call.finish(until ? weft::io::poll_set(std::span(set, count), *until) : -EINVAL));
 }
 
 int select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* timeout) {

@@ -68,16 +68,6 @@ ssize_t receive_from(int fd, void* buffer, std::size_t size, int flags, sockaddr
     });
 }
 
-/// What cannot be tried without waiting.
-template <class Read>
-ssize_t read_when_ready(int fd, Read read) noexcept {
-    descriptor_wait ready(fd, POLLIN);
-    if (const int error = ready.wait_before()) {
-        return error;
-    }
-    return outcome_of(read());
-}
-
 bool waits(int flags) noexcept {
     return (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) == 0 && may_park();
 }
@@ -97,7 +87,8 @@ ssize_t read(int fd, void* buffer, size_t size) {
     const posix::errno_guard call;
     ssize_t outcome = posix::receive(fd, buffer, size, 0);
     if (outcome == -ENOTSOCK) {
-        outcome = posix::read_when_ready(fd, [=] { return posix::next::read(fd, buffer, size); });
+        outcome =
+            posix::call_when_ready(fd, POLLIN, [=] { return posix::next::read(fd, buffer, size); });
     }
     return call.finish(outcome);
 }
@@ -108,7 +99,7 @@ ssize_t readv(int fd, const iovec* parts, int count) {
     }
     const posix::errno_guard call;
     return call.finish(
-        posix::read_when_ready(fd, [=] { return posix::next::readv(fd, parts, count); }));
+        posix::call_when_ready(fd, POLLIN, [=] { return posix::next::readv(fd, parts, count); }));
 }
 
 ssize_t recv(int fd, void* buffer, size_t size, int flags) {
@@ -137,8 +128,8 @@ ssize_t recvmsg(int fd, msghdr* message, int flags) {
     }
     const posix::errno_guard call;
     if ((flags & MSG_WAITALL) != 0) {
-        return call.finish(
-            posix::read_when_ready(fd, [=] { return posix::next::recvmsg(fd, message, flags); }));
+        return call.finish(posix::call_when_ready(
+            fd, POLLIN, [=] { return posix::next::recvmsg(fd, message, flags); }));
     }
     return call.finish(posix::attempt_until_ready(fd, POLLIN, [=] {
         return posix::outcome_of(posix::next::recvmsg(fd, message, flags | MSG_DONTWAIT));

@@ -43,11 +43,6 @@ bucket& bucket_of(const void* address) noexcept {
     return table[(key * 0x9E37'79B9'7F4A'7C15u) >> (64 - bucket_bits)];
 }
 
-class thread_waiter : public sched::waiter {
-public:
-    thread_waiter() noexcept : waiter(sched::waiter_kind::thread) {}
-};
-
 int sleep(sleeper& node, std::uint32_t& word, std::uint32_t expected, deadline until) noexcept {
     bucket& here = bucket_of(&word);
     {
@@ -78,7 +73,7 @@ int wait_while(std::uint32_t& word, std::uint32_t expected, deadline until) noex
         sleeper node(sched::this_waiter(), until.is_never(), &word);
         return sleep(node, word, expected, until);
     }
-    thread_waiter self;
+    sched::thread_waiter self;
     sleeper node(self, until.is_never(), &word);
     return sleep(node, word, expected, until);
 }

@@ -67,27 +67,16 @@ bool is_fifo(int fd) noexcept {
 ssize_t write_to_pipe(int fd, const void* buffer, std::size_t size) noexcept {
     std::size_t done = 0;
     do {
-        descriptor_wait ready(fd, POLLOUT);
-        const int error = ready.wait_before();
-        const ssize_t n =
-            error != 0 ? error
-                       : outcome_of(next::write(fd, static_cast<const std::byte*>(buffer) + done,
-                                                std::min<std::size_t>(size - done, PIPE_BUF)));
+        const ssize_t n = call_when_ready(fd, POLLOUT, [=] {
+            return next::write(fd, static_cast<const std::byte*>(buffer) + done,
+                               std::min<std::size_t>(size - done, PIPE_BUF));
+        });
         if (n < 0) {
             return done > 0 ? static_cast<ssize_t>(done) : n;
         }
         done += static_cast<std::size_t>(n);
     } while (done < size);
     return static_cast<ssize_t>(done);
-}
-
-template <class Write>
-ssize_t write_when_ready(int fd, Write write) noexcept {
-    descriptor_wait ready(fd, POLLOUT);
-    if (const int error = ready.wait_before()) {
-        return error;
-    }
-    return outcome_of(write());
 }
 
 bool waits(int flags) noexcept {
@@ -144,10 +133,10 @@ ssize_t write(int fd, const void* buffer, size_t size) {
     const posix::errno_guard call;
     ssize_t outcome = posix::send_all(fd, buffer, size, 0);
     if (outcome == -ENOTSOCK) {
-        outcome =
-            posix::is_fifo(fd)
-                ? posix::write_to_pipe(fd, buffer, size)
-                : posix::write_when_ready(fd, [=] { return posix::next::write(fd, buffer, size); });
+        outcome = posix::is_fifo(fd) ? posix::write_to_pipe(fd, buffer, size)
+                                     : posix::call_when_ready(fd, POLLOUT, [=] {
+                                           return posix::next::write(fd, buffer, size);
+                                       });
     }
     return call.finish(outcome);
 }
@@ -162,8 +151,8 @@ ssize_t writev(int fd, const iovec* parts, int count) {
     message.msg_iovlen = static_cast<std::size_t>(count);
     ssize_t outcome = posix::send_message(fd, message, 0);
     if (outcome == -ENOTSOCK) {
-        outcome =
-            posix::write_when_ready(fd, [=] { return posix::next::writev(fd, parts, count); });
+        outcome = posix::call_when_ready(fd, POLLOUT,
+                                         [=] { return posix::next::writev(fd, parts, count); });
     }
     return call.finish(outcome);
 }

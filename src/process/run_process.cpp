@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "io/socket_ops.h"
 #include "process/child_state.h"
+#include "sched/cancellable_wait.h"
 
 namespace weft {
 
@@ -51,10 +52,8 @@ public:
     /// Before a select over the cases of a turn: whether anything is left to be done. A program
     /// that writes all the time must not keep a select from seeing that time is up, or a stop.
     [[nodiscard]] bool goes_on(const sched::cancel_bounds* bounds, deadline until) noexcept {
-        if (until.expired() || (bounds != nullptr && bounds->until.expired())) {
-            fail(make_error_code(std::errc::timed_out));
-        } else if (bounds != nullptr && bounds->token.stop_requested()) {
-            fail(make_error_code(std::errc::operation_canceled));
+        if (const int error = sched::ended_by(bounds, until)) {
+            fail(ssize_t{error});
         }
         return !error_ &&
                (child_.input().is_open() || child_.output().is_open() || child_.error().is_open());

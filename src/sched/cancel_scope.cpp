@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/thread_block.h"
 #include "base/word_lock.h"
@@ -100,6 +101,16 @@ void cancel_scope::set_current(const cancel_bounds* bounds) {
     } else {
         base::this_thread_block().bounds = bounds;
     }
+}
+
+int ended_by(const cancel_bounds* bounds, deadline until) noexcept {
+    if (bounds != nullptr) {
+        if (bounds->token.stop_requested()) {
+            return ECANCELED;
+        }
+        until = std::min(until, bounds->until);
+    }
+    return until.expired() ? ETIMEDOUT : 0;
 }
 
 namespace {

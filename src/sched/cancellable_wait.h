@@ -17,6 +17,10 @@
 
 namespace weft::sched {
 
+/// Whether something that would take long may begin: 0, or ECANCELED or ETIMEDOUT. `bounds` may be
+/// null.
+int ended_by(const cancel_bounds* bounds, deadline until) noexcept;
+
 class cancellable_wait {
 public:
     explicit cancellable_wait(deadline until) noexcept;

@@ -9,15 +9,6 @@
 
 namespace weft::sched {
 
-namespace {
-
-class thread_waiter : public waiter {
-public:
-    thread_waiter() noexcept : waiter(waiter_kind::thread) {}
-};
-
-}  // namespace
-
 scheduler* current_scheduler() noexcept {
     kernel_thread* const here = this_kernel_thread();
     return here != nullptr ? &here->owner() : nullptr;

@@ -216,6 +216,12 @@ protected:
     };
 };
 
+/// A kernel thread that sleeps: it parks on a futex, whatever runs on it.
+class thread_waiter : public waiter {
+public:
+    thread_waiter() noexcept : waiter(waiter_kind::thread) {}
+};
+
 /// The waiter of the fiber that runs now or, on a plain thread, of that thread. Not on a worker's
 /// own stack (coroutines bring their own waiter). The reference is good until the caller ends.
 waiter& this_waiter() noexcept;

@@ -121,24 +121,24 @@ TEST_P(DnsConnect, TheNextOneAtOnceIfOneIsRefused) {
 
 TEST_P(DnsConnect, TheNextOneAfterAWhileIfOneIsSilent) {
     const silent_listener silent("127.0.0.2", port);
-    if (!silent.full()) {
-        GTEST_SKIP() << "the kernel queues connections without an end";
-    }
+    ASSERT_TRUE(silent.full());
     set({"127.0.0.2", "127.0.0.3"});
     EXPECT_EQ(peer(connect(hasty)), third());
     EXPECT_EQ(connect(patient, 5ms).error(), std::errc::timed_out);
 }
 
 TEST_P(DnsConnect, Ipv6First) {
-    auto six = listener::bind(endpoint::parse("[::1]:0").value());
-    if (!six) {
-        GTEST_SKIP() << "no IPv6 here: " << six.error().message();
+    result<listener> six;
+    result<listener> four;
+    for (int i = 0; i < 100 && (i == 0 || !four); ++i) {  // somebody may have the port for IPv4
+        six = listener::bind(endpoint::parse("[::1]:0").value());
+        if (!six) {
+            GTEST_SKIP() << "no IPv6 here: " << six.error().message();
+        }
+        port = six->local_endpoint()->port();
+        four = listener::bind(at("127.0.0.3", port));
     }
-    port = six->local_endpoint()->port();
-    auto four = listener::bind(at("127.0.0.3", port));
-    if (!four) {
-        GTEST_SKIP() << "the port is in use for IPv4";
-    }
+    ASSERT_TRUE(four);
     set({"127.0.0.3"}, {"::1"});
     EXPECT_EQ(peer(connect()), "[::1]:" + std::to_string(port));
 }

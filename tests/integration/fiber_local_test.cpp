@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <weft/fiber_local.h>
 
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
@@ -16,6 +15,8 @@
 #include <weft/runtime.h>
 #include <weft/scope.h>
 #include <weft/task.h>
+
+#include "counted.h"
 
 namespace weft {
 namespace {
@@ -85,33 +86,22 @@ TEST_P(FiberLocal, IsInheritedIfItSaysSo) {
     request.reset();
 }
 
-struct counted {
-    static inline std::atomic<int> alive = 0;
-    counted() noexcept { ++alive; }
-    counted(const counted&) noexcept { ++alive; }
-    counted& operator=(const counted&) = default;
-    ~counted() {
-        this_fiber::yield();  // it may wait: it ends on its fiber
-        --alive;
-    }
-};
-
 TEST_P(FiberLocal, EndsWithItsFiber) {
-    static fiber_local<counted> value(inherited);
+    static fiber_local<testing::counted> value(inherited);
     runtime_.run([] {
         for (int i = 0; i < 50; ++i) {
             spawn([] {
                 value.get();
                 spawn([] { this_fiber::sleep_for(10us); }).join();
             }).join();
-            EXPECT_EQ(counted::alive, 0);
+            EXPECT_EQ(testing::counted::alive, 0);
         }
         EXPECT_THROW(spawn([] {
                          value.get();
                          throw 1;
                      }).join(),
                      int);
-        EXPECT_EQ(counted::alive, 0);
+        EXPECT_EQ(testing::counted::alive, 0);
     });
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "callers.h"
+#include "sockets.h"
 
 namespace weft {
 namespace {
@@ -24,10 +25,6 @@ using namespace std::chrono_literals;
 using namespace testing;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-
-std::span<const std::byte> bytes_of(std::string_view text) {
-    return std::as_bytes(std::span(text));
-}
 
 class File : public OnEachCaller {
 protected:

@@ -166,9 +166,7 @@ TEST_P(FileWatch, Select) {
 TEST(FileWatchLimits, AnOverflowIsReported) {
     std::size_t limit = 0;
     std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> limit;
-    if (limit == 0 || limit > 100'000) {
-        GTEST_SKIP() << "the queue holds " << limit << " events";
-    }
+    ASSERT_GT(limit, 0u);
     const temporary_folder folder;
     auto watcher = file_watcher::make();
     const std::string one = folder.write("one", "");

@@ -16,6 +16,7 @@
 #include <weft/runtime.h>
 #include <weft/scope.h>
 
+#include "counted.h"
 #include "support.h"
 
 namespace weft {
@@ -164,25 +165,15 @@ TEST(Async, GivesResultsExceptionsAndNothing) {
 }
 
 TEST(Async, WhatItWasCalledWithEndsBeforeItsResultIsThere) {
-    static std::atomic<int> alive = 0;
-    struct counted {
-        counted() noexcept { ++alive; }
-        counted(const counted&) noexcept { ++alive; }
-        counted& operator=(const counted&) = default;
-        ~counted() {
-            (void)this_fiber::sleep_for(50us);
-            --alive;
-        }
-    };
     run([] {
-        const counted original;
+        const testing::counted original;
         for (int i = 0; i < 20; ++i) {
-            auto of_argument = async([](const counted&) {}, original);
+            auto of_argument = async([](const testing::counted&) {}, original);
             of_argument.get();
-            EXPECT_EQ(alive, 1);
+            EXPECT_EQ(testing::counted::alive, 1);
             auto of_callable = async([captured = original] { return 1; });
             EXPECT_EQ(of_callable.get(), 1);
-            EXPECT_EQ(alive, 1);
+            EXPECT_EQ(testing::counted::alive, 1);
         }
     });
 }

@@ -21,6 +21,7 @@
 #include <weft/mutex.h>
 #include <weft/semaphore.h>
 
+#include "counted.h"
 #include "support.h"
 
 namespace weft {
@@ -290,33 +291,27 @@ TEST_P(Scope, AChildThatGetsNoStackFailsIt) {
     });
 }
 
-/// Is copied, not moved; lets others run before it ends.
-struct counted {
-    static inline std::atomic<int> alive = 0;
-    counted() noexcept { ++alive; }
-    counted(const counted&) noexcept { ++alive; }
-    counted& operator=(const counted&) = default;
-    ~counted() {
-        (void)this_fiber::sleep_for(50us);
-        --alive;
+void yield_often() {
+    for (int i = 0; i < 20; ++i) {
+        this_fiber::yield();
     }
-};
+}
 
 /// What a child has, and not only its call, ends before the scope does.
 TEST_P(Scope, OutlivesWhatItsChildrenHave) {
-    static fiber_local<counted> local;
+    static fiber_local<testing::counted> local;
     runtime_.run([] {
-        const counted original;
+        const testing::counted original;
         for (int i = 0; i < 20; ++i) {
             with_scope([&](scope& s) {
                 // They end while the scope waits for them.
                 s.spawn([captured = original] {
                     local.get();
-                    EXPECT_TRUE(this_fiber::sleep_for(2ms));
+                    yield_often();
                 });
-                s.spawn([](const counted&) { EXPECT_TRUE(this_fiber::sleep_for(1ms)); }, original);
+                s.spawn([](const testing::counted&) { yield_often(); }, original);
             });
-            EXPECT_EQ(counted::alive, 1);
+            EXPECT_EQ(testing::counted::alive, 1);
         }
     });
 }
