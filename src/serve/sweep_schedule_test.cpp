@@ -34,7 +34,8 @@ TEST(sweep_schedule, asks_in_vain_for_a_fiftieth_of_the_time) {
 
 TEST(sweep_schedule, goes_on_soon_after_many_had_ended) {
     sweep_schedule schedule;
-    // 275 children had ended, each of which took a millisecond to release; the others took 2 in all.
+    // 275 children had ended, each of which took a millisecond to release; the others took 2 in
+    // all.
     schedule.swept(1277 * ms, 2 * ms);
     schedule.want();
     EXPECT_EQ(schedule.due(), 1377 * ms);
