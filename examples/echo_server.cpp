@@ -30,7 +30,7 @@ int main(int, char** argv) try {
     std::printf("listening on %s\n", listener.local_endpoint()->to_string().c_str());
     std::fflush(stdout);
     weft::serve(listener, weft::model::fiber, echo, {.handle_signals = true}).value();
-} catch (const std::bad_expected_access<std::error_code>& e) {
+} catch (const std::bad_expected_access<weft::error>& e) {
     std::fprintf(stderr, "echo_server: %s\n", e.error().message().c_str());
     return 1;
 }

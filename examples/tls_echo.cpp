@@ -54,7 +54,7 @@ int main(int argc, char** argv) try {
                 [&](weft::connection& client) { echo(client, *identity); },
                 {.handle_signals = true})
         .value();
-} catch (const std::bad_expected_access<std::error_code>& e) {
+} catch (const std::bad_expected_access<weft::error>& e) {
     std::fprintf(stderr, "tls_echo: %s\n", e.error().message().c_str());
     return 1;
 }

@@ -43,7 +43,7 @@ weft::task<> echo_coroutine(weft::async_connection& client) {
     }
 }
 
-int failed(const std::error_code& error) {
+int failed(const weft::error& error) {
     std::fprintf(stderr, "bench_weft: %s\n", error.message().c_str());
     return 1;
 }

@@ -112,7 +112,7 @@ public:
                 return content.first(size);
             }
             if (most == std::min(limit, in.capacity())) {
-                return std::unexpected(make_error_code(errc::limit_exceeded));
+                return std::unexpected(error(errc::limit_exceeded, "read"));
             }
             if (ended) {
                 return at_end(content);
@@ -128,7 +128,7 @@ public:
         found operator()(const read_buffer& in, bool ended) const noexcept {
             const auto content = in.content();
             if (size > in.capacity()) {
-                return std::unexpected(make_error_code(errc::limit_exceeded));
+                return std::unexpected(error(errc::limit_exceeded, "read"));
             }
             if (content.size() >= size) {
                 return content;
@@ -144,7 +144,7 @@ private:
     /// Nothing is a fine end, something is none.
     static found at_end(std::span<const std::byte> content) noexcept {
         if (!content.empty()) {
-            return std::unexpected(make_error_code(errc::unexpected_end_of_stream));
+            return std::unexpected(error(errc::unexpected_end_of_stream, "read"));
         }
         return content;
     }
@@ -243,7 +243,7 @@ public:
                 return std::unexpected(n.error());
             }
             if (*n == 0) {
-                return std::unexpected(make_error_code(errc::unexpected_end_of_stream));
+                return std::unexpected(error(errc::unexpected_end_of_stream, "read_exactly"));
             }
             bytes = bytes.subspan(*n);
         }
@@ -374,7 +374,7 @@ private:
     std::unique_ptr<std::byte[]> bytes_;
     std::size_t capacity_;
     std::size_t size_ = 0;
-    std::error_code failure_;
+    error failure_;
 };
 
 // For coroutines. A stream takes part by two functions in its own namespace, which return what
@@ -436,7 +436,7 @@ struct buffered_calls {
                 co_return std::unexpected(n.error());
             }
             if (*n == 0) {
-                co_return std::unexpected(make_error_code(errc::unexpected_end_of_stream));
+                co_return std::unexpected(error(errc::unexpected_end_of_stream, "read_exactly"));
             }
             bytes = bytes.subspan(*n);
         }

@@ -197,14 +197,14 @@ public:
 private:
     static result<void> to_result(sync::channel_end end) {
         if (end != sync::channel_end::moved) [[unlikely]] {
-            return std::unexpected(sync::error_of(end));
+            return std::unexpected(sync::error_of(end, "send"));
         }
         return {};
     }
 
     static result<T> to_result(sync::channel_slot<T>& slot, sync::channel_end end) {
         if (end != sync::channel_end::moved) [[unlikely]] {
-            return std::unexpected(sync::error_of(end));
+            return std::unexpected(sync::error_of(end, "receive"));
         }
         return slot.take([](T&& value) { return result<T>(std::in_place, std::move(value)); });
     }

@@ -78,7 +78,7 @@ public:
 
     result<void> await_resume() {
         if (end() != sync::channel_end::moved) [[unlikely]] {
-            return std::unexpected(sync::error_of(end()));
+            return std::unexpected(sync::error_of(end(), "send"));
         }
         return {};
     }
@@ -108,7 +108,7 @@ public:
             return slot_.take([](T&& value) { return Result(std::in_place, std::move(value)); });
         }
         if constexpr (std::same_as<Result, result<T>>) {
-            return std::unexpected(sync::error_of(end()));
+            return std::unexpected(sync::error_of(end(), "receive"));
         } else {
             return std::nullopt;
         }

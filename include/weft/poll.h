@@ -63,6 +63,7 @@ public:
 protected:
     /// Events, or an errno value, negated.
     [[nodiscard]] int outcome() const noexcept { return outcome_; }
+    [[nodiscard]] short events() const noexcept { return events_; }
 
 private:
     class operation;

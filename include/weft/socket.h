@@ -81,6 +81,7 @@ private:
         sockaddr_un local;
     };
 
+    static result<endpoint> parse_inet(std::string_view text);
     static result<endpoint> parse_local(std::string_view name);
     static result<endpoint> parse_ipv6(std::string_view host, std::uint16_t port);
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/error.h"
 
+#include <algorithm>
+#include <ostream>
+
 namespace weft {
 
 namespace {
@@ -36,6 +39,67 @@ const std::error_category& error_category() noexcept {
 
 std::error_code make_error_code(errc code) noexcept {
     return {static_cast<int>(code), error_category()};
+}
+
+namespace {
+
+constexpr std::string_view cut = "...";
+
+struct advice {
+    std::errc failure;
+    std::string_view operation;  // empty: any
+    std::string_view text;
+};
+
+// Where the system's own words do not say what to do.
+constexpr advice what_to_do[] = {
+    {std::errc::too_many_files_open, "watch", "raise fs.inotify.max_user_instances or ulimit -n"},
+    {std::errc::too_many_files_open, "", "raise the limit: ulimit -n"},
+    {std::errc::too_many_files_open_in_system, "", "raise fs.file-max"},
+    {std::errc::no_space_on_device, "watch", "raise fs.inotify.max_user_watches"},
+    {std::errc::address_in_use, "listen", "another socket has it: ss -ltnx"},
+    {std::errc::permission_denied, "listen", "ports below 1024 need CAP_NET_BIND_SERVICE"},
+    {std::errc::connection_refused, "connect", "nobody listens there"},
+    {std::errc::operation_canceled, "", "a stop was requested, or it was closed meanwhile"},
+};
+
+std::string_view advice_for(const error& failed) noexcept {
+    const auto* const found = std::ranges::find_if(what_to_do, [&](const advice& a) {
+        return failed == a.failure && (a.operation.empty() || a.operation == failed.operation());
+    });
+    return found != std::end(what_to_do) ? found->text : std::string_view();
+}
+
+}  // namespace
+
+error::error(const std::error_code& code, const char* operation, std::string_view subject) noexcept
+    : std::error_code(code), operation_(operation) {
+    auto place = subject_.begin();
+    if (subject.size() > most_of_subject) {
+        place = std::ranges::copy(cut, place).out;
+        subject.remove_prefix(subject.size() - (most_of_subject - cut.size()));
+    }
+    std::ranges::copy(subject, place);
+}
+
+std::string error::message() const {
+    std::string text(operation());
+    if (!subject().empty()) {
+        text += text.empty() ? "" : " ";
+        text += subject();
+    }
+    text += text.empty() ? "" : ": ";
+    text += std::error_code::message();
+    if (const std::string_view more = advice_for(*this); !more.empty()) {
+        text += " (";
+        text += more;
+        text += ")";
+    }
+    return text;
+}
+
+std::ostream& operator<<(std::ostream& out, const error& failed) {
+    return out << failed.message();
 }
 
 }  // namespace weft

@@ -17,7 +17,7 @@ namespace weft::coro {
 template <class Call>
 auto perform(Call call, deadline until) -> task<decltype(call.finish(0))> {
     if (const int error = call.begin()) {
-        co_return base::fail(error);
+        co_return base::fail(error, Call::operation);
     }
     std::int64_t outcome = 0;
     for (;;) {

@@ -35,7 +35,7 @@ public:
         if (reason_ == sched::wake_reason::signalled) {
             return {};
         }
-        return sync::failure(reason_);
+        return sync::failure(reason_, "wait");
     }
 
 private:

@@ -81,14 +81,14 @@ bool event_awaiter::start(std::coroutine_handle<> coroutine,
 
 result<void> ready_awaiter::await_resume() noexcept {
     if (outcome() < 0) {
-        return base::fail(-outcome());
+        return base::fail(-outcome(), events() == POLLIN ? "wait_readable" : "wait_writable");
     }
     return {};
 }
 
 result<short> poll_awaiter::await_resume() noexcept {
     if (outcome() < 0) {
-        return base::fail(-outcome());
+        return base::fail(-outcome(), "poll");
     }
     return static_cast<short>(outcome());
 }

@@ -25,8 +25,8 @@ constexpr direction direction_of(socket_call call) noexcept {
     return call == socket_call::write ? direction::write : direction::read;
 }
 
-std::error_code error_of(std::int64_t outcome) noexcept {
-    return {static_cast<int>(-outcome), std::generic_category()};
+std::unexpected<error> failed(std::int64_t outcome, const char* operation) noexcept {
+    return base::fail(static_cast<int>(-outcome), operation);
 }
 
 }  // namespace
@@ -148,7 +148,7 @@ read_awaiter::read_awaiter(pipe_reader& from, std::span<std::byte> bytes, deadli
 
 result<std::size_t> read_awaiter::await_resume() noexcept {
     if (outcome() < 0) [[unlikely]] {
-        return std::unexpected(error_of(outcome()));
+        return failed(outcome(), "read");
     }
     return static_cast<std::size_t>(outcome());
 }
@@ -165,7 +165,7 @@ write_awaiter::write_awaiter(pipe_writer& to, std::span<const std::byte> bytes,
 
 result<void> write_awaiter::await_resume() noexcept {
     if (outcome() < 0) [[unlikely]] {
-        return std::unexpected(error_of(outcome()));
+        return failed(outcome(), "write");
     }
     return {};
 }
@@ -175,11 +175,11 @@ accept_awaiter::accept_awaiter(listener& from, deadline until) noexcept
 
 result<socket> accept_awaiter::await_resume() noexcept {
     if (outcome() < 0) {
-        return std::unexpected(error_of(outcome()));
+        return failed(outcome(), "accept");
     }
     const auto adopted = io::adopt(static_cast<int>(outcome()), descriptor()->proto());
     if (!adopted) {
-        return std::unexpected(adopted.error());
+        return base::fail(adopted.error(), "accept");
     }
     return io::access::make_socket(**adopted);
 }
@@ -219,7 +219,7 @@ task<result<socket>> connect(endpoint peer, deadline until) {
         }
     }
     if (error != 0) {
-        co_return base::fail(-error);
+        co_return io::connect_failed(base::code_of(-error), peer);
     }
     co_return connecting;
 }

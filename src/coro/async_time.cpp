@@ -63,10 +63,10 @@ result<void> sleep_awaiter::await_resume() noexcept {
     }
     const auto& slept = suspension_.get<sleep_operation>();
     if (slept.reason() == sched::wake_reason::cancelled) {
-        return base::fail(std::errc::operation_canceled);
+        return base::fail(std::errc::operation_canceled, "sleep");
     }
     if (slept.until() < until_) {
-        return base::fail(std::errc::timed_out);
+        return base::fail(std::errc::timed_out, "sleep");
     }
     return {};
 }
@@ -80,10 +80,10 @@ task<result<std::uint64_t>> wait(ticker& of, deadline until) {
         const deadline at = of.next_at();
         const auto slept = co_await sleep_until(std::min(at, until));
         if (!slept) {
-            co_return std::unexpected(slept.error());
+            co_return base::fail(slept.error(), "wait for a tick");
         }
         if (until < at) {
-            co_return base::fail(std::errc::timed_out);
+            co_return base::fail(std::errc::timed_out, "wait for a tick");
         }
     }
     co_return of.take();

@@ -32,7 +32,7 @@ public:
         if (reason_ == sched::wake_reason::signalled) {
             return {};
         }
-        return sync::failure(reason_);
+        return sync::failure(reason_, "lock");
     }
 
 protected:

@@ -38,7 +38,7 @@ public:
         if (succeeded_) {
             return {};
         }
-        return sync::failure(reason_);
+        return sync::failure(reason_, Core::operation);
     }
 
 private:

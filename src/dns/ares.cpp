@@ -108,7 +108,7 @@ struct ares_calls {
 result<std::unique_ptr<ares>> ares::make(const resolver_options& options, ares_listener& listener) {
     std::unique_ptr<ares> made(new ares(listener));
     if (const int error = made->open(options)) {
-        return base::fail(error);
+        return base::fail(error, "make a resolver");
     }
     return made;
 }

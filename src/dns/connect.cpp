@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/error.h"
 #include "dns/access.h"
 #include "dns/wait.h"
 #include "sched/current.h"
@@ -56,6 +57,7 @@ connect_call::connect_call(core& of, std::string_view host, std::uint16_t port,
                            const connect_options& options)
     : core_(of),
       options_(options),
+      peer_(std::string(host) + ":" + std::to_string(port)),
       names_{lookup(of, by_, host, port, family::ipv6), lookup(of, by_, host, port, family::ipv4)} {
 }
 
@@ -265,7 +267,7 @@ void connect_call::waited(const need& what, const result<void>& ended) noexcept 
 
 result<socket> connect_call::take() {
     if (error_) {
-        return std::unexpected(error_);
+        return base::fail(error_, "connect", peer_);
     }
     return std::move(winner_);
 }

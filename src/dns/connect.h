@@ -63,6 +63,7 @@ private:
 
     core& core_;
     const connect_options options_;
+    const std::string peer_;  // as errors name it
     caller by_;
     std::array<lookup, 2> names_;               // IPv6, IPv4
     std::array<bool, 2> taken_{};               // their answers

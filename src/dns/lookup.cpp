@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/rng.h"
 
 namespace weft::dns {
@@ -263,9 +264,13 @@ bool lookup::evaluate() {
     return true;
 }
 
+std::unexpected<weft::error> lookup::failure() const {
+    return base::fail(out_.error, "look up", kind_ == kind::address ? address_.to_string() : name_);
+}
+
 result<std::vector<endpoint>> lookup::take_addresses() {
     if (out_.error) {
-        return std::unexpected(out_.error);
+        return failure();
     }
     for (endpoint& e : out_.addresses) {
         e = with_port(e, port_);
@@ -275,7 +280,7 @@ result<std::vector<endpoint>> lookup::take_addresses() {
 
 result<std::vector<service>> lookup::take_services() {
     if (out_.error) {
-        return std::unexpected(out_.error);
+        return failure();
     }
     base::rng random(static_cast<std::uint64_t>(base::now_ns()));
     order(out_.services, random);
@@ -284,7 +289,7 @@ result<std::vector<service>> lookup::take_services() {
 
 result<std::vector<std::string>> lookup::take_names() {
     if (out_.error) {
-        return std::unexpected(out_.error);
+        return failure();
     }
     return std::move(out_.names);
 }

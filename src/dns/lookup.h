@@ -55,6 +55,7 @@ private:
     void ask();
     bool evaluate();
     void finish(answer out) noexcept;
+    [[nodiscard]] std::unexpected<weft::error> failure() const;
     [[nodiscard]] bool wants(const endpoint& address) const noexcept;
 
     core& core_;

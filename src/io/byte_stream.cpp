@@ -21,7 +21,7 @@ namespace {
 
 result<std::size_t> to_result(ssize_t n) noexcept {
     if (n < 0) [[unlikely]] {
-        return base::fail(static_cast<int>(-n));
+        return base::fail(static_cast<int>(-n), "read");
     }
     return static_cast<std::size_t>(n);
 }
@@ -106,11 +106,11 @@ int write_on_thread(poll_descriptor& d, std::span<const std::byte> bytes, deadli
 
 result<std::size_t> read_some(poll_descriptor* from, std::span<std::byte> bytes, deadline until) {
     if (from == nullptr) [[unlikely]] {
-        return base::fail(EBADF);
+        return base::fail(EBADF, "read");
     }
     const use call(*from, direction::read);
     if (call.error() != 0) [[unlikely]] {
-        return base::fail(call.error());
+        return base::fail(call.error(), "read");
     }
     if (bytes.empty()) [[unlikely]] {
         return 0;
@@ -121,11 +121,11 @@ result<std::size_t> read_some(poll_descriptor* from, std::span<std::byte> bytes,
 
 result<void> write_all(poll_descriptor* to, std::span<const std::byte> bytes, deadline until) {
     if (to == nullptr) [[unlikely]] {
-        return base::fail(EBADF);
+        return base::fail(EBADF, "write");
     }
     const use call(*to, direction::write);
     if (call.error() != 0) [[unlikely]] {
-        return base::fail(call.error());
+        return base::fail(call.error(), "write");
     }
     if (bytes.empty()) [[unlikely]] {
         return {};
@@ -133,7 +133,7 @@ result<void> write_all(poll_descriptor* to, std::span<const std::byte> bytes, de
     const int error =
         sched::on_fiber() ? write_on_fiber(*to, bytes, until) : write_on_thread(*to, bytes, until);
     if (error != 0) [[unlikely]] {
-        return base::fail(-error);
+        return base::fail(-error, "write");
     }
     return {};
 }

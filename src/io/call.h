@@ -5,6 +5,7 @@
 // parks or blocks, coro/async_call.h the one that suspends.
 //
 //     class some_call {
+//         static constexpr const char* operation;  // what its failures name
 //         int begin() noexcept;                    // 0 or an errno value; takes part in the use of
 //         void end() noexcept;                     //   its descriptors, until end()
 //         std::int64_t attempt() noexcept;         // 0 and more: done. -EAGAIN: wait for
@@ -69,7 +70,7 @@ std::int64_t attempt_until(Call& call, deadline until) noexcept {
 template <class Call>
 auto perform(Call call, deadline until) -> decltype(call.finish(0)) {
     if (const int error = call.begin()) {
-        return base::fail(error);
+        return base::fail(error, Call::operation);
     }
     const std::int64_t outcome = attempt_until(call, until);
     call.end();
@@ -77,8 +78,9 @@ auto perform(Call call, deadline until) -> decltype(call.finish(0)) {
 }
 
 /// For finish().
-inline std::unexpected<std::error_code> failed(std::int64_t outcome) noexcept {
-    return base::fail(static_cast<int>(-outcome));
+inline std::unexpected<error> failed(std::int64_t outcome, const char* operation,
+                                     std::string_view subject = {}) noexcept {
+    return base::fail(static_cast<int>(-outcome), operation, subject);
 }
 
 /// What the calls on one descriptor, in one direction, share.

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "io/datagram_calls.h"
+#include "io/endpoint_text.h"
 #include "io/socket_ops.h"
 
 namespace weft {
@@ -63,7 +64,7 @@ result<datagram_socket> datagram_socket::bind(const endpoint& local,
                                               const datagram_options& options) {
     base::unique_fd fd = make_socket(local.family(), options);
     if (!fd.valid() || io::bind_to(fd.get(), local, SOCK_DGRAM, options.reuse_address) != 0) {
-        return base::fail_errno();
+        return base::fail_errno("bind", io::endpoint_text(local));
     }
     return take_over(fd);
 }
@@ -71,40 +72,42 @@ result<datagram_socket> datagram_socket::bind(const endpoint& local,
 result<datagram_socket> datagram_socket::open(int family, const datagram_options& options) {
     base::unique_fd fd = make_socket(family, options);
     if (!fd.valid()) {
-        return base::fail_errno();
+        return base::fail_errno("open");
     }
     return take_over(fd);
 }
 
 result<datagram_socket> datagram_socket::from_native(int fd) {
+    constexpr auto operation = "from_native";
     int type = 0;
     int family = 0;
     socklen_t size = sizeof type;
     if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
         ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &(size = sizeof family)) != 0) {
-        return base::fail_errno();
+        return base::fail_errno(operation);
     }
     if (type != SOCK_DGRAM) {
-        return base::fail(EPROTOTYPE);
+        return base::fail(EPROTOTYPE, operation);
     }
     const auto proto = family == AF_UNIX ? io::protocol::unix_datagram : io::protocol::other;
     auto* const d = io::poll_descriptor::make(fd, proto, io::poll_descriptor::role::shared);
     if (d == nullptr) {
-        return base::fail(std::errc::not_enough_memory);
+        return base::fail(std::errc::not_enough_memory, operation);
     }
     return datagram_socket(d);
 }
 
 result<void> datagram_socket::connect(const endpoint& peer) {
+    constexpr auto operation = "connect";
     if (descriptor_ == nullptr) {
-        return base::fail(EBADF);
+        return base::fail(EBADF, operation);
     }
     const io::use call(*descriptor_, io::direction::read);
     if (call.error() != 0) {
-        return base::fail(call.error());
+        return base::fail(call.error(), operation);
     }
     if (::connect(descriptor_->fd(), peer.data(), peer.size()) != 0) {
-        return base::fail_errno();
+        return base::fail_errno(operation, io::endpoint_text(peer));
     }
     return {};
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "io/endpoint_text.h"
 #include "io/message_ops.h"
 
 namespace weft::io {
@@ -57,9 +58,9 @@ std::int64_t datagram_send::attempt() noexcept {
     return full_or_busy(descriptor(), try_send_message(descriptor(), message));
 }
 
-result<void> datagram_send::finish(std::int64_t outcome) noexcept {
+result<void> datagram_send::finish(std::int64_t outcome) const noexcept {
     if (outcome < 0) {
-        return failed(outcome);
+        return failed(outcome, operation, endpoint_text(peer_));
     }
     return {};
 }
@@ -87,7 +88,7 @@ std::int64_t datagram_receive::attempt() noexcept {
 
 result<received_datagram> datagram_receive::finish(std::int64_t outcome) const noexcept {
     if (outcome < 0) {
-        return failed(outcome);
+        return failed(outcome, operation);
     }
     return received_;
 }
@@ -134,7 +135,7 @@ std::int64_t datagrams_receive::receive_some(std::span<datagram_slot> slots) noe
 
 result<std::size_t> datagrams_receive::finish(std::int64_t outcome) noexcept {
     if (outcome < 0) {
-        return failed(outcome);
+        return failed(outcome, operation);
     }
     return static_cast<std::size_t>(outcome);
 }
@@ -166,7 +167,7 @@ std::int64_t datagrams_send::send_some() noexcept {
 
 result<std::size_t> datagrams_send::finish(std::int64_t outcome) const noexcept {
     if (outcome < 0 && sent_ == 0) {
-        return failed(outcome);
+        return failed(outcome, operation);
     }
     return sent_;
 }

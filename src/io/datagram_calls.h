@@ -15,13 +15,15 @@ namespace weft::io {
 
 class datagram_send : public single_call {
 public:
+    static constexpr const char* operation = "send";
+
     /// `peer` without a family: that of the socket.
     datagram_send(poll_descriptor* from, std::span<const std::byte> bytes,
                   const endpoint& peer) noexcept
         : single_call(from, direction::write), bytes_(bytes), peer_(peer) {}
 
     std::int64_t attempt() noexcept;
-    static result<void> finish(std::int64_t outcome) noexcept;
+    [[nodiscard]] result<void> finish(std::int64_t outcome) const noexcept;
 
 private:
     std::span<const std::byte> bytes_;
@@ -30,6 +32,8 @@ private:
 
 class datagram_receive : public single_call {
 public:
+    static constexpr const char* operation = "receive";
+
     datagram_receive(poll_descriptor* at, std::span<std::byte> bytes, bool want_sender) noexcept
         : single_call(at, direction::read), bytes_(bytes), want_sender_(want_sender) {}
 
@@ -44,6 +48,8 @@ private:
 
 class datagrams_receive : public single_call {
 public:
+    static constexpr const char* operation = "receive_many";
+
     datagrams_receive(poll_descriptor* at, std::span<datagram_slot> slots) noexcept
         : single_call(at, direction::read), slots_(slots) {}
 
@@ -58,6 +64,8 @@ private:
 
 class datagrams_send : public single_call {
 public:
+    static constexpr const char* operation = "send_many";
+
     datagrams_send(poll_descriptor* from, std::span<const outgoing_datagram> datagrams) noexcept
         : single_call(from, direction::write), left_(datagrams) {}
 

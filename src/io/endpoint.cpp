@@ -10,6 +10,7 @@
 #include <weft/socket.h>
 
 #include "base/error.h"
+#include "io/endpoint_text.h"
 #include "io/socket_ops.h"
 
 namespace weft {
@@ -44,41 +45,19 @@ bool to_c_string(std::string_view text, std::array<char, Size>& buffer) noexcept
     return true;
 }
 
-std::string with_port(std::string host, std::uint16_t port) {
-    host += ':';
-    host += std::to_string(port);
-    return host;
-}
-
-std::string ipv6_to_string(const sockaddr_in6& address, std::uint16_t port) {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    ::inet_ntop(AF_INET6, &address.sin6_addr, text.data(), text.size());
-    std::string host = std::string("[") + text.data();
-    if (address.sin6_scope_id != 0) {
-        host += "%" + std::to_string(address.sin6_scope_id);
-    }
-    return with_port(host + "]", port);
-}
-
-std::string local_to_string(const sockaddr_un& address, socklen_t size) {
-    std::string name(address.sun_path, size - path_offset);
-    if (!name.empty() && name[0] == '\0') {
-        std::ranges::replace(name, '\0', '@');  // as ss(8) writes abstract names
-    } else {
-        name.resize(std::min(name.size(), name.find('\0')));
-    }
-    return std::string(unix_prefix) + name;
-}
-
 }  // namespace
 
 result<endpoint> endpoint::parse(std::string_view text) {
-    if (text.starts_with(unix_prefix)) {
-        return parse_local(text.substr(unix_prefix.size()));
+    auto parsed = text.starts_with(unix_prefix) ? parse_local(text.substr(unix_prefix.size()))
+                  : text.starts_with('@')       ? parse_local(text)
+                                                : parse_inet(text);
+    if (!parsed) {
+        return base::fail(parsed.error(), "parse", text);
     }
-    if (text.starts_with('@')) {
-        return parse_local(text);
-    }
+    return parsed;
+}
+
+result<endpoint> endpoint::parse_inet(std::string_view text) {
     const std::size_t colon = text.rfind(':');
     std::uint16_t port = 0;
     if (colon == text.npos || !parse_port(text.substr(colon + 1), port)) {
@@ -158,7 +137,7 @@ endpoint endpoint::loopback(std::uint16_t port) noexcept {
 result<endpoint> endpoint::from_native(const sockaddr* address, socklen_t size) noexcept {
     endpoint made;
     if (size > sizeof made.address_ || size < sizeof address->sa_family) {
-        return base::fail(std::errc::invalid_argument);
+        return base::fail(std::errc::invalid_argument, "from_native");
     }
     std::memcpy(&made.address_, address, size);
     made.size_ = size;
@@ -177,28 +156,77 @@ std::uint16_t endpoint::port() const noexcept {
 }
 
 std::string endpoint::to_string() const {
-    switch (family()) {
-        case AF_INET: {
-            std::array<char, INET_ADDRSTRLEN> text{};
-            ::inet_ntop(AF_INET, &address_.ipv4.sin_addr, text.data(), text.size());
-            return with_port(text.data(), port());
-        }
-        case AF_INET6:
-            return ipv6_to_string(address_.ipv6, port());
-        case AF_UNIX:
-            return local_to_string(address_.local, size_);
-        default:
-            return "";
-    }
+    return std::string(std::string_view(io::endpoint_text(*this)));
 }
 
 namespace io {
+
+endpoint_text::endpoint_text(const endpoint& of) noexcept {
+    switch (of.family()) {
+        case AF_INET:
+            append_ipv4(*reinterpret_cast<const sockaddr_in*>(of.data()));
+            break;
+        case AF_INET6:
+            append_ipv6(*reinterpret_cast<const sockaddr_in6*>(of.data()));
+            break;
+        case AF_UNIX:
+            append_local(*reinterpret_cast<const sockaddr_un*>(of.data()), of.size());
+            break;
+        default:
+            break;
+    }
+}
+
+void endpoint_text::append(std::string_view more) noexcept {
+    more = more.substr(0, text_.size() - size_);
+    std::ranges::copy(more, text_.data() + size_);
+    size_ += more.size();
+}
+
+void endpoint_text::append(std::uint32_t number) noexcept {
+    const auto end = std::to_chars(text_.data() + size_, text_.data() + text_.size(), number);
+    size_ = static_cast<std::size_t>(end.ptr - text_.data());
+}
+
+void endpoint_text::append_ipv4(const sockaddr_in& address) noexcept {
+    std::array<char, INET_ADDRSTRLEN> host{};
+    ::inet_ntop(AF_INET, &address.sin_addr, host.data(), host.size());
+    append(host.data());
+    append(":");
+    append(std::uint32_t{ntohs(address.sin_port)});
+}
+
+void endpoint_text::append_ipv6(const sockaddr_in6& address) noexcept {
+    std::array<char, INET6_ADDRSTRLEN> host{};
+    ::inet_ntop(AF_INET6, &address.sin6_addr, host.data(), host.size());
+    append("[");
+    append(host.data());
+    if (address.sin6_scope_id != 0) {
+        append("%");
+        append(address.sin6_scope_id);
+    }
+    append("]:");
+    append(std::uint32_t{ntohs(address.sin6_port)});
+}
+
+void endpoint_text::append_local(const sockaddr_un& address, std::size_t size) noexcept {
+    const std::string_view name(address.sun_path, size - path_offset);
+    append(unix_prefix);
+    if (name.starts_with('\0')) {
+        const std::size_t start = size_;
+        append(name);
+        // As ss(8) writes abstract names.
+        std::replace(text_.data() + start, text_.data() + size_, '\0', '@');
+    } else {
+        append(name.substr(0, name.find('\0')));
+    }
+}
 
 result<endpoint> endpoint_of(int fd, address_call call) noexcept {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     if (call(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-        return base::fail_errno();
+        return base::fail_errno("ask for an address");
     }
     return endpoint::from_native(reinterpret_cast<const sockaddr*>(&address), size);
 }

@@ -64,21 +64,21 @@ ssize_t transfer(const file_caller& by, const file& f, void* bytes, std::size_t 
 }
 
 result<std::size_t> read_some(const file_caller& by, const file& from, std::span<std::byte> bytes,
-                              std::int64_t offset) {
+                              std::int64_t offset, const char* operation) {
     const ssize_t n = transfer<way::read>(by, from, bytes.data(), bytes.size(), offset);
     if (n < 0) {
-        return base::fail(static_cast<int>(-n));
+        return base::fail(static_cast<int>(-n), operation);
     }
     return static_cast<std::size_t>(n);
 }
 
 result<void> write_all(const file_caller& by, const file& to, std::span<const std::byte> bytes,
-                       std::int64_t offset) {
+                       std::int64_t offset, const char* operation) {
     while (!bytes.empty()) {
         const ssize_t n = transfer<way::write>(by, to, const_cast<std::byte*>(bytes.data()),
                                                bytes.size(), offset);
         if (n < 0) {
-            return base::fail(static_cast<int>(-n));
+            return base::fail(static_cast<int>(-n), operation);
         }
         bytes = bytes.subspan(static_cast<std::size_t>(n));
         offset += offset != at_position ? n : 0;
@@ -88,13 +88,14 @@ result<void> write_all(const file_caller& by, const file& to, std::span<const st
 
 /// A call that returns 0, or sets errno.
 template <class Call>
-result<void> block(const file_caller& by, Call call) {
+result<void> block(const file_caller& by, const char* operation, std::string_view subject,
+                   Call call) {
     int error = by.check();
     if (error == 0) {
         error = blocking([&] { return call() == 0 ? 0 : errno; });
     }
     if (error != 0) {
-        return base::fail(error);
+        return base::fail(error, operation, subject);
     }
     return {};
 }
@@ -152,7 +153,7 @@ int file_caller::check() const noexcept {
 result<file> open_file(const file_caller& by, const std::string& path,
                        const file_options& options) {
     int fd = -1;
-    const auto opened = block(by, [&] {
+    const auto opened = block(by, "open", path, [&] {
         fd = open_checked(path.c_str(), flags_of(options), options.permissions);
         return fd >= 0 ? 0 : -1;
     });
@@ -165,44 +166,44 @@ result<file> open_file(const file_caller& by, const std::string& path,
 result<std::size_t> read_file_at(const file_caller& by, const file& from,
                                  std::span<std::byte> bytes, std::uint64_t offset) {
     if (!is_offset(offset)) {
-        return base::fail(EINVAL);
+        return base::fail(EINVAL, "pread");
     }
-    return read_some(by, from, bytes, static_cast<std::int64_t>(offset));
+    return read_some(by, from, bytes, static_cast<std::int64_t>(offset), "pread");
 }
 
 result<std::size_t> read_file_on(const file_caller& by, const file& from,
                                  std::span<std::byte> bytes) {
-    return read_some(by, from, bytes, at_position);
+    return read_some(by, from, bytes, at_position, "read");
 }
 
 result<void> write_file_at(const file_caller& by, const file& to, std::span<const std::byte> bytes,
                            std::uint64_t offset) {
     if (!is_offset(offset)) {
-        return base::fail(EINVAL);
+        return base::fail(EINVAL, "pwrite");
     }
-    return write_all(by, to, bytes, static_cast<std::int64_t>(offset));
+    return write_all(by, to, bytes, static_cast<std::int64_t>(offset), "pwrite");
 }
 
 result<void> write_file_on(const file_caller& by, const file& to,
                            std::span<const std::byte> bytes) {
-    return write_all(by, to, bytes, at_position);
+    return write_all(by, to, bytes, at_position, "write");
 }
 
 result<void> sync_file(const file_caller& by, const file& written) {
-    return block(by, [&] { return ::fsync(written.native_handle()); });
+    return block(by, "sync", {}, [&] { return ::fsync(written.native_handle()); });
 }
 
 result<void> truncate_file(const file_caller& by, const file& changed, std::uint64_t size) {
     if (!is_offset(size)) {
-        return base::fail(EINVAL);
+        return base::fail(EINVAL, "truncate");
     }
-    return block(by,
+    return block(by, "truncate", {},
                  [&] { return ::ftruncate(changed.native_handle(), static_cast<off_t>(size)); });
 }
 
 result<file_status> status_of_file(const file_caller& by, const file& of) {
     struct stat found = {};
-    const auto asked = block(by, [&] { return ::fstat(of.native_handle(), &found); });
+    const auto asked = block(by, "status", {}, [&] { return ::fstat(of.native_handle(), &found); });
     if (!asked) {
         return std::unexpected(asked.error());
     }
@@ -249,7 +250,7 @@ result<file> file::open(const std::string& path, const file_options& options, de
 
 result<file> file::from_native(int fd) {
     if (const int error = io::check_kind(fd)) {
-        return base::fail(error);
+        return base::fail(error, "from_native");
     }
     return file(fd);
 }
@@ -285,7 +286,7 @@ result<file_status> file::status(deadline until) const {
 /// Not through blocking(): that is for destructors, too, and on local file systems it is short.
 result<void> file::close() {
     if (fd_ >= 0 && ::close(std::exchange(fd_, -1)) != 0 && errno != EINTR) {
-        return base::fail_errno();
+        return base::fail_errno("close");
     }
     return {};
 }

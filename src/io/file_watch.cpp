@@ -36,17 +36,18 @@ static_assert(
 
 /// Beside next(), in the other direction, which inotify has no use for.
 template <class Call>
-result<watch_id> change(io::poll_descriptor* d, Call call) noexcept {
+result<watch_id> change(io::poll_descriptor* d, const char* operation, std::string_view path,
+                        Call call) noexcept {
     if (d == nullptr) {
-        return base::fail(EBADF);
+        return base::fail(EBADF, operation, path);
     }
     const io::use change(*d, io::direction::write);
     if (change.error() != 0) {
-        return base::fail(change.error());
+        return base::fail(change.error(), operation, path);
     }
     const int outcome = call(d->fd());
     if (outcome < 0) {
-        return base::fail_errno();
+        return base::fail_errno(operation, path);
     }
     return static_cast<watch_id>(outcome);
 }
@@ -71,7 +72,7 @@ std::int64_t file_event_wait::attempt() noexcept {
 
 result<file_event> file_event_wait::finish(std::int64_t outcome) {
     if (outcome < 0) {
-        return failed(outcome);
+        return failed(outcome, operation);
     }
     file_watcher::buffer& kept = *buffer_;
     inotify_event event;
@@ -100,17 +101,17 @@ result<file_watcher> file_watcher::make() try {
     auto kept = std::make_unique<buffer>();
     base::unique_fd fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (!fd.valid()) {
-        return base::fail_errno();
+        return base::fail_errno("watch");
     }
     io::poll_descriptor* const d = io::poll_descriptor::make(fd.get(), io::protocol::no_socket,
                                                              io::poll_descriptor::role::stream);
     if (d == nullptr) {
-        return base::fail(std::errc::not_enough_memory);
+        return base::fail(std::errc::not_enough_memory, "watch");
     }
     (void)fd.release();
     return file_watcher(d, std::move(kept));
 } catch (const std::bad_alloc&) {
-    return base::fail(std::errc::not_enough_memory);
+    return base::fail(std::errc::not_enough_memory, "watch");
 }
 
 result<watch_id> file_watcher::add(const std::string& path, file_events events,
@@ -120,15 +121,16 @@ result<watch_id> file_watcher::add(const std::string& path, file_events events,
                                (options.only_folders ? std::uint32_t{IN_ONLYDIR} : 0u) |
                                (options.once ? std::uint32_t{IN_ONESHOT} : 0u);
     if ((events & file_events::all) == file_events::none || path.find('\0') != std::string::npos) {
-        return base::fail(EINVAL);
+        return base::fail(EINVAL, "watch", path);
     }
-    return change(descriptor(),
+    return change(descriptor(), "watch", path,
                   [&](int fd) { return ::inotify_add_watch(fd, path.c_str(), mask); });
 }
 
 result<void> file_watcher::remove(watch_id watch) {
-    const auto removed = change(
-        descriptor(), [&](int fd) { return ::inotify_rm_watch(fd, static_cast<int>(watch)); });
+    const auto removed = change(descriptor(), "remove a watch", {}, [&](int fd) {
+        return ::inotify_rm_watch(fd, static_cast<int>(watch));
+    });
     if (!removed) {
         return std::unexpected(removed.error());
     }

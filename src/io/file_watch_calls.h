@@ -29,6 +29,8 @@ namespace io {
 
 class file_event_wait : public single_call {
 public:
+    static constexpr const char* operation = "wait for a file event";
+
     explicit file_event_wait(const file_watcher& from) noexcept
         : single_call(access::descriptor(from), direction::read), buffer_(access::buffer(from)) {}
 

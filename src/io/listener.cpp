@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "io/endpoint_text.h"
 #include "io/socket_ops.h"
 #include "io/wait.h"
 #include "sched/current.h"
@@ -99,52 +100,55 @@ listener& listener::operator=(listener&& other) noexcept {
 result<listener> listener::bind(const endpoint& local, const listen_options& options) {
     base::unique_fd fd(::socket(local.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!fd.valid() || open_listening(fd.get(), local, options) != 0) {
-        return base::fail_errno();
+        return base::fail_errno("listen", io::endpoint_text(local));
     }
     auto made = from_native(fd.get());
-    if (made) {
-        (void)fd.release();
+    if (!made) {
+        return base::fail(made.error(), "listen", io::endpoint_text(local));
     }
+    (void)fd.release();
     return made;
 }
 
 result<listener> listener::from_native(int fd) {
+    constexpr auto operation = "from_native";
     io::protocol proto{};
     int listening = 0;
     socklen_t size = sizeof listening;
     if (io::protocol_of(fd, proto) != 0 ||
         ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) {
-        return base::fail_errno();
+        return base::fail_errno(operation);
     }
     if (listening == 0) {
-        return base::fail(std::errc::invalid_argument);
+        return base::fail(std::errc::invalid_argument, operation);
     }
     if (prepare(fd, proto) != 0) {
-        return base::fail_errno();
+        return base::fail_errno(operation);
     }
     auto* const d = poll_descriptor::make(fd, proto, poll_descriptor::role::shared);
     if (d == nullptr) {
-        return base::fail(std::errc::not_enough_memory);
+        return base::fail(std::errc::not_enough_memory, operation);
     }
     return listener(d);
 }
 
 result<socket> listener::accept(deadline until) {
+    constexpr auto operation = "accept";
     if (descriptor_ == nullptr) {
-        return base::fail(EBADF);
+        return base::fail(EBADF, operation);
     }
     poll_descriptor& d = *descriptor_;
     const io::use call(d, direction::read);
     if (call.error() != 0) {
-        return base::fail(call.error());
+        return base::fail(call.error(), operation);
     }
     const int fd = sched::on_fiber() ? accept_on_fiber(d, until) : accept_on_thread(d, until);
     if (fd < 0) {
-        return base::fail(-fd);
+        return base::fail(-fd, operation);
     }
     const auto adopted = io::adopt(fd, d.proto());
     if (!adopted) {
-        return std::unexpected(adopted.error());
+        return base::fail(adopted.error(), operation);
     }
     return io::access::make_socket(**adopted);
 }

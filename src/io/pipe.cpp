@@ -29,7 +29,7 @@ constexpr auto stream = poll_descriptor::role::stream;
 result<poll_descriptor*> own(base::unique_fd fd) noexcept {
     poll_descriptor* const d = poll_descriptor::make(fd.get(), io::protocol::no_socket, stream);
     if (d == nullptr) {
-        return base::fail(std::errc::not_enough_memory);
+        return base::fail(std::errc::not_enough_memory, "make_pipe");
     }
     (void)fd.release();
     return d;
@@ -37,22 +37,23 @@ result<poll_descriptor*> own(base::unique_fd fd) noexcept {
 
 /// A record for a descriptor from outside, open for `access` or for both.
 result<poll_descriptor*> take_over(int fd, int access) noexcept {
+    constexpr auto operation = "from_native";
     const int flags = ::fcntl(fd, F_GETFL);
     if (flags < 0) {
-        return base::fail_errno();
+        return base::fail_errno(operation);
     }
     const int mode = flags & O_ACCMODE;
     if ((mode != access && mode != O_RDWR) || (flags & O_PATH) != 0) {
-        return base::fail(EBADF);
+        return base::fail(EBADF, operation);
     }
     poll_descriptor* const d = poll_descriptor::make(fd, io::protocol::no_socket, stream);
     if (d == nullptr) {
-        return base::fail(std::errc::not_enough_memory);
+        return base::fail(std::errc::not_enough_memory, operation);
     }
     if ((flags & O_NONBLOCK) == 0) {
         if (const int error = d->make_nonblocking()) {
             (void)d->release();
-            return base::fail(error);
+            return base::fail(error, operation);
         }
     }
     return d;
@@ -91,7 +92,7 @@ result<void> pipe_writer::write(std::span<const std::byte> bytes, deadline until
 result<pipe_ends> make_pipe() {
     std::array<int, 2> fds{};
     if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
-        return base::fail_errno();
+        return base::fail_errno("make_pipe");
     }
     base::unique_fd out(fds[0]);
     base::unique_fd in(fds[1]);

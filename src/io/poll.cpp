@@ -8,10 +8,10 @@ namespace weft {
 
 namespace {
 
-result<void> wait_for(int fd, short event, deadline until) noexcept {
+result<void> wait_for(int fd, short event, deadline until, const char* operation) noexcept {
     const int events = io::wait_for_event(fd, event, until);
     if (events < 0) {
-        return base::fail(-events);
+        return base::fail(-events, operation);
     }
     return {};
 }
@@ -19,17 +19,17 @@ result<void> wait_for(int fd, short event, deadline until) noexcept {
 }  // namespace
 
 result<void> wait_readable(int fd, deadline until) {
-    return wait_for(fd, POLLIN, until);
+    return wait_for(fd, POLLIN, until, "wait_readable");
 }
 
 result<void> wait_writable(int fd, deadline until) {
-    return wait_for(fd, POLLOUT, until);
+    return wait_for(fd, POLLOUT, until, "wait_writable");
 }
 
 result<short> poll(int fd, short events, deadline until) {
     const int got = io::wait_for_event(fd, events, until);
     if (got < 0) {
-        return base::fail(-got);
+        return base::fail(-got, "poll");
     }
     return static_cast<short>(got);
 }

@@ -12,6 +12,8 @@ namespace weft::io {
 
 class signal_wait : public single_call {
 public:
+    static constexpr const char* operation = "wait for a signal";
+
     explicit signal_wait(poll_descriptor* from) noexcept : single_call(from, direction::read) {}
 
     std::int64_t attempt() noexcept;

@@ -25,7 +25,7 @@ std::int64_t signal_wait::attempt() noexcept {
 
 result<signal_info> signal_wait::finish(std::int64_t outcome) const noexcept {
     if (outcome < 0) {
-        return failed(outcome);
+        return failed(outcome, operation);
     }
     return signal_info{.signal = record_.signal,
                        .code = record_.code,
@@ -47,20 +47,20 @@ signal_set::signal_set(std::initializer_list<int> signals) {
 result<signal_set> signal_set::make(std::span<const int> signals) {
     std::array<int, 2> fds{};
     if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
-        return base::fail_errno();
+        return base::fail_errno("watch for signals");
     }
     base::unique_fd out(fds[0]);
     base::unique_fd in(fds[1]);
     io::poll_descriptor* const d = io::poll_descriptor::make(out.get(), io::protocol::no_socket,
                                                              io::poll_descriptor::role::stream);
     if (d == nullptr) {
-        return base::fail(std::errc::not_enough_memory);
+        return base::fail(std::errc::not_enough_memory, "watch for signals");
     }
     (void)out.release();
     signal_set made(d, -1);
     made.place_ = io::signal_registry::instance().add(signals, std::move(in));
     if (made.place_ < 0) {
-        return base::fail(-made.place_);
+        return base::fail(-made.place_, "watch for signals");
     }
     return made;
 }

@@ -60,11 +60,11 @@ socket& socket::operator=(socket&& other) noexcept {
 result<socket> socket::from_native(int fd) {
     io::protocol proto{};
     if (io::protocol_of(fd, proto) != 0) {
-        return base::fail_errno();
+        return base::fail_errno("from_native");
     }
     auto* const d = poll_descriptor::make(fd, proto, poll_descriptor::role::stream);
     if (d == nullptr) {
-        return base::fail(std::errc::not_enough_memory);
+        return base::fail(std::errc::not_enough_memory, "from_native");
     }
     return socket(d);
 }
@@ -78,15 +78,16 @@ result<void> socket::write(std::span<const std::byte> bytes, deadline until) {
 }
 
 result<void> socket::shutdown_write() {
+    constexpr auto operation = "shutdown_write";
     if (descriptor_ == nullptr) {
-        return base::fail(EBADF);
+        return base::fail(EBADF, operation);
     }
     const io::use call(*descriptor_, direction::write);
     if (call.error() != 0) {
-        return base::fail(call.error());
+        return base::fail(call.error(), operation);
     }
     if (::shutdown(descriptor_->fd(), SHUT_WR) != 0) {
-        return base::fail_errno();
+        return base::fail_errno(operation);
     }
     return {};
 }
@@ -124,7 +125,7 @@ result<socket> connect(const endpoint& peer, deadline until) {
     }
     socket connecting = io::access::make_socket(**made);
     if (const int error = connect_and_wait(**made, peer, until)) {
-        return base::fail(-error);
+        return io::connect_failed(base::code_of(-error), peer);
     }
     return connecting;
 }

@@ -33,16 +33,17 @@ result<received_descriptors> socket::receive_descriptors(std::span<std::byte> by
 }
 
 result<credentials> socket::peer_credentials() const {
+    constexpr auto operation = "peer_credentials";
     if (!is_open()) {
-        return base::fail(EBADF);
+        return base::fail(EBADF, operation);
     }
     if (descriptor_->proto() != io::protocol::unix_stream) {
-        return base::fail(EOPNOTSUPP);
+        return base::fail(EOPNOTSUPP, operation);
     }
     ucred native{};
     socklen_t size = sizeof native;
     if (::getsockopt(descriptor_->fd(), SOL_SOCKET, SO_PEERCRED, &native, &size) != 0) {
-        return base::fail_errno();
+        return base::fail_errno(operation);
     }
     return credentials{.process = native.pid, .user = native.uid, .group = native.gid};
 }

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/signal_mask.h"
+#include "io/endpoint_text.h"
 
 namespace weft::io {
 
@@ -195,16 +196,24 @@ int try_accept(poll_descriptor& listener) noexcept {
 result<poll_descriptor*> make_connecting(const endpoint& peer) noexcept {
     base::unique_fd fd(::socket(peer.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd.valid()) {
-        return base::fail_errno();
+        return connect_failed(base::code_of(errno), peer);
     }
     const protocol proto = protocol_of_family(peer.family());
     if (proto == protocol::tcp) {
         const int on = 1;
         if (::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
-            return base::fail_errno();
+            return connect_failed(base::code_of(errno), peer);
         }
     }
-    return adopt(fd.release(), proto);
+    const auto made = adopt(fd.release(), proto);
+    if (!made) {
+        return connect_failed(made.error(), peer);
+    }
+    return made;
+}
+
+std::unexpected<error> connect_failed(const std::error_code& code, const endpoint& peer) noexcept {
+    return base::fail(code, "connect", endpoint_text(peer));
 }
 
 int try_connect(poll_descriptor& d, const endpoint& peer) noexcept {

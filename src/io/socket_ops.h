@@ -73,6 +73,9 @@ int bind_to(int fd, const endpoint& local, int type, bool replace) noexcept;
 using address_call = int (*)(int, sockaddr*, socklen_t*);
 result<endpoint> endpoint_of(int fd, address_call call) noexcept;
 
+/// What connect() to `peer` returns for that code.
+std::unexpected<error> connect_failed(const std::error_code& code, const endpoint& peer) noexcept;
+
 // One system call each, for plain threads. `flags` is 0 (block in the kernel) or MSG_DONTWAIT; what
 // is no socket never blocks.
 // Never inlined, because compilers keep the address of errno across a switch to another kernel

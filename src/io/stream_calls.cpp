@@ -18,9 +18,10 @@ constexpr std::size_t most_descriptors = 253;  // SCM_MAX_FD: that the kernel ta
 constexpr int scm_pidfd = 4;                   // SCM_PIDFD; only if the program asked for it
 constexpr std::size_t pipe_size = 64 * 1024;
 
-result<std::uint64_t> count_or_failure(std::int64_t outcome, std::uint64_t count) noexcept {
+result<std::uint64_t> count_or_failure(std::int64_t outcome, std::uint64_t count,
+                                       const char* operation) noexcept {
     if (outcome < 0) {
-        return failed(outcome);
+        return failed(outcome, operation);
     }
     return count;
 }
@@ -63,7 +64,7 @@ std::int64_t vectored_read::attempt() noexcept {
 
 result<std::size_t> vectored_read::finish(std::int64_t outcome) noexcept {
     if (outcome < 0) {
-        return failed(outcome);
+        return failed(outcome, operation);
     }
     return static_cast<std::size_t>(outcome);
 }
@@ -104,7 +105,7 @@ void vectored_write::advance(std::size_t written) noexcept {
 
 result<void> vectored_write::finish(std::int64_t outcome) noexcept {
     if (outcome < 0) {
-        return failed(outcome);
+        return failed(outcome, operation);
     }
     return {};
 }
@@ -126,10 +127,10 @@ std::int64_t exact_read::attempt() noexcept {
 
 result<void> exact_read::finish(std::int64_t outcome) const noexcept {
     if (outcome < 0) {
-        return failed(outcome);
+        return failed(outcome, operation);
     }
     if (ended_) {
-        return base::fail(errc::unexpected_end_of_stream);
+        return base::fail(errc::unexpected_end_of_stream, operation);
     }
     return {};
 }
@@ -204,7 +205,7 @@ std::int64_t file_send::attempt_by_reading() noexcept {
 }
 
 result<std::uint64_t> file_send::finish(std::int64_t outcome) const noexcept {
-    return count_or_failure(outcome, sent_);
+    return count_or_failure(outcome, sent_, operation);
 }
 
 int stream_copy::begin() noexcept {
@@ -293,7 +294,7 @@ blocking_place stream_copy::waits_for() const noexcept {
 }
 
 result<std::uint64_t> stream_copy::finish(std::int64_t outcome) const noexcept {
-    return count_or_failure(outcome, copied_);
+    return count_or_failure(outcome, copied_, operation);
 }
 
 int descriptor_send::begin() noexcept {
@@ -346,7 +347,7 @@ std::int64_t descriptor_send::attempt_with_descriptors() noexcept {
 
 result<void> descriptor_send::finish(std::int64_t outcome) noexcept {
     if (outcome < 0) {
-        return failed(outcome);
+        return failed(outcome, operation);
     }
     return {};
 }
@@ -405,7 +406,7 @@ void descriptor_receive::take(const msghdr& message) noexcept {
 
 result<received_descriptors> descriptor_receive::finish(std::int64_t outcome) noexcept {
     if (outcome < 0) {
-        return failed(outcome);
+        return failed(outcome, operation);
     }
     return std::move(received_);
 }

@@ -24,6 +24,8 @@ inline constexpr std::size_t parts_at_once = 64;
 
 class vectored_read : public single_call {
 public:
+    static constexpr const char* operation = "readv";
+
     vectored_read(poll_descriptor* from, std::span<const std::span<std::byte>> parts) noexcept
         : single_call(from, direction::read), parts_(parts) {}
 
@@ -36,6 +38,8 @@ private:
 
 class vectored_write : public single_call {
 public:
+    static constexpr const char* operation = "writev";
+
     vectored_write(poll_descriptor* to, std::span<const std::span<const std::byte>> parts) noexcept
         : single_call(to, direction::write), parts_(parts) {}
 
@@ -51,6 +55,8 @@ private:
 
 class exact_read : public single_call {
 public:
+    static constexpr const char* operation = "read_exactly";
+
     exact_read(poll_descriptor* from, std::span<std::byte> bytes) noexcept
         : single_call(from, direction::read), left_(bytes) {}
 
@@ -90,6 +96,8 @@ private:
 
 class file_send : public single_call {
 public:
+    static constexpr const char* operation = "send_file";
+
     file_send(poll_descriptor* to, int file, std::uint64_t offset, std::uint64_t length) noexcept
         : single_call(to, direction::write),
           file_(file),
@@ -112,6 +120,8 @@ private:
 
 class stream_copy {
 public:
+    static constexpr const char* operation = "copy_stream";
+
     stream_copy(poll_descriptor* from, poll_descriptor* to) noexcept : from_(from), to_(to) {}
 
     int begin() noexcept;
@@ -135,6 +145,8 @@ private:
 
 class descriptor_send : public single_call {
 public:
+    static constexpr const char* operation = "send_descriptors";
+
     descriptor_send(poll_descriptor* to, std::span<const int> descriptors,
                     std::span<const std::byte> bytes) noexcept
         : single_call(to, direction::write), descriptors_(descriptors), left_(bytes) {}
@@ -152,6 +164,8 @@ private:
 
 class descriptor_receive : public single_call {
 public:
+    static constexpr const char* operation = "receive_descriptors";
+
     descriptor_receive(poll_descriptor* from, std::span<std::byte> bytes) noexcept
         : single_call(from, direction::read), bytes_(bytes) {}
 

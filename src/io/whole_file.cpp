@@ -194,10 +194,10 @@ result<std::string> read_whole_file(const file_caller& by, const std::string& pa
         return fd.valid() ? read_all(by, fd.get(), out, most) : errno;
     });
     if (error == EFBIG) {
-        return base::fail(errc::limit_exceeded);
+        return base::fail(errc::limit_exceeded, "read_file", path);
     }
     if (error != 0) {
-        return base::fail(error);
+        return base::fail(error, "read_file", path);
     }
     return out;
 }
@@ -205,7 +205,7 @@ result<std::string> read_whole_file(const file_caller& by, const std::string& pa
 result<void> write_whole_file(const file_caller& by, const std::string& path,
                               std::string_view bytes) {
     if (const int error = run_aside(by, [&] { return replace(by, path, bytes); })) {
-        return base::fail(error);
+        return base::fail(error, "write_file", path);
     }
     return {};
 }
@@ -213,7 +213,7 @@ result<void> write_whole_file(const file_caller& by, const std::string& path,
 result<std::vector<directory_entry>> list_entries(const file_caller& by, const std::string& path) {
     std::vector<directory_entry> out;
     if (const int error = run_aside(by, [&] { return list(path, out); })) {
-        return base::fail(error);
+        return base::fail(error, "list_directory", path);
     }
     return out;
 }

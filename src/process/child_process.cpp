@@ -132,7 +132,7 @@ child_process::~child_process() {
 
 result<exit_status> child_process::wait(deadline until) {
     if (state_ == nullptr) {
-        return base::fail(ECHILD);
+        return base::fail(ECHILD, "wait for a process");
     }
     for (;;) {
         const int error = state_->try_reap();
@@ -140,11 +140,11 @@ result<exit_status> child_process::wait(deadline until) {
             return state_->status();
         }
         if (error != EAGAIN) {
-            return base::fail(error);
+            return base::fail(error, "wait for a process");
         }
         const auto ended = poll(state_->pidfd.get(), POLLIN, until);
         if (!ended) {
-            return std::unexpected(ended.error());
+            return base::fail(ended.error(), "wait for a process");
         }
     }
 }
@@ -157,19 +157,19 @@ result<std::optional<exit_status>> child_process::try_wait() noexcept {
     if (error == EAGAIN) {
         return std::optional<exit_status>();
     }
-    return base::fail(error);
+    return base::fail(error, "wait for a process");
 }
 
 result<void> child_process::kill(int signal) noexcept {
     if (const int error = state_ != nullptr ? state_->send(signal) : ESRCH) {
-        return base::fail(error);
+        return base::fail(error, "kill");
     }
     return {};
 }
 
 result<void> child_process::kill_group(int signal) noexcept {
     if (const int error = state_ != nullptr ? state_->send_to_group(signal) : ESRCH) {
-        return base::fail(error);
+        return base::fail(error, "kill_group");
     }
     return {};
 }
@@ -190,12 +190,12 @@ task<result<exit_status>> wait(child_process& child, deadline until) {
     while (error == EAGAIN) {
         const auto ended = co_await co::wait_readable(state->pidfd.get(), until);
         if (!ended) {
-            co_return std::unexpected(ended.error());
+            co_return base::fail(ended.error(), "wait for a process");
         }
         error = state->try_reap();
     }
     if (error != 0) {
-        co_return base::fail(error);
+        co_return base::fail(error, "wait for a process");
     }
     co_return state->status();
 }

@@ -40,8 +40,9 @@ process_options with_pipes(process_options options, const run_options& run) {
 
 class gathering {
 public:
-    gathering(child_process child, const run_options& run)
+    gathering(child_process child, std::string program, const run_options& run)
         : child_(std::move(child)),
+          program_(std::move(program)),
           input_(std::as_bytes(std::span(run.input))),
           limit_(run.output_limit) {
         if (input_.empty()) {
@@ -68,11 +69,11 @@ public:
         return {.status = ended, .output = std::move(output_), .error = std::move(errors_)};
     }
 
-    std::unexpected<std::error_code> give_up(std::error_code why) noexcept {
+    std::unexpected<weft::error> give_up(std::error_code why) noexcept {
         if (!child_.kill_group(SIGKILL)) {
             (void)child_.kill(SIGKILL);
         }
-        return std::unexpected(why);
+        return base::fail(why, "run", program_);
     }
 
     void fail(std::error_code error) noexcept { error_ = error; }
@@ -135,6 +136,7 @@ private:
     }
 
     child_process child_;
+    std::string program_;
     std::span<const std::byte> input_;
     const std::size_t limit_;
     std::string output_;
@@ -195,11 +197,12 @@ private:
 }  // namespace
 
 result<process_output> run_process(process_options options, run_options run, deadline until) {
+    std::string program = options.program;
     auto child = spawn_process(with_pipes(std::move(options), run));
     if (!child) {
         return std::unexpected(child.error());
     }
-    gathering all(std::move(*child), run);
+    gathering all(std::move(*child), std::move(program), run);
     while (all.goes_on(sched::current_bounds(), until)) {
         const turn next(all, until);
         if (const auto taken = select(next.cases()); !taken) {
@@ -219,11 +222,12 @@ result<process_output> run_process(process_options options, run_options run, dea
 namespace co {
 
 task<result<process_output>> run_process(process_options options, run_options run, deadline until) {
+    std::string program = options.program;
     auto child = spawn_process(with_pipes(std::move(options), run));
     if (!child) {
         co_return std::unexpected(child.error());
     }
-    gathering all(std::move(*child), run);
+    gathering all(std::move(*child), std::move(program), run);
     const auto& self = co_await coro::this_promise<task<result<process_output>>::promise_type>();
     while (all.goes_on(self.bounds(), until)) {
         const turn next(all, until);

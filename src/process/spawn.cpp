@@ -250,11 +250,11 @@ struct spawned {
     const usual_timer_slack slack;
     base::unique_fd place(::eventfd(0, EFD_CLOEXEC));
     if (!place.valid()) {
-        return base::fail_errno();
+        return base::fail_errno("spawn", program);
     }
     pid_t id = 0;
     if (const int error = how.spawn(id, program.c_str(), arguments.data(), environment.data())) {
-        return base::fail(error);
+        return base::fail(error, "spawn", program);
     }
     place.reset();
     base::unique_fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, id, 0)));
@@ -262,7 +262,7 @@ struct spawned {
         const int error = errno;
         ::kill(id, SIGKILL);
         ::waitpid(id, nullptr, 0);
-        return base::fail(error);
+        return base::fail(error, "spawn", program);
     }
     return spawned{.id = id, .pidfd = std::move(pidfd)};
 }
@@ -286,22 +286,22 @@ int take(base::unique_fd& fd, End& end) noexcept {
 
 result<child_process> spawn_process(const process_options& options) try {
     if (!is_valid(options)) {
-        return base::fail(std::errc::invalid_argument);
+        return base::fail(std::errc::invalid_argument, "spawn", options.program);
     }
     spawn_attributes how;
     streams its;
     if (const int error = how.set(options)) {
-        return base::fail(error);
+        return base::fail(error, "spawn", options.program);
     }
     if (const int error = its.prepare(options, how)) {
-        return base::fail(error);
+        return base::fail(error, "spawn", options.program);
     }
     child_process child;
     for (const int error :
          {take(its.kept(STDIN_FILENO), child.input_), take(its.kept(STDOUT_FILENO), child.output_),
           take(its.kept(STDERR_FILENO), child.error_)}) {
         if (error != 0) {
-            return base::fail(error);
+            return base::fail(error, "spawn", options.program);
         }
     }
     std::vector<std::string> arguments{options.program};
@@ -321,7 +321,7 @@ result<child_process> spawn_process(const process_options& options) try {
     child.state_ = std::move(state);
     return child;
 } catch (const std::bad_alloc&) {
-    return base::fail(std::errc::not_enough_memory);
+    return base::fail(std::errc::not_enough_memory, "spawn", options.program);
 }
 
 }  // namespace weft

@@ -30,7 +30,7 @@ result<void> on_a_runtime(const serve_options& options, ServeHere serve_here) {
     WEFT_ASSERT(own_runtime || sched::on_fiber(), "serve() blocks: not for a coroutine");
     if (options.handle_signals && !own_runtime) {
         // The signals would be blocked on one worker, and the fiber may go on on another.
-        return base::fail(std::errc::operation_not_permitted);
+        return base::fail(std::errc::operation_not_permitted, "serve");
     }
     const auto watcher = signal_watcher::make(options);
     if (!watcher) {
@@ -43,11 +43,11 @@ result<void> on_a_runtime(const serve_options& options, ServeHere serve_here) {
     try {
         return run(options.runtime, serve_now);
     } catch (const std::system_error& error) {
-        return std::unexpected(error.code());
+        return base::fail(error.code(), "serve");
     } catch (const std::invalid_argument&) {
-        return base::fail(std::errc::invalid_argument);
+        return base::fail(std::errc::invalid_argument, "serve");
     } catch (const std::bad_alloc&) {
-        return base::fail(std::errc::not_enough_memory);
+        return base::fail(std::errc::not_enough_memory, "serve");
     }
 }
 
@@ -55,7 +55,7 @@ result<void> on_a_runtime(const serve_options& options, ServeHere serve_here) {
 
 result<void> serve(listener& from, model which, handler serve_client, serve_options options) {
     if (!serve_client || which == model::coroutine) {
-        return base::fail(std::errc::invalid_argument);
+        return base::fail(std::errc::invalid_argument, "serve");
     }
     if (which == model::fiber) {
         return on_a_runtime(
@@ -64,7 +64,7 @@ result<void> serve(listener& from, model which, handler serve_client, serve_opti
             });
     }
     if (sched::current_scheduler() != nullptr) {
-        return base::fail(std::errc::operation_not_permitted);
+        return base::fail(std::errc::operation_not_permitted, "serve");
     }
     return which == model::process ? serving::serve_processes(from, serve_client, options)
                                    : serving::serve_threads(from, serve_client, options);
@@ -72,7 +72,7 @@ result<void> serve(listener& from, model which, handler serve_client, serve_opti
 
 result<void> serve(listener& from, async_handler serve_client, serve_options options) {
     if (!serve_client) {
-        return base::fail(std::errc::invalid_argument);
+        return base::fail(std::errc::invalid_argument, "serve");
     }
     return on_a_runtime(options, [&](const std::stop_token& stop, const std::stop_token& force) {
         return serving::serve_coroutines(from, serve_client, options, stop, force);

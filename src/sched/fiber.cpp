@@ -229,10 +229,10 @@ result<void> sleep_until(deadline when) noexcept {
     sched::cancellable_wait wait(when);
     wait.who.prepare();
     if (wait.park() == sched::wake_reason::cancelled) {
-        return base::fail(std::errc::operation_canceled);
+        return base::fail(std::errc::operation_canceled, "sleep");
     }
     if (wait.until() < when) {
-        return base::fail(std::errc::timed_out);
+        return base::fail(std::errc::timed_out, "sleep");
     }
     return {};
 }

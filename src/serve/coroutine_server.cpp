@@ -44,7 +44,7 @@ result<void> serve_coroutines(listener& from, const async_handler& serve_client,
                               const std::stop_token& force) {
     const listener_use listening(from);
     if (listening.error() != 0) {
-        return base::fail(listening.error());
+        return base::fail(listening.error(), "serve");
     }
     coroutine_server server(listening.descriptor(), serve_client, options);
     return server.run(stop, force);

@@ -43,7 +43,7 @@ result<void> serve_fibers(listener& from, const handler& serve_client, const ser
                           const std::stop_token& stop, const std::stop_token& force) {
     const listener_use listening(from);
     if (listening.error() != 0) {
-        return base::fail(listening.error());
+        return base::fail(listening.error(), "serve");
     }
     fiber_server server(listening.descriptor(), serve_client, options);
     return server.run(stop, force);

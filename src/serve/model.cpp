@@ -40,7 +40,7 @@ result<model> parse_model(std::string_view name) noexcept {
             return m.which;
         }
     }
-    return base::fail(std::errc::invalid_argument);
+    return base::fail(std::errc::invalid_argument, "parse a model", name);
 }
 
 }  // namespace weft

@@ -245,7 +245,7 @@ result<void> process_server::accept_some() {
                 pause_until_ = base::now_ns() + overload_.next_pause();
                 return {};
             case accept_failure::fatal:
-                return base::fail(-fd);
+                return base::fail(-fd, "serve");
         }
     }
     return {};
@@ -320,20 +320,20 @@ result<void> serve_processes(listener& from, const handler& serve_client,
                              const serve_options& options) {
     const listener_use listening(from);
     if (listening.error() != 0) {
-        return base::fail(listening.error());
+        return base::fail(listening.error(), "serve");
     }
     const child_signal_disposition disposition;
     auto children = pid_set::make();
     if (!children) {
-        return std::unexpected(children.error());
+        return base::fail(children.error(), "serve");
     }
     auto signals = stop_signals::make(options.handle_signals, true);
     if (!signals) {
-        return std::unexpected(signals.error());
+        return base::fail(signals.error(), "serve");
     }
     auto stop = stop_event::make(options.stop);
     if (!stop) {
-        return std::unexpected(stop.error());
+        return base::fail(stop.error(), "serve");
     }
     process_server server(listening.descriptor(), serve_client, options, std::move(*children),
                           std::move(*signals), **stop);

@@ -79,14 +79,14 @@ result<void> runtime_server::accept_until_stopped() {
                 break;
             case accept_failure::none_there:
                 if (const int error = wait_for_client()) {
-                    return base::fail(error);
+                    return base::fail(error, "serve");
                 }
                 break;
             case accept_failure::pause:
                 pause();
                 break;
             case accept_failure::fatal:
-                return base::fail(-fd);
+                return base::fail(-fd, "serve");
         }
     }
     return {};

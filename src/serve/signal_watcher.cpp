@@ -15,18 +15,18 @@ result<std::unique_ptr<signal_watcher>> signal_watcher::make(const serve_options
     }
     auto signals = stop_signals::make(true, false);
     if (!signals) {
-        return std::unexpected(signals.error());
+        return base::fail(signals.error(), "serve");
     }
     watcher->signals_.emplace(std::move(*signals));
     auto ended = stop_event::make(watcher->end_.get_token());
     if (!ended) {
-        return std::unexpected(ended.error());
+        return base::fail(ended.error(), "serve");
     }
     watcher->ended_ = std::move(*ended);
     try {
         watcher->thread_ = std::thread([w = watcher.get()] { w->watch(); });
     } catch (const std::system_error& error) {
-        return std::unexpected(error.code());
+        return base::fail(error.code(), "serve");
     }
     return watcher;
 }

@@ -147,7 +147,7 @@ private:
 
 result<void> thread_server::run(const std::stop_token& force) {
     if (attributes_.error() != 0) {
-        return base::fail(attributes_.error());
+        return base::fail(attributes_.error(), "serve");
     }
     result<void> end;
     while (!stop_requested_ && end) {
@@ -192,7 +192,7 @@ result<void> thread_server::accept_some() {
                 wait(false, overload_.next_pause());
                 return {};
             case accept_failure::fatal:
-                return base::fail(-fd);
+                return base::fail(-fd, "serve");
         }
     }
     return {};
@@ -247,15 +247,15 @@ result<void> serve_threads(listener& from, const handler& serve_client,
                            const serve_options& options) {
     const listener_use listening(from);
     if (listening.error() != 0) {
-        return base::fail(listening.error());
+        return base::fail(listening.error(), "serve");
     }
     auto watcher = signal_watcher::make(options);
     if (!watcher) {
-        return std::unexpected(watcher.error());
+        return base::fail(watcher.error(), "serve");
     }
     auto stop = stop_event::make((*watcher)->stop());
     if (!stop) {
-        return std::unexpected(stop.error());
+        return base::fail(stop.error(), "serve");
     }
     thread_server server(listening.descriptor(), serve_client, options, **stop);
     return server.run((*watcher)->force());

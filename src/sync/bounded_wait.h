@@ -3,6 +3,7 @@
 // A wait of a fiber or plain thread in the queue of an object, when one wake-up decides. Coroutines
 // have coro/queue_operation.h, by the same rules:
 //
+//     Core::operation                      what a failure of it names
 //     Core::ready_or_queue(object, node)   true: need not wait. False: the node's waiter is
 //     prepared
 //                                          and queued; it must park, then call finish()
@@ -22,9 +23,10 @@
 namespace weft::sync {
 
 /// The end of a wait that did not get what it waited for, as a call reports it.
-inline std::unexpected<std::error_code> failure(sched::wake_reason reason) noexcept {
+inline std::unexpected<error> failure(sched::wake_reason reason, const char* operation) noexcept {
     return base::fail(reason == sched::wake_reason::cancelled ? std::errc::operation_canceled
-                                                              : std::errc::timed_out);
+                                                              : std::errc::timed_out,
+                      operation);
 }
 
 /// As long as it takes. `tag` is the object's own: see wait_node.
@@ -49,7 +51,7 @@ result<void> wait_bounded(Object& object, deadline until, std::uint8_t tag = 0) 
     if (Core::finish(object, node, reason)) {
         return {};
     }
-    return failure(reason);
+    return failure(reason, Core::operation);
 }
 
 }  // namespace weft::sync

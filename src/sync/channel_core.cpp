@@ -314,7 +314,9 @@ void channel_destroy(channel_state& s) noexcept {
     ::operator delete(&s, align);
 }
 
-std::error_code error_of(channel_end end) noexcept {
+namespace {
+
+std::error_code code_of(channel_end end) noexcept {
     switch (end) {
         case channel_end::closed:
             return errc::channel_closed;
@@ -328,6 +330,12 @@ std::error_code error_of(channel_end end) noexcept {
             break;
     }
     return {};
+}
+
+}  // namespace
+
+error error_of(channel_end end, const char* operation) noexcept {
+    return {code_of(end), operation};
 }
 
 }  // namespace weft::sync

@@ -45,7 +45,7 @@ result<void> outcome(sched::wake_reason reason) noexcept {
     if (reason == sched::wake_reason::signalled) {
         return {};
     }
-    return sync::failure(reason);
+    return sync::failure(reason, "wait");
 }
 
 constexpr auto without_lock = "wait() on a condition variable without holding the lock";

@@ -11,12 +11,16 @@
 namespace weft::sync {
 
 struct latch_core {
+    static constexpr const char* operation = "wait";
+
     // See bounded_wait.h. Ready: it is at zero.
     static bool ready_or_queue(const latch& l, wait_node& node) noexcept;
     static bool finish(const latch& l, wait_node& node, sched::wake_reason reason) noexcept;
 };
 
 struct barrier_core {
+    static constexpr const char* operation = "wait";
+
     /// The tag of a node: whether the phase that it waits for is an odd one. That tells it from the
     /// next one, and no later one can begin before whoever holds the token has arrived again.
     static std::uint8_t tag_of(const barrier_base::arrival_token& token) noexcept {
@@ -29,6 +33,8 @@ struct barrier_core {
 };
 
 struct event_core {
+    static constexpr const char* operation = "wait";
+
     // See bounded_wait.h. Ready: it is set.
     static bool ready_or_queue(event& e, wait_node& node) noexcept;
     static bool finish(event& e, wait_node& node, sched::wake_reason reason) noexcept;

@@ -231,7 +231,7 @@ result<void> mutex::lock_slow(deadline until) noexcept {
         const auto reason = wait.park();
         if (reason != sched::wake_reason::signalled) {
             sync::mutex_core::give_up(*this, attempt);
-            return sync::failure(reason);
+            return sync::failure(reason, "lock");
         }
     } while (!sync::mutex_core::resumed(*this, attempt));
     return {};

@@ -11,6 +11,8 @@
 namespace weft::sync {
 
 struct once_core {
+    static constexpr const char* operation = "call_once";
+
     static constexpr std::uint64_t running = once_flag::running;
 
     // See bounded_wait.h. Ready: nobody calls now.

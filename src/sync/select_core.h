@@ -63,7 +63,7 @@ public:
     /// The index of the case that was taken.
     [[nodiscard]] result<std::size_t> outcome() const noexcept {
         if (error_) [[unlikely]] {
-            return std::unexpected(error_);
+            return std::unexpected(error(error_, "select"));
         }
         return taken_;
     }

@@ -11,6 +11,8 @@
 namespace weft::sync {
 
 struct semaphore_core {
+    static constexpr const char* operation = "acquire";
+
     // See bounded_wait.h. Ready: a token was taken.
     static bool ready_or_queue(semaphore_base& s, wait_node& node) noexcept;
     static bool finish(semaphore_base& s, wait_node& node, sched::wake_reason reason) noexcept;

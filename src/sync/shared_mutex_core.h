@@ -11,6 +11,8 @@
 namespace weft::sync {
 
 struct shared_mutex_core {
+    static constexpr const char* operation = "lock";
+
     // Tags of nodes.
     static constexpr std::uint8_t shared = 0;
     static constexpr std::uint8_t exclusive = 1;

@@ -57,10 +57,10 @@ result<std::uint64_t> ticker::wait(deadline until) {
     if (!is_due()) {
         const deadline at = next_at();
         if (const auto slept = this_fiber::sleep_until(std::min(at, until)); !slept) {
-            return std::unexpected(slept.error());
+            return base::fail(slept.error(), "wait for a tick");
         }
         if (until < at) {
-            return base::fail(std::errc::timed_out);
+            return base::fail(std::errc::timed_out, "wait for a tick");
         }
     }
     return take();

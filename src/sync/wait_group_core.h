@@ -11,6 +11,8 @@
 namespace weft::sync {
 
 struct wait_group_core {
+    static constexpr const char* operation = "wait";
+
     // See bounded_wait.h. Ready: all is done.
     static bool ready_or_queue(wait_group& group, wait_node& node) noexcept;
     static bool finish(wait_group& group, wait_node& node, sched::wake_reason reason) noexcept;

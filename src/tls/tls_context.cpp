@@ -3,20 +3,21 @@
 
 #include <utility>
 
+#include "base/error.h"
 #include "tls/context.h"
 
 namespace weft {
 
 namespace {
 
-std::unexpected<std::error_code> failed(tls::failure&& reason, std::string* why) {
+std::unexpected<error> failed(tls::failure&& reason, std::string* why) {
     if (why != nullptr) {
         *why = std::move(reason.text);
     }
-    return std::unexpected(reason.code);
+    return base::fail(reason.code, "TLS context");
 }
 
-std::unexpected<std::error_code> other_kind(std::string* why) {
+std::unexpected<error> other_kind(std::string* why) {
     return failed({std::make_error_code(std::errc::invalid_argument),
                    "a client's context cannot become a server's, nor the reverse"},
                   why);

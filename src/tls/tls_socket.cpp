@@ -113,10 +113,25 @@ task<> run_async(engine& e, call& c, deadline until) {
     }
 }
 
+constexpr const char* name_of(action what) noexcept {
+    switch (what) {
+        case action::handshake:
+            return "TLS handshake";
+        case action::read:
+            return "read";
+        case action::write:
+            return "write";
+        case action::shutdown:
+            return "shutdown";
+    }
+    return nullptr;
+}
+
 /// What a call that is over came to.
-result<std::size_t> outcome_of(const call& c) noexcept {
+result<std::size_t> outcome_of(const engine& e, const call& c) noexcept {
     if (c.error) {
-        return std::unexpected(c.error);
+        const bool names_server = c.what == action::handshake && e.is_client();
+        return base::fail(c.error, name_of(c.what), names_server ? e.server_name() : "");
     }
     return c.done;
 }
@@ -124,7 +139,7 @@ result<std::size_t> outcome_of(const call& c) noexcept {
 result<std::size_t> run_here(engine* e, action what, std::span<const std::byte> bytes,
                              deadline until) {
     if (e == nullptr) {
-        return base::fail(EBADF);
+        return base::fail(EBADF, name_of(what));
     }
     WEFT_ASSERT(!sched::on_coroutine(),
                 "a coroutine must co_await weft::co's calls on a tls_socket");
@@ -136,20 +151,20 @@ result<std::size_t> run_here(engine* e, action what, std::span<const std::byte> 
     if (c.polled && !c.error) {
         io::let_others_run(e->descriptor());
     }
-    return outcome_of(c);
+    return outcome_of(*e, c);
 }
 
 task<result<std::size_t>> run_there(engine* e, action what, std::span<const std::byte> bytes,
                                     deadline until) {
     if (e == nullptr) {
-        co_return base::fail(EBADF);
+        co_return base::fail(EBADF, name_of(what));
     }
     call c{.what = what,
            .polled = true,
            .data = const_cast<std::byte*>(bytes.data()),
            .size = bytes.size()};
     co_await run_async(*e, c, until);
-    co_return outcome_of(c);
+    co_return outcome_of(*e, c);
 }
 
 result<void> without_count(const result<std::size_t>& outcome) {

@@ -42,7 +42,7 @@ task<std::string> async_read_text(socket& from, std::size_t most = 1024,
 task<std::error_code> async_write_text(socket& to, std::string_view text,
                                        deadline until = safety_net) {
     const auto written = co_await co::write(to, bytes_of(text), until);
-    co_return written ? std::error_code() : written.error();
+    co_return written ? weft::error() : written.error();
 }
 
 task<> echo(socket& s) {
@@ -177,7 +177,7 @@ task<std::error_code> reads_once(socket& s, std::atomic<bool>& about_to, deadlin
     std::array<std::byte, 8> buffer{};
     about_to = true;
     const auto n = co_await co::read(s, buffer, until);
-    co_return n ? std::error_code() : n.error();
+    co_return n ? weft::error() : n.error();
 }
 
 TEST_P(AsyncSocket, CloseEndsAReader) {

@@ -2,6 +2,7 @@
 //
 // Connecting by name: which address is tried when, who wins, what failures say. Nothing leaves the
 // machine: what does not answer is a listener whose queue is full.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <weft/dns.h>
@@ -19,6 +20,7 @@ namespace weft {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::StartsWith;
 using namespace testing;
 
 /// The two forms of dns::connect.
@@ -166,6 +168,8 @@ TEST_P(DnsConnect, AFamilyThatComesLateIsTriedToo) {
 TEST_P(DnsConnect, TheErrorThatSaysMost) {
     set({"127.0.0.2", "255.255.255.255"}, {"ff02::1"});
     EXPECT_EQ(connect().error(), std::errc::connection_refused);
+    EXPECT_THAT(connect().error().message(),
+                StartsWith("connect x.test:" + std::to_string(port) + ": Connection refused"));
     set({});
     names.clear_cache();
     EXPECT_EQ(connect().error(), dns::errc::no_such_record);

@@ -22,6 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing;
 using ::testing::ElementsAre;
+using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 
 std::vector<std::string> texts(const result<std::vector<endpoint>>& found) {
@@ -49,7 +50,7 @@ protected:
     auto error(dns::resolver& names, const std::string& host,
                dns::family wanted = dns::family::any) {
         const auto found = lookup(names, host, 0, wanted);
-        return found ? std::error_code() : found.error();
+        return found ? weft::error() : found.error();
     }
 
     /// example.test has 192.0.2.1, 192.0.2.2 and 2001:db8::1.
@@ -82,6 +83,8 @@ TEST_P(Dns, NumbersAreAnsweredWithoutAServer) {
     EXPECT_THAT(texts(lookup(names, "192.0.2.7", 80)), ElementsAre("192.0.2.7:80"));
     EXPECT_THAT(texts(lookup(names, "2001:db8::7", 80)), ElementsAre("[2001:db8::7]:80"));
     EXPECT_EQ(error(names, "192.0.2.7", dns::family::ipv6), dns::errc::no_such_record);
+    EXPECT_THAT(error(names, "192.0.2.7", dns::family::ipv6).message(),
+                StartsWith("look up 192.0.2.7: "));
     EXPECT_EQ(error(names, "2001:db8::7", dns::family::ipv4), dns::errc::no_such_record);
     EXPECT_EQ(server.asked_at_all(), 0u);
 }

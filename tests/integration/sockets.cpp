@@ -53,9 +53,9 @@ std::string read_exactly(socket& from, std::size_t size, deadline until) {
     return text;
 }
 
-std::error_code write_text(socket& to, std::string_view text, deadline until) {
+weft::error write_text(socket& to, std::string_view text, deadline until) {
     const auto written = to.write(bytes_of(text), until);
-    return written ? std::error_code() : written.error();
+    return written ? weft::error() : written.error();
 }
 
 void reset(socket& victim) {

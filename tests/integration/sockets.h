@@ -54,7 +54,7 @@ std::string read_text(socket& from, std::size_t most = 1024, deadline until = sa
 std::string read_exactly(socket& from, std::size_t size, deadline until = safety_net);
 
 /// Writes; the error or nothing.
-std::error_code write_text(socket& to, std::string_view text, deadline until = safety_net);
+weft::error write_text(socket& to, std::string_view text, deadline until = safety_net);
 
 /// Makes the end of `victim` reach its peer as a reset.
 void reset(socket& victim);
@@ -65,8 +65,8 @@ void shrink_buffers(const socket& s);
 
 /// None if it succeeded, which is no way to be out of descriptors either.
 template <class T>
-std::error_code error_of(const result<T>& outcome) {
-    return outcome ? std::error_code() : outcome.error();
+weft::error error_of(const result<T>& outcome) {
+    return outcome ? weft::error() : outcome.error();
 }
 
 /// Whether all of `errors` say that descriptors had run out. Not while they have: UBSan opens a

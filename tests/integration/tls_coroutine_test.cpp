@@ -134,7 +134,7 @@ task<> time_out_and_go_on(tls_socket& client) {
 task<> read_late(tls_socket& client, tls_socket& server) {
     for (int i = 0; i < 5; ++i) {
         const std::string nothing = co_await async_read_text(server, 10, 1ms);
-        EXPECT_EQ(nothing, "error: Connection timed out");
+        EXPECT_EQ(nothing, "error: read: Connection timed out");
         const std::error_code failed =
             co_await async_write_text(client, "on", clock::time_point::min());
         EXPECT_FALSE(failed);
@@ -264,7 +264,7 @@ TEST_P(TlsCoroutine, ManyAtOnce) {
 task<std::error_code> read_closed() {
     tls_socket none;
     const std::string text = co_await async_read_text(none);
-    EXPECT_EQ(text, "error: Bad file descriptor");
+    EXPECT_EQ(text, "error: read: Bad file descriptor");
     const std::error_code error = co_await async_handshake(none);
     co_return error;
 }

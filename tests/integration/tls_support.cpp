@@ -233,11 +233,11 @@ std::string read_exactly(tls_socket& from, std::size_t size, deadline until) {
     return text;
 }
 
-std::error_code write_text(tls_socket& to, std::string_view text, deadline until) {
+error write_text(tls_socket& to, std::string_view text, deadline until) {
     return error_of(to.write(bytes_of(text), until));
 }
 
-std::error_code read_error(tls_socket& from, deadline until) {
+error read_error(tls_socket& from, deadline until) {
     std::array<std::byte, 64> buffer{};
     return error_of(from.read(buffer, until));
 }

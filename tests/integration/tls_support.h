@@ -85,8 +85,8 @@ tls_pair connect_tls(const tls_context& client, const tls_context& server,
                      const std::string& name = "localhost", transport how = transport::tcp);
 
 struct handshake_outcome {
-    std::error_code client;
-    std::error_code server;
+    error client;
+    error server;
 };
 
 /// Both sides at the same time: the server on a fiber of `home`, the client here.
@@ -98,10 +98,10 @@ void establish(runtime& home, tls_pair& pair);
 // As for sockets (sockets.h).
 std::string read_text(tls_socket& from, std::size_t most = 1024, deadline until = safety_net);
 std::string read_exactly(tls_socket& from, std::size_t size, deadline until = safety_net);
-std::error_code write_text(tls_socket& to, std::string_view text, deadline until = safety_net);
+error write_text(tls_socket& to, std::string_view text, deadline until = safety_net);
 
 /// Reads once; the error or nothing.
-std::error_code read_error(tls_socket& from, deadline until = safety_net);
+error read_error(tls_socket& from, deadline until = safety_net);
 
 /// The second if the call began after close().
 inline auto ended_by_close() {

@@ -19,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 /// Each test with each version, the client on a fiber or on a plain thread.
 class Tls : public ::testing::TestWithParam<std::tuple<tls_version, actor_kind>> {
@@ -186,8 +187,8 @@ TEST_P(Tls, AddressesAsNames) {
 class TlsChecks : public Tls {
 protected:
     struct failed {
-        std::error_code client;
-        std::error_code server;
+        error client;
+        error server;
         std::string text;
     };
 
@@ -220,6 +221,7 @@ TEST_P(TlsChecks, UnknownAuthority) {
     const authority other("Other Root");
     const failed outcome = check(root_.pem(), other.issue());
     EXPECT_EQ(outcome.client, tls_errc::unknown_authority);
+    EXPECT_THAT(outcome.client.message(), StartsWith("TLS handshake localhost: "));
     EXPECT_EQ(outcome.server, tls_errc::certificate_refused);
     EXPECT_THAT(outcome.text, HasSubstr("CN=Other Root"));
     EXPECT_THAT(outcome.text, HasSubstr("ca_file"));
@@ -354,8 +356,8 @@ TEST_P(TlsChecks, VersionsThatDoNotMeet) {
 class TlsClientCertificates : public Tls {
 protected:
     struct seen {
-        std::error_code client;  ///< of the handshake or, with TLS 1.3, of the first read
-        std::error_code server;
+        error client;  ///< of the handshake or, with TLS 1.3, of the first read
+        error server;
         std::string text;
         std::vector<std::string> names;
     };

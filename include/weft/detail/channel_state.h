@@ -8,10 +8,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <system_error>
 #include <type_traits>
 
 #include <weft/detail/wait_queue.h>
+#include <weft/error.h>
 #include <weft/time.h>
 
 namespace weft::sync {
@@ -67,8 +67,8 @@ channel_end channel_try_receive(channel_state* state, void* to) noexcept;
 /// False: it was closed already.
 bool channel_close(channel_state* state) noexcept;
 
-/// Of an end that is not channel_end::moved.
-std::error_code error_of(channel_end end) noexcept;
+/// Of an end that is not channel_end::moved, of the call `operation`.
+error error_of(channel_end end, const char* operation) noexcept;
 
 template <class T>
 inline constexpr channel_type channel_type_of{
