@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Every call that a stop can end: it is stopped while it waits, at the moment at which it begins to
-// wait, and before it is made; on fibers, coroutines and plain threads. What it was called on works
-// afterwards.
+// The calls of sockets that are made most often, and what else a stop ends; programs that are
+// stopped at each of their waits.
 #include <gtest/gtest.h>
 #include <weft/scope.h>
 
@@ -18,6 +17,7 @@
 #include <weft/co.h>
 #include <weft/socket.h>
 
+#include "cancelled_call.h"
 #include "sockets.h"
 
 namespace weft {
@@ -38,6 +38,8 @@ struct world {
     promise<int> promised;
     future<int> promise_kept = promised.get_future();
 
+    static const std::vector<waiting_call<world>>& calls();
+
     world() {
         shrink_buffers(pair.near);
         // Until a further one has to wait.
@@ -52,14 +54,6 @@ struct world {
 };
 
 const std::string much(4'000'000, 'x');
-
-struct waiting_call {
-    const char* name;
-    std::function<std::error_code(world&)> blocking;
-    std::function<task<std::error_code>(world&)> awaitable;  ///< none for some
-    /// Whether what it was called on still works, in the world in which the call was stopped.
-    std::function<void(world&)> check;
-};
 
 // Named, because a coroutine lambda must outlive its coroutine.
 task<std::error_code> sleep_in_coroutine(world&) {
@@ -104,8 +98,8 @@ void makes_room_for_others(world& w) {
     EXPECT_TRUE(connect(*w.full.local_endpoint(), safety_net));
 }
 
-const std::vector<waiting_call>& all_calls() {
-    static const std::vector<waiting_call> calls{
+const std::vector<waiting_call<world>>& world::calls() {
+    static const std::vector<waiting_call<world>> calls{
         {"sleep", [](world&) { return error_of(this_fiber::sleep_for(1h)); }, sleep_in_coroutine,
          [](world&) { EXPECT_TRUE(this_fiber::sleep_for(1us)); }},
         {"read",
@@ -135,155 +129,8 @@ const std::vector<waiting_call>& all_calls() {
     return calls;
 }
 
-enum class caller : std::uint8_t { fiber, coroutine, thread };
-
-std::string name_of(caller who) {
-    switch (who) {
-        case caller::fiber:
-            return "fiber";
-        case caller::coroutine:
-            return "coroutine";
-        case caller::thread:
-            return "thread";
-    }
-    return "";
-}
-
-class Cancellation : public ::testing::TestWithParam<std::tuple<std::size_t, caller, unsigned>> {
-public:
-    static std::string name_of_case(const ::testing::TestParamInfo<ParamType>& info) {
-        const auto& [call, who, workers] = info.param;
-        return std::string(all_calls()[call].name) + "_" + name_of(who) + "_" +
-               std::to_string(workers);
-    }
-
-protected:
-    [[nodiscard]] static const waiting_call& call() { return all_calls()[std::get<0>(GetParam())]; }
-    [[nodiscard]] static caller who() { return std::get<1>(GetParam()); }
-
-    /// Makes the call, bounded by `token`.
-    std::error_code make_call(world& w, const std::stop_token& token) {
-        switch (who()) {
-            case caller::fiber:
-                return runtime_.run(
-                    [&] { return with_stop_token(token, [&] { return call().blocking(w); }); });
-            case caller::coroutine:
-                return runtime_.spawn(co::with_stop_token(token, call().awaitable(w))).join();
-            case caller::thread:
-                return with_stop_token(token, [&] { return call().blocking(w); });
-        }
-        return {};
-    }
-
-    runtime runtime_{{.workers = std::get<2>(GetParam())}};
-};
-/// Each call by each caller that can make it, on one and on two workers.
-std::vector<Cancellation::ParamType> all_cases() {
-    std::vector<Cancellation::ParamType> cases;
-    for (std::size_t i = 0; i < all_calls().size(); ++i) {
-        for (const unsigned workers : {1u, 2u}) {
-            cases.emplace_back(i, caller::fiber, workers);
-            cases.emplace_back(i, caller::thread, workers);
-            if (all_calls()[i].awaitable) {
-                cases.emplace_back(i, caller::coroutine, workers);
-            }
-        }
-    }
-    return cases;
-}
-INSTANTIATE_TEST_SUITE_P(Calls, Cancellation, ::testing::ValuesIn(all_cases()),
-                         Cancellation::name_of_case);
-
-TEST_P(Cancellation, WhileItWaits) {
-    world w;
-    std::stop_source stop;
-    std::atomic<bool> asleep = false;
-    // The call is made on a thread of its own; by then all others but this one sleep.
-    std::thread stopper([&] {
-        EXPECT_TRUE(until_all_others_sleep());
-        asleep = true;
-        stop.request_stop();
-    });
-    EXPECT_EQ(make_call(w, stop.get_token()), canceled);
-    EXPECT_TRUE(asleep);
-    stopper.join();
-    call().check(w);
-}
-
-TEST_P(Cancellation, BeforeItIsMade) {
-    world w;
-    std::stop_source stop;
-    stop.request_stop();
-    EXPECT_EQ(make_call(w, stop.get_token()), canceled);
-    call().check(w);
-}
-
-task<> call_in_coroutine(world& w, const waiting_call& call, std::error_code& failed) {
-    failed = co_await call.awaitable(w);
-}
-
-TEST_P(Cancellation, WhenItBeginsToWait) {
-    world w;
-    std::error_code failed;
-    const auto stopped = [&] { return stop_at_wait(1, [&] { failed = call().blocking(w); }); };
-    switch (who()) {
-        case caller::fiber:
-            EXPECT_TRUE(runtime_.run(stopped));
-            break;
-        case caller::coroutine: {
-            auto body = call_in_coroutine(w, call(), failed);
-            EXPECT_TRUE(runtime_.spawn(co::stop_at_wait(1, std::move(body))).join());
-            break;
-        }
-        case caller::thread:
-            EXPECT_TRUE(stopped());
-            break;
-    }
-    EXPECT_EQ(failed, canceled);
-    call().check(w);
-}
-
-TEST_P(Cancellation, AtTheDeadlineAroundIt) {
-    world w;
-    std::error_code failed;
-    const auto bounded = [&] { failed = with_deadline(5ms, [&] { return call().blocking(w); }); };
-    switch (who()) {
-        case caller::fiber:
-            runtime_.run(bounded);
-            break;
-        case caller::coroutine:
-            failed = runtime_.spawn(co::with_deadline(5ms, call().awaitable(w))).join();
-            break;
-        case caller::thread:
-            bounded();
-            break;
-    }
-    EXPECT_EQ(failed, std::errc::timed_out);
-    call().check(w);
-}
-
-/// Requests a stop after `spins` steps, so that some runs meet each moment of the call.
-TEST_P(Cancellation, AtWhateverMoment) {
-    for (int spins = 0; spins < 200; spins += 3) {
-        world w;
-        std::stop_source stop;
-        std::atomic<bool> begun = false;
-        std::thread stopper([&] {
-            while (!begun) {
-            }
-            for (int i = 0; i < spins * 40; ++i) {
-                begun.load();
-            }
-            stop.request_stop();
-        });
-        begun = true;
-        EXPECT_EQ(make_call(w, stop.get_token()), canceled);
-        stopper.join();
-        if (HasFailure()) {
-            break;
-        }
-    }
-}
+using Cancellation = CancelledCall<world>;
+WEFT_TEST_CANCELLED_CALLS(Cancellation, {1, 2});
 
 class CancellationInside : public ::testing::TestWithParam<unsigned> {};
 INSTANTIATE_TEST_SUITE_P(Workers, CancellationInside, ::testing::Values(1u, 2u, 4u));
@@ -388,19 +235,16 @@ TEST(CancellationOfFiber, WhatNeedNotWaitSucceeds) {
 
 /// A stop of one scope does not reach the next wait of the same fiber outside of it.
 TEST(CancellationOfFiber, EndsWithItsBlock) {
-    for (int i = 0; i < 2000; ++i) {
-        run({.workers = 2}, [] {
+    run({.workers = 2}, [] {
+        for (int i = 0; i < 2000 && !::testing::Test::HasFailure(); ++i) {
             std::stop_source stop;
             fiber stopper = spawn([&] { stop.request_stop(); });
             (void)with_stop_token(stop.get_token(), [] { return this_fiber::sleep_for(1us); });
             EXPECT_TRUE(this_fiber::sleep_for(1us));
             mutex m;
             const std::lock_guard locked(m);
-        });
-        if (::testing::Test::HasFailure()) {
-            break;
         }
-    }
+    });
 }
 
 }  // namespace
