@@ -9,7 +9,14 @@
 // the place of this one on its worker first. Without it others go on, too, but only once the
 // runtime has noticed that the worker stands still, after up to 20 ms, and only with
 // runtime_options::preempt.
+//
+// pinned: for code that must stay on one kernel thread, such as a library that keeps its state in
+// thread-locals across calls that wait.
+//
+//     weft::pinned([&] { talk_by_a_library_with_thread_locals(peer); });
 #pragma once
+
+#include <sys/types.h>
 
 #include <functional>
 #include <type_traits>
@@ -30,6 +37,22 @@ private:
     bool aside_ = false;
 };
 
+class pinned_scope {
+public:
+    pinned_scope();
+    ~pinned_scope();
+    pinned_scope(const pinned_scope&) = delete;
+    pinned_scope& operator=(const pinned_scope&) = delete;
+
+private:
+    blocking_scope aside_;
+    // What the scheduler knows of this kernel thread; null on a plain thread.
+    void* thread_ = nullptr;
+    void* fiber_ = nullptr;
+    bool role_was_lost_ = false;
+    pid_t process_ = 0;
+};
+
 }  // namespace detail
 
 /// Returns what `call()` returns and throws what it throws. While it runs it has a kernel thread
@@ -47,6 +70,21 @@ template <class Callable>
     requires std::is_invocable_v<Callable>
 std::invoke_result_t<Callable> blocking(Callable&& call) {
     const detail::blocking_scope aside;
+    return std::invoke(std::forward<Callable>(call));
+}
+
+/// As blocking(), and within it the caller is a plain thread to weft, too: what waits blocks the
+/// kernel thread, on which all of `call` runs. Other fibers go on. What bounds the fiber, a stop or
+/// a deadline, bounds the waits within; but this_fiber and fiber_local there are the thread's, and
+/// a lock is to be released where it was taken, within or outside.
+///
+/// Throws std::system_error, std::errc::resource_unavailable_try_again, if there is no kernel
+/// thread to take the worker over: at most runtime_options::most_kernel_threads do. On a plain
+/// thread, and within another pinned(), it is just a call.
+template <class Callable>
+    requires std::is_invocable_v<Callable>
+std::invoke_result_t<Callable> pinned(Callable&& call) {
+    const detail::pinned_scope stay;
     return std::invoke(std::forward<Callable>(call));
 }
 

@@ -2,10 +2,16 @@
 #include <weft/blocking.h>
 
 #include <sched.h>
+#include <unistd.h>
+
+#include <weft/detail/cancel_scope.h>
 
 #include <exception>
+#include <system_error>
+#include <utility>
 
 #include "base/clock.h"
+#include "base/thread_block.h"
 #include "sched/scheduler.h"
 #include "sched/thread_state.h"
 
@@ -46,6 +52,41 @@ blocking_scope::~blocking_scope() {
     if (aside_ && here != nullptr) {
         here->come_back();
     }
+}
+
+// The kernel thread has no role, so nobody but itself touches its block.
+pinned_scope::pinned_scope() {
+    sched::kernel_thread* const here = sched::this_kernel_thread();
+    if (here == nullptr) {
+        return;
+    }
+    if (!here->is_aside()) {
+        throw std::system_error(
+            std::make_error_code(std::errc::resource_unavailable_try_again),
+            "weft::pinned: the runtime has no kernel thread to spare (most_kernel_threads)");
+    }
+    const sched::cancel_bounds* const bounds = sched::current_bounds();
+    const base::preemption_disabled in;
+    base::thread_block& block = base::this_thread_block();
+    thread_ = std::exchange(block.thread, nullptr);
+    fiber_ = std::exchange(block.fiber, nullptr);
+    block.bounds = bounds;
+    process_ = ::getpid();
+    role_was_lost_ = block.role_lost.load(base::relaxed);
+    block.role_lost.store(false, base::relaxed);
+}
+
+pinned_scope::~pinned_scope() {
+    // In the child of a fork() that was made within, the thread is a plain one.
+    if (thread_ == nullptr || process_ != ::getpid()) {
+        return;
+    }
+    const base::preemption_disabled in;
+    base::thread_block& block = base::this_thread_block();
+    block.role_lost.store(role_was_lost_, base::relaxed);
+    block.bounds = nullptr;
+    block.fiber = fiber_;
+    block.thread = thread_;
 }
 
 }  // namespace weft::detail

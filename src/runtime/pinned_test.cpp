@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// pinned(). Without preemption, as in blocking_test.cpp: each of these tests would hang if a wait
+// within kept its worker.
+#include <weft/blocking.h>
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <weft/channel.h>
+#include <weft/co.h>
+#include <weft/fiber.h>
+#include <weft/mutex.h>
+#include <weft/runtime.h>
+#include <weft/scope.h>
+#include <weft/semaphore.h>
+#include <weft/socket.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "runtime/preemption_test_support.h"
+
+namespace weft {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr runtime_options by_itself{.workers = 1, .preempt = false};
+
+TEST(pinned, others_run_while_it_waits) {
+    weft::run(by_itself, [] {
+        counting_semaphore<> asked(0);
+        counting_semaphore<> answered(0);
+        fiber other([&] {
+            asked.acquire();
+            answered.release();
+        });
+        pinned([&] {
+            asked.release();
+            answered.acquire();
+        });
+    });
+}
+
+TEST(pinned, stays_on_its_kernel_thread) {
+    runtime rt({.workers = 2, .preempt = false});
+    rt.run([] {
+        constexpr int each = 200;
+        std::vector<fiber> fibers;
+        mutex shared;
+        int sum = 0;
+        for (int i = 0; i < 8; ++i) {
+            fibers.emplace_back([&] {
+                pinned([&] {
+                    const pid_t here = ::gettid();
+                    for (int k = 0; k < each; ++k) {
+                        {
+                            const std::lock_guard guard(shared);
+                            ++sum;
+                        }
+                        this_fiber::yield();
+                        EXPECT_EQ(::gettid(), here);
+                    }
+                });
+                this_fiber::yield();
+            });
+        }
+        for (int k = 0; k < each; ++k) {
+            const std::lock_guard guard(shared);
+            ++sum;
+        }
+        fibers.clear();
+        EXPECT_EQ(sum, 9 * each);
+    });
+}
+
+TEST(pinned, talks_with_others_by_sockets_and_channels) {
+    weft::run(by_itself, [] {
+        auto listening = listener::bind(endpoint::loopback(0)).value();
+        channel<int> numbers;
+        fiber other([&] {
+            auto peer = listening.accept().value();
+            std::array<std::byte, 1> byte{};
+            EXPECT_EQ(peer.read(byte), 1u);
+            EXPECT_TRUE(numbers.send(static_cast<int>(byte[0])));
+        });
+        const int got = pinned([&] {
+            auto near = connect(listening.local_endpoint().value()).value();
+            const std::array<std::byte, 1> byte{std::byte{42}};
+            EXPECT_TRUE(near.write(byte));
+            return numbers.receive().value();
+        });
+        EXPECT_EQ(got, 42);
+    });
+}
+
+TEST(pinned, is_bounded_by_what_bounds_the_fiber) {
+    weft::run(by_itself, [] {
+        counting_semaphore<> never(0);
+        const auto wait = [&] { return pinned([&] { return never.acquire(deadline::never()); }); };
+        EXPECT_EQ(with_deadline(1ms, wait).error(), std::errc::timed_out);
+        std::stop_source stop;
+        fiber stopper([&] { stop.request_stop(); });
+        EXPECT_EQ(with_stop_token(stop.get_token(), wait).error(), std::errc::operation_canceled);
+        EXPECT_EQ(with_stop_token(stop.get_token(), wait).error(), std::errc::operation_canceled);
+        EXPECT_TRUE(this_fiber::sleep_for(1us)) << "outside nothing bounds it";
+    });
+}
+
+TEST(pinned, returns_and_throws_what_the_call_does) {
+    weft::run(by_itself, [] {
+        int value = 5;
+        int& same = pinned([&]() -> int& { return value; });
+        EXPECT_EQ(&same, &value);
+        try {
+            pinned([] { throw std::runtime_error("from within"); });
+            ADD_FAILURE() << "nothing was thrown";
+        } catch (const std::runtime_error& e) {
+            this_fiber::yield();
+            EXPECT_STREQ(e.what(), "from within");
+        }
+        EXPECT_EQ(std::uncaught_exceptions(), 0);
+    });
+}
+
+TEST(pinned, one_within_another_or_within_blocking_is_a_call) {
+    weft::run(by_itself, [] {
+        counting_semaphore<> one(0);
+        fiber other([&] { one.release(3); });
+        pinned([&] { pinned([&] { one.acquire(); }); });
+        blocking([&] { pinned([&] { one.acquire(); }); });
+        pinned([&] { blocking([&] { one.acquire(); }); });
+        this_fiber::yield();
+    });
+}
+
+TEST(pinned, on_a_plain_thread_it_is_a_call) {
+    const auto here = std::this_thread::get_id();
+    EXPECT_EQ(pinned([] { return std::this_thread::get_id(); }), here);
+}
+
+task<int> waits_pinned(counting_semaphore<>& one) {
+    const int got = pinned([&] {
+        one.acquire();
+        return 7;
+    });
+    co_await co::yield();
+    co_return got;
+}
+
+TEST(pinned, in_a_coroutine_too) {
+    runtime rt(by_itself);
+    counting_semaphore<> one(0);
+    auto waiting = rt.spawn(waits_pinned(one));
+    rt.run([&] { one.release(); });
+    EXPECT_EQ(waiting.join(), 7);
+}
+
+TEST(pinned, without_a_kernel_thread_to_spare_it_throws) {
+    runtime rt({.workers = 1, .preempt = false, .most_kernel_threads = 0});
+    rt.run([] {
+        try {
+            pinned([] { ADD_FAILURE() << "it was called"; });
+        } catch (const std::system_error& e) {
+            EXPECT_EQ(e.code(), std::errc::resource_unavailable_try_again);
+        }
+        this_fiber::yield();
+    });
+}
+
+TEST(pinned, a_child_of_fork_may_return_from_it) {
+    weft::run(by_itself, [] {
+        const pid_t child = pinned([] { return ::fork(); });
+        if (child == 0) {
+            ::_exit(17);
+        }
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_TRUE(WIFEXITED(status));
+        EXPECT_EQ(WEXITSTATUS(status), 17);
+    });
+}
+
+TEST(pinned, is_not_taken_for_computing) {
+    runtime rt(one_worker);
+    rt.run([&] {
+        while (blocked(rt) == 0) {
+            blocking([] {});  // until there is a spare kernel thread
+        }
+        std::atomic<bool> stop{false};
+        fiber computes([&] { pinned([&] { compute_until(stop); }); });
+        this_fiber::yield();  // `computes` has a kernel thread of its own when this returns
+        const auto start = cpu_time();
+        while (cpu_time() - start < 30ms) {
+            this_fiber::yield();
+        }
+        stop = true;
+    });
+    EXPECT_EQ(preempted(rt), 0U);
+}
+
+}  // namespace
+}  // namespace weft
