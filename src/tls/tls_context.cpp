@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/assert.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "tls/context.h"
 
@@ -23,6 +25,16 @@ std::unexpected<error> other_kind(std::string* why) {
                   why);
 }
 
+/// The first key is made here and not when it is needed: servers that fork for each client would
+/// make one in each child, whose tickets no other child knows.
+std::shared_ptr<tls::ticket_keys> new_ticket_keys() {
+    auto keys = std::make_shared<tls::ticket_keys>();
+    static_cast<void>(keys->current(base::now_ns()));
+    return keys;
+}
+
+constexpr auto moved_from = "a tls_context that was moved from cannot be reloaded";
+
 }  // namespace
 
 result<tls_context> tls_context::client(const tls_client_options& options, std::string* why) {
@@ -34,7 +46,7 @@ result<tls_context> tls_context::client(const tls_client_options& options, std::
 }
 
 result<tls_context> tls_context::server(const tls_server_options& options, std::string* why) {
-    auto made = tls::settings::make(options, std::make_shared<tls::ticket_keys>());
+    auto made = tls::settings::make(options, new_ticket_keys());
     if (!made) {
         return failed(std::move(made.error()), why);
     }
@@ -42,6 +54,7 @@ result<tls_context> tls_context::server(const tls_server_options& options, std::
 }
 
 result<void> tls_context::reload(const tls_client_options& options, std::string* why) {
+    WEFT_ASSERT(context_ != nullptr, moved_from);
     if (context_->current()->of_server()) {
         return other_kind(why);
     }
@@ -54,6 +67,7 @@ result<void> tls_context::reload(const tls_client_options& options, std::string*
 }
 
 result<void> tls_context::reload(const tls_server_options& options, std::string* why) {
+    WEFT_ASSERT(context_ != nullptr, moved_from);
     const auto before = context_->current();
     if (!before->of_server()) {
         return other_kind(why);
@@ -61,8 +75,7 @@ result<void> tls_context::reload(const tls_server_options& options, std::string*
     // A ticket stands for a check of the client's certificate that the new options may not pass.
     const bool checks =
         before->asks_clients() || options.client_certificate != tls_client_certificate::none;
-    auto made = tls::settings::make(options,
-                                    checks ? std::make_shared<tls::ticket_keys>() : before->keys());
+    auto made = tls::settings::make(options, checks ? new_ticket_keys() : before->keys());
     if (!made) {
         return failed(std::move(made.error()), why);
     }

@@ -3,6 +3,8 @@
 // What lives longer than a connection: contexts, their files, sessions that are resumed, and new
 // certificates while connections are there.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <weft/scope.h>
 #include <weft/tls.h>
 
@@ -195,6 +197,28 @@ TEST_P(TlsSessions, AreOfOneServer) {
     const tls_context other = server_of({.certificates = {with.root.issue()}});
     EXPECT_FALSE(resumes(with.client, with.server));
     EXPECT_FALSE(resumes(with.client, other)) << "a ticket that nobody knows is no failure";
+}
+
+/// Connects to a child process that serves this client only.
+bool resumes_with_a_child(const tls_context& client, const tls_context& server) {
+    auto listening = listen_on(transport::tcp);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        tls_socket peer(listening.accept(safety_net).value(), server);
+        ::_exit(write_text(peer, "hello") ? 1 : 0);
+    }
+    tls_socket near(connect(*listening.local_endpoint(), safety_net).value(), client, "localhost");
+    EXPECT_EQ(read_text(near), "hello");
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    return near.resumed();
+}
+
+TEST(TlsSessionsOfChildren, AreResumedByOthers) {
+    both_contexts with;
+    EXPECT_FALSE(resumes_with_a_child(with.client, with.server));
+    EXPECT_TRUE(resumes_with_a_child(with.client, with.server));
 }
 
 TEST_P(TlsSessions, AreGivenUpWhenAHandshakeFails) {
