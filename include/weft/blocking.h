@@ -16,8 +16,6 @@
 //     weft::pinned([&] { talk_by_a_library_with_thread_locals(peer); });
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <type_traits>
 #include <utility>
@@ -28,7 +26,8 @@ namespace detail {
 
 class blocking_scope {
 public:
-    blocking_scope() noexcept;
+    enum class patience : bool { brief, long_enough };
+    explicit blocking_scope(patience for_spare = patience::brief) noexcept;
     ~blocking_scope();
     blocking_scope(const blocking_scope&) = delete;
     blocking_scope& operator=(const blocking_scope&) = delete;
@@ -45,12 +44,10 @@ public:
     pinned_scope& operator=(const pinned_scope&) = delete;
 
 private:
-    blocking_scope aside_;
-    // What the scheduler knows of this kernel thread; null on a plain thread.
-    void* thread_ = nullptr;
-    void* fiber_ = nullptr;
+    blocking_scope aside_{blocking_scope::patience::long_enough};
+    bool hides_ = false;  // this thread from the scheduler
     bool role_was_lost_ = false;
-    pid_t process_ = 0;
+    const void* bounds_before_ = nullptr;
 };
 
 }  // namespace detail
@@ -74,9 +71,12 @@ std::invoke_result_t<Callable> blocking(Callable&& call) {
 }
 
 /// As blocking(), and within it the caller is a plain thread to weft, too: what waits blocks the
-/// kernel thread, on which all of `call` runs. Other fibers go on. What bounds the fiber, a stop or
-/// a deadline, bounds the waits within; but this_fiber and fiber_local there are the thread's, and
-/// a lock is to be released where it was taken, within or outside.
+/// kernel thread, on which all of `call` runs, while other fibers go on. What bounds the fiber, a
+/// stop or a deadline, bounds the waits of weft's within (of a coroutine nothing does: bound them
+/// there). All else is as on another thread: weft::spawn() has no runtime, this_fiber and
+/// fiber_local are the thread's, whose values end with the call, and locks that the fiber has are a
+/// stranger's: what is locked within is to be unlocked within, and what the fiber has locked is not
+/// to be locked again.
 ///
 /// Throws std::system_error, std::errc::resource_unavailable_try_again, if there is no kernel
 /// thread to take the worker over: at most runtime_options::most_kernel_threads do. On a plain

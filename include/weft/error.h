@@ -70,8 +70,14 @@ public:
     [[nodiscard]] std::string_view operation() const noexcept {
         return operation_ != nullptr ? operation_ : std::string_view();
     }
-    /// What it was done to, or empty. Of a long one the end, behind "...".
+    /// What it was done to, or empty. Of a long one the end, behind "..."; '?' for control codes.
     [[nodiscard]] std::string_view subject() const noexcept { return subject_.data(); }
+
+    /// As those of std::error_code: the operation goes, too.
+    void assign(int code, const std::error_category& category) noexcept {
+        *this = std::error_code(code, category);
+    }
+    void clear() noexcept { *this = error(); }
 
     /// Operation, subject, the code's message, and where weft knows what to do, that. (A copy as
     /// std::error_code knows the code's message only.) Throws std::bad_alloc.

@@ -63,7 +63,21 @@ constexpr advice what_to_do[] = {
     {std::errc::operation_canceled, "", "a stop was requested, or it was closed meanwhile"},
 };
 
+/// A byte of a UTF-8 character, but not its first.
+bool is_continuation(char byte) noexcept {
+    return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+}
+
+/// Names may come from anywhere, and go into logs and onto terminals.
+char printable(char byte) noexcept {
+    return static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f ? '?' : byte;
+}
+
 std::string_view advice_for(const error& failed) noexcept {
+    // A path, not a port.
+    if (failed == std::errc::permission_denied && failed.subject().starts_with("unix:")) {
+        return {};
+    }
     const auto* const found = std::ranges::find_if(what_to_do, [&](const advice& a) {
         return failed == a.failure && (a.operation.empty() || a.operation == failed.operation());
     });
@@ -78,8 +92,11 @@ error::error(const std::error_code& code, const char* operation, std::string_vie
     if (subject.size() > most_of_subject) {
         place = std::ranges::copy(cut, place).out;
         subject.remove_prefix(subject.size() - (most_of_subject - cut.size()));
+        while (!subject.empty() && is_continuation(subject.front())) {
+            subject.remove_prefix(1);
+        }
     }
-    std::ranges::copy(subject, place);
+    std::ranges::transform(subject, place, printable);
 }
 
 std::string error::message() const {

@@ -265,7 +265,10 @@ bool lookup::evaluate() {
 }
 
 std::unexpected<weft::error> lookup::failure() const {
-    return base::fail(out_.error, "look up", kind_ == kind::address ? address_.to_string() : name_);
+    if (kind_ == kind::address) {
+        return base::fail(out_.error, "look up", address_.to_string());
+    }
+    return base::fail(out_.error, "look up", name_);
 }
 
 result<std::vector<endpoint>> lookup::take_addresses() {

@@ -97,7 +97,15 @@ int park_before(std::span<pollfd> set, deadline until) noexcept {
     if (failure != 0) {
         return failure == EPERM || failure == EBADF ? -EAGAIN : -failure;
     }
-    return reason == sched::wake_reason::timed_out ? -ETIMEDOUT : -ECANCELED;
+    switch (reason) {
+        case sched::wake_reason::timed_out:
+            return -ETIMEDOUT;
+        case sched::wake_reason::cancelled:
+            return -ECANCELED;
+        case sched::wake_reason::signalled:
+            break;  // the poller gave one of them up
+    }
+    return -EAGAIN;
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// pinned(). Without preemption, as in blocking_test.cpp: each of these tests would hang if a wait
-// within kept its worker.
+// pinned(). Mostly without preemption, as in blocking_test.cpp, so that nobody but the call itself
+// can set the worker free.
 #include <weft/blocking.h>
 
 #include <gtest/gtest.h>
@@ -10,6 +10,7 @@
 #include <weft/channel.h>
 #include <weft/co.h>
 #include <weft/fiber.h>
+#include <weft/fiber_local.h>
 #include <weft/mutex.h>
 #include <weft/runtime.h>
 #include <weft/scope.h>
@@ -34,6 +35,19 @@ using namespace std::chrono_literals;
 
 constexpr runtime_options by_itself{.workers = 1, .preempt = false};
 
+/// Pins, and sees that the kernel thread stays the same.
+template <class Call>
+auto stays(Call call) {
+    return pinned([&] {
+        struct check {
+            const pid_t before = ::gettid();
+            ~check() { EXPECT_EQ(::gettid(), before); }
+        } const same;
+        EXPECT_EQ(this_fiber::get_id(), fiber::id()) << "a plain thread";
+        return call();
+    });
+}
+
 TEST(pinned, others_run_while_it_waits) {
     weft::run(by_itself, [] {
         counting_semaphore<> asked(0);
@@ -42,7 +56,7 @@ TEST(pinned, others_run_while_it_waits) {
             asked.acquire();
             answered.release();
         });
-        pinned([&] {
+        stays([&] {
             asked.release();
             answered.acquire();
         });
@@ -91,7 +105,7 @@ TEST(pinned, talks_with_others_by_sockets_and_channels) {
             EXPECT_EQ(peer.read(byte), 1u);
             EXPECT_TRUE(numbers.send(static_cast<int>(byte[0])));
         });
-        const int got = pinned([&] {
+        const int got = stays([&] {
             auto near = connect(listening.local_endpoint().value()).value();
             const std::array<std::byte, 1> byte{std::byte{42}};
             EXPECT_TRUE(near.write(byte));
@@ -104,13 +118,62 @@ TEST(pinned, talks_with_others_by_sockets_and_channels) {
 TEST(pinned, is_bounded_by_what_bounds_the_fiber) {
     weft::run(by_itself, [] {
         counting_semaphore<> never(0);
-        const auto wait = [&] { return pinned([&] { return never.acquire(deadline::never()); }); };
+        const auto wait = [&] { return stays([&] { return never.acquire(deadline::never()); }); };
         EXPECT_EQ(with_deadline(1ms, wait).error(), std::errc::timed_out);
         std::stop_source stop;
         fiber stopper([&] { stop.request_stop(); });
         EXPECT_EQ(with_stop_token(stop.get_token(), wait).error(), std::errc::operation_canceled);
         EXPECT_EQ(with_stop_token(stop.get_token(), wait).error(), std::errc::operation_canceled);
         EXPECT_TRUE(this_fiber::sleep_for(1us)) << "outside nothing bounds it";
+    });
+}
+
+TEST(pinned, bounds_within_a_block_outlive_it) {
+    weft::run(by_itself, [] {
+        counting_semaphore<> never(0);
+        const auto wait = [&] { return never.acquire(deadline::never()); };
+        with_deadline(1ms, [&] {
+            EXPECT_EQ(stays(wait).error(), std::errc::timed_out);
+            EXPECT_EQ(stays(wait).error(), std::errc::timed_out);
+            EXPECT_EQ(wait().error(), std::errc::timed_out);
+        });
+        stays([&] {
+            const auto ended = with_deadline(1ms, [&] { return pinned(wait); });
+            EXPECT_EQ(ended.error(), std::errc::timed_out);
+        });
+    });
+}
+
+TEST(pinned, leaves_no_values_to_others) {
+    static fiber_local<int> local;
+    weft::run(by_itself, [] {
+        for (int i = 0; i < 10; ++i) {
+            fiber one([] {
+                local.get() = 1;
+                stays([] {
+                    EXPECT_EQ(local.get(), 0) << "of another fiber";
+                    local.get() = 2;
+                });
+                EXPECT_EQ(local.get(), 1);
+            });
+        }
+    });
+}
+
+TEST(pinned, many_at_once_while_others_compute) {
+    constexpr int calls = 60;
+    runtime rt({.workers = 2});
+    rt.run([] {
+        std::atomic<bool> stop{false};
+        counting_semaphore<> all(0);
+        fiber computes([&] { compute_until(stop); });
+        std::vector<fiber> fibers;
+        for (int i = 0; i < calls; ++i) {
+            fibers.emplace_back([&] { stays([&] { all.acquire(); }); });
+        }
+        all.release(calls);
+        fibers.clear();
+        stop = true;
     });
 }
 
@@ -147,7 +210,7 @@ TEST(pinned, on_a_plain_thread_it_is_a_call) {
 }
 
 task<int> waits_pinned(counting_semaphore<>& one) {
-    const int got = pinned([&] {
+    const int got = stays([&] {
         one.acquire();
         return 7;
     });

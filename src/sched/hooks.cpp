@@ -14,8 +14,15 @@ namespace weft::sched {
 
 namespace {
 
-unsigned long describe(char* buffer, unsigned long size) noexcept {
+/// Also of one that is hidden by weft::pinned().
+const fiber_block* fiber_on_this_stack() noexcept {
     const fiber_block* const fiber = this_fiber_block();
+    return fiber != nullptr ? fiber
+                            : static_cast<fiber_block*>(base::this_thread_block().hidden_fiber);
+}
+
+unsigned long describe(char* buffer, unsigned long size) noexcept {
+    const fiber_block* const fiber = fiber_on_this_stack();
     if (fiber == nullptr) {
         return 0;
     }
@@ -25,13 +32,17 @@ unsigned long describe(char* buffer, unsigned long size) noexcept {
 }
 
 bool current_stack(context::stack_bounds& bounds) noexcept {
-    const fiber_block* const fiber = this_fiber_block();
+    const fiber_block* const fiber = fiber_on_this_stack();
     if (fiber == nullptr) {
         return false;
     }
     const context::stack& stack = fiber->current_stack();
     // Every pool guards its stacks by the same number of pages.
-    const std::size_t guard = this_kernel_thread()->owner().default_stacks().guard_size();
+    const kernel_thread* const thread =
+        this_kernel_thread() != nullptr
+            ? this_kernel_thread()
+            : static_cast<kernel_thread*>(base::this_thread_block().hidden_thread);
+    const std::size_t guard = thread->owner().default_stacks().guard_size();
     bounds = {.base = stack.base, .guard = guard, .size = stack.size};
     return true;
 }
@@ -43,6 +54,8 @@ void be_a_plain_thread() noexcept {
     block.worker.store(nullptr, base::relaxed);
     block.fiber = nullptr;
     block.thread = nullptr;
+    block.hidden_fiber = nullptr;
+    block.hidden_thread = nullptr;
     block.preempt_count.store(0, base::relaxed);
     block.role_lost.store(false, base::relaxed);
     block.need_resched.store(0, base::relaxed);

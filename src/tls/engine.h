@@ -106,9 +106,7 @@ public:
     // Set by the handshake and never changed after it.
     [[nodiscard]] const std::string& alpn() const noexcept { return alpn_; }
     [[nodiscard]] const std::string& server_name() const noexcept { return data_.name; }
-    [[nodiscard]] bool is_client() const noexcept {
-        return settings_ != nullptr && !settings_->of_server();
-    }
+    [[nodiscard]] bool is_client() const noexcept { return !context_->current()->of_server(); }
     [[nodiscard]] const char* version() const noexcept { return version_; }
     [[nodiscard]] const char* cipher() const noexcept { return cipher_; }
     [[nodiscard]] bool resumed() const noexcept { return resumed_; }

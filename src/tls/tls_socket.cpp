@@ -130,7 +130,9 @@ constexpr const char* name_of(action what) noexcept {
 /// What a call that is over came to.
 result<std::size_t> outcome_of(const engine& e, const call& c) noexcept {
     if (c.error) {
-        const bool names_server = c.what == action::handshake && e.is_client();
+        const bool of_handshake =
+            c.what == action::handshake || c.error.category() == tls_error_category();
+        const bool names_server = of_handshake && e.is_client();
         return base::fail(c.error, name_of(c.what), names_server ? e.server_name() : "");
     }
     return c.done;

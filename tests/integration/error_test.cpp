@@ -2,6 +2,8 @@
 //
 // What a failed call says: the operation, its subject, the reason, and where weft knows what to do,
 // that. The same from a fiber, a coroutine and a plain thread.
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <weft/channel.h>
 #include <weft/co.h>
 #include <weft/co_channel.h>
@@ -14,6 +16,7 @@
 #include <weft/semaphore.h>
 #include <weft/socket.h>
 
+#include <cerrno>
 #include <sstream>
 #include <string>
 #include <system_error>
@@ -83,6 +86,29 @@ TEST(Error, KeepsTheEndOfALongSubject) {
               error::most_of_subject);
 }
 
+TEST(Error, ShowsSubjectsOfUnknownOriginAsText) {
+    const std::string_view odd("a\0b\n\x1b[1m\x7f", 8);
+    EXPECT_EQ(error(refused(), "parse", odd).message(), "parse a?b??[1m?: Connection refused");
+    std::string accents;
+    for (int i = 0; i < 50; ++i) {
+        accents += "\u00e9";
+    }
+    const error cut(refused(), "open", accents);
+    EXPECT_EQ(cut.subject(), "..." + accents.substr(accents.size() - 44));
+    EXPECT_EQ(error(refused(), "open", accents + "x").subject(),
+              "..." + accents.substr(accents.size() - 42) + "x");
+}
+
+TEST(Error, ForgetsTheOperationWithTheCode) {
+    error failed(refused(), "connect", "192.0.2.1:80");
+    failed.clear();
+    EXPECT_FALSE(failed);
+    EXPECT_EQ(failed.message(), "Success");
+    failed = error(refused(), "connect");
+    failed.assign(ENOENT, std::generic_category());
+    EXPECT_EQ(failed.message(), "No such file or directory");
+}
+
 TEST(Error, SaysWhatToDo) {
     const auto message = [](std::errc code, const char* operation) {
         return error(std::make_error_code(code), operation).message();
@@ -92,6 +118,11 @@ TEST(Error, SaysWhatToDo) {
     EXPECT_EQ(message(std::errc::address_in_use, "listen"),
               "listen: Address already in use (another socket has it: ss -ltnx)");
     EXPECT_EQ(message(std::errc::address_in_use, "bind"), "bind: Address already in use");
+    const auto denied = std::make_error_code(std::errc::permission_denied);
+    EXPECT_EQ(error(denied, "listen", "0.0.0.0:80").message(),
+              "listen 0.0.0.0:80: Permission denied (ports below 1024 need CAP_NET_BIND_SERVICE)");
+    EXPECT_EQ(error(denied, "listen", "unix:/run/x").message(),
+              "listen unix:/run/x: Permission denied");
 }
 
 TEST(Error, NamesAddressesAsTheyAreWritten) {
@@ -143,9 +174,15 @@ TEST_P(ErrorOf, Sockets) {
               "read_exactly" + timed_out);
     pair.near.close();
     EXPECT_EQ(message(WEFT_BOTH_OF(pair.near, write, bytes)), "write: Bad file descriptor");
-    listening.close();
-    EXPECT_EQ(message(WEFT_BOTH(connect(here))),
-              "connect " + here.to_string() + ": Connection refused (nobody listens there)");
+    const unique_fd held(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    endpoint nobody = endpoint::loopback(0);
+    socklen_t size = sizeof(sockaddr_in);
+    sockaddr_in bound{};
+    ASSERT_EQ(::bind(held.get(), nobody.data(), nobody.size()), 0);
+    ASSERT_EQ(::getsockname(held.get(), reinterpret_cast<sockaddr*>(&bound), &size), 0);
+    nobody = endpoint::from_native(reinterpret_cast<sockaddr*>(&bound), size).value();
+    EXPECT_EQ(message(WEFT_BOTH(connect(nobody))),
+              "connect " + nobody.to_string() + ": Connection refused (nobody listens there)");
 }
 
 TEST_P(ErrorOf, Waits) {
