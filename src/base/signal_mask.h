@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "base/thread_block.h"
+
 namespace weft::base {
 
 /// All but those that a fault of the thread itself raises.
@@ -41,7 +43,9 @@ private:
 };
 
 /// For a system call that raises SIGPIPE and has no flag against it: the calling thread does not
-/// get the one that this call raises. On one kernel thread from its beginning to its end.
+/// get the one that this call raises. On one kernel thread from its beginning to its end: with
+/// preemption off, so that the call is the kernel's, also in a program that has replaced it by one
+/// that lets other fibers run (weft::posix).
 class sigpipe_blocked {
 public:
     sigpipe_blocked() noexcept {
@@ -73,6 +77,7 @@ public:
     }
 
 private:
+    preemption_disabled on_this_thread_;
     sigset_t set_;
     bool was_blocked_ = false;
     bool was_pending_ = false;

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/signal_mask.h"
+#include "base/thread_block.h"
 
 namespace weft::io {
 
@@ -61,6 +62,8 @@ signal_registry& signal_registry::instance() noexcept {
 }
 
 void signal_registry::handle(int signal, siginfo_t* info, void*) noexcept {
+    // So that write() is the kernel's, also where weft::posix stands in for it.
+    const base::preemption_disabled on_this_thread;
     const int error = errno;
     signal_registry& self = instance();
     if (self.process_.load(base::relaxed) == ::getpid()) {

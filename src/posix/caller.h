@@ -22,6 +22,12 @@ namespace weft::posix {
 /// and not in weft::blocking(), which has one of its own already.
 bool may_park() noexcept;
 
+/// Lets other fibers run if this one has made many calls without having to wait. Not in a handler
+/// of a signal, nor anywhere else where more signals are blocked than the kernel threads of the
+/// runtime have blocked from the start: there the mask belongs to the fiber, and it must not go on
+/// on another thread.
+void let_others_run() noexcept;
+
 /// One call by a fiber, made before anything that may suspend it. finish() turns an outcome (0 and
 /// more, or an errno value, negated) into what the call returns.
 class errno_guard {

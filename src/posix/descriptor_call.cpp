@@ -46,7 +46,7 @@ int descriptor_wait::wait() noexcept {
 
 int descriptor_wait::wait_before() noexcept {
     if (io::events_now(fd_, event_) != 0) {
-        io::let_others_run();
+        let_others_run();
         return 0;
     }
     const int error = wait();

@@ -48,7 +48,7 @@ template <class Attempt>
 ssize_t attempt_until_ready(int fd, short event, Attempt attempt) noexcept {
     ssize_t outcome = attempt();
     if (outcome != -EAGAIN) {
-        io::let_others_run();
+        let_others_run();
         return outcome;
     }
     descriptor_wait ready(fd, event);

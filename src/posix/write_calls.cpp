@@ -39,7 +39,7 @@ ssize_t write_all(int fd, std::size_t size, Attempt attempt) noexcept {
         if (n >= 0) {
             done += static_cast<std::size_t>(n);
             if (done >= size) {
-                io::let_others_run();
+                let_others_run();
                 return static_cast<ssize_t>(done);
             }
         } else if (n != -EAGAIN) {

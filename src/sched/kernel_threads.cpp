@@ -22,6 +22,9 @@ constexpr base::nanoseconds_t look_again_after = 1'000'000;
 }  // namespace
 
 void kernel_threads::start_one(worker* role) {
+    if (threads_.empty()) {
+        signals_ = base::blocked_signals();
+    }
     threads_.emplace_back([this, role] {
         kernel_thread(owner_).run(role);
         alive_.fetch_sub(1, base::release);
@@ -33,7 +36,6 @@ void kernel_threads::start_one(worker* role) {
 
 void kernel_threads::start_maker() {
     std::call_once(maker_once_, [this] {
-        signals_ = base::blocked_signals();
         const base::signals_blocked none(base::all_but_faults());
         maker_ = std::thread([this] { make_spares(); });
     });

@@ -60,6 +60,8 @@ public:
     [[nodiscard]] bool at_cap() const noexcept;
     /// That were started and not joined.
     [[nodiscard]] std::size_t count() const noexcept { return count_.load(base::relaxed); }
+    /// What they begin with blocked.
+    [[nodiscard]] const sigset_t& blocked_signals() const noexcept { return signals_; }
 
 private:
     enum wish : std::uint32_t { nothing, a_spare, a_needed_spare, the_end };  // of wanted_
@@ -75,7 +77,7 @@ private:
     base::atomic<std::uint32_t> wanted_{nothing};  // futex word
     base::atomic<std::size_t> count_{0};
     base::atomic<std::uint32_t> alive_{0};  // futex word
-    sigset_t signals_{};                    // that were blocked where the maker was started
+    sigset_t signals_{};                    // blocked where the first one was started
     int refusal_ = 0;                       // errno of the system, when it last refused a thread
     bool said_at_cap_ = false;
     base::atomic<std::uint64_t> failures_{0};
