@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "base/signal_mask.h"
 #include "base/thread_block.h"
@@ -93,7 +94,15 @@ void signal_registry::pass_on(const siginfo_t& info) noexcept {
     }
 }
 
-/// In a forked child: the pipes lead to the parent.
+/// Whether it is caught here now: the program may have changed that.
+bool signal_registry::is_ours(int signal) noexcept {
+    struct sigaction now{};
+    ::sigaction(signal, nullptr, &now);
+    return (now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == &handle;
+}
+
+/// In a forked child: the pipes lead to the parent, and what the parent caught does what it does by
+/// default, as it has since the fork().
 void signal_registry::forget_parent() noexcept {
     const pid_t here = ::getpid();
     if (process_.load(base::relaxed) == here) {
@@ -104,7 +113,13 @@ void signal_registry::forget_parent() noexcept {
         one.pipe.store(-1, base::relaxed);
         one.users.store(0, base::seq_cst);
     }
-    uses_.fill(0);
+    struct sigaction by_default{};
+    by_default.sa_handler = SIG_DFL;
+    for (int signal = 1; signal < signals_end; ++signal) {
+        if (std::exchange(uses_[static_cast<std::size_t>(signal)], 0) != 0 && is_ours(signal)) {
+            ::sigaction(signal, &by_default, nullptr);
+        }
+    }
     process_.store(here, base::relaxed);
 }
 
@@ -130,9 +145,7 @@ void signal_registry::let_go(std::uint64_t signals) noexcept {
         if (!contains(signals, signal) || --uses_[index] != 0) {
             continue;
         }
-        struct sigaction now{};
-        ::sigaction(signal, nullptr, &now);
-        if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == &handle) {
+        if (is_ours(signal)) {
             ::sigaction(signal, &before_[index], nullptr);
         }
     }

@@ -59,6 +59,7 @@ private:
     constexpr signal_registry() noexcept = default;
 
     static void handle(int signal, siginfo_t* info, void* context) noexcept;
+    static bool is_ours(int signal) noexcept;
     void pass_on(const siginfo_t& info) noexcept;
     void forget_parent() noexcept WEFT_REQUIRES(lock_);
     int catch_all(std::uint64_t signals) noexcept WEFT_REQUIRES(lock_);

@@ -255,5 +255,24 @@ TEST(SignalSets, NotThoseOfAForkedChild) {
     EXPECT_EQ(set.wait(clock::time_point::min()).error(), std::errc::timed_out);
 }
 
+/// Also after it has made sets of its own, and closed them.
+TEST(SignalSets, ThoseOfAForkedChildHaveNothingToDoWithItsParents) {
+    signal_set set({SIGUSR1});
+    for (const int of_child : {SIGUSR2, SIGUSR1}) {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            signal_set own({of_child});
+            if (of_child == SIGUSR1) {
+                own.close();
+            }
+            ::raise(SIGUSR1);
+            ::_exit(0);
+        }
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1) << of_child;
+    }
+}
+
 }  // namespace
 }  // namespace weft
