@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// pthread_cond_wait and its like, so std::condition_variable, too. Of the C library's object the
-// first word is used, as a count of notifications: who waits notes it under the mutex, and sleeps
-// while it is the same. Those shared with other processes are left to the C library.
+// pthread_cond_wait and its like, so std::condition_variable, too. Of the C library's object only
+// the address is used: who waits stands in the wait table before it unlocks the mutex. So the
+// object may end as soon as all have been notified, though they have not gone on yet. Those shared
+// with other processes are left to the C library.
 #include <pthread.h>
 
 #include <cerrno>
@@ -37,16 +38,20 @@ clockid_t clock_of(const pthread_cond_t& c) noexcept {
     return (c.__data.__wrefs & is_monotonic) != 0 ? CLOCK_MONOTONIC : CLOCK_REALTIME;
 }
 
-std::uint32_t& notifications(pthread_cond_t& c) noexcept {
-    return *reinterpret_cast<std::uint32_t*>(&c.__data);
+const std::uint32_t& word_of(const pthread_cond_t& c) noexcept {
+    return reinterpret_cast<const std::uint32_t&>(c.__data);
 }
 
 int wait(pthread_cond_t& c, pthread_mutex_t& m, deadline until = {}) noexcept {
-    const std::uint32_t seen = __atomic_load_n(&notifications(c), __ATOMIC_RELAXED);
-    if (const int error = unlock_mutex(m)) {
+    bool locked = true;
+    const int outcome = wait_after(word_of(c), until, [&]() noexcept {
+        const int error = unlock_mutex(m);
+        locked = error != 0;
         return error;
+    });
+    if (locked) {
+        return outcome;
     }
-    const int outcome = wait_while(notifications(c), seen, until);
     const int error = lock_mutex(m);
     return error != 0 ? error : outcome;
 }
@@ -54,10 +59,6 @@ int wait(pthread_cond_t& c, pthread_mutex_t& m, deadline until = {}) noexcept {
 int wait_until(pthread_cond_t& c, pthread_mutex_t& m, clockid_t which,
                const timespec& when) noexcept {
     return is_time(when) ? wait(c, m, deadline_at(which, when)) : EINVAL;
-}
-
-void notify(pthread_cond_t& c) noexcept {
-    __atomic_fetch_add(&notifications(c), 1, __ATOMIC_SEQ_CST);
 }
 
 }  // namespace
@@ -87,8 +88,7 @@ int pthread_cond_signal(pthread_cond_t* c) noexcept {
     if (!posix::is_ours(*c)) {
         return posix::next::pthread_cond_signal(c);
     }
-    posix::notify(*c);
-    posix::wake_one(posix::notifications(*c));
+    posix::wake_one(posix::word_of(*c));
     return 0;
 }
 
@@ -96,8 +96,7 @@ int pthread_cond_broadcast(pthread_cond_t* c) noexcept {
     if (!posix::is_ours(*c)) {
         return posix::next::pthread_cond_broadcast(c);
     }
-    posix::notify(*c);
-    posix::wake_all(posix::notifications(*c));
+    posix::wake_all(posix::word_of(*c));
     return 0;
 }
 

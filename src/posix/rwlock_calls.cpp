@@ -33,8 +33,9 @@ namespace weft::posix {
 namespace {
 
 constexpr std::uint32_t writing = 1u << 31;
-constexpr std::uint32_t waiting = 1u << 30;  // somebody sleeps on it
-constexpr std::uint32_t readers = waiting - 1;
+constexpr std::uint32_t waiting = 1u << 30;       // somebody sleeps on it
+constexpr std::uint32_t writer_waits = 1u << 29;  // one whom readers let go first
+constexpr std::uint32_t readers = writer_waits - 1;
 
 enum class mode : std::uint8_t { shared, exclusive };
 
@@ -79,10 +80,12 @@ public:
                 }
                 continue;
             }
-            if ((seen & waiting) == 0 && !exchange(seen, seen | waiting)) {
+            const std::uint32_t marked = seen | mark_of(how);
+            if (marked != seen && !exchange(seen, marked)) {
                 continue;
             }
-            if (wait_while(state_.word, seen | waiting, until) != 0) {
+            if (wait_while(state_.word, marked, until) != 0) {
+                give_up(how);
                 return ETIMEDOUT;
             }
             seen = load();
@@ -126,13 +129,29 @@ private:
 
     [[nodiscard]] bool is_free(std::uint32_t seen, mode how) const noexcept {
         if (how == mode::exclusive) {
-            return (seen & ~waiting) == 0;
+            return (seen & ~(waiting | writer_waits)) == 0;
         }
-        return (seen & writing) == 0 && !(writers_first_ && (seen & waiting) != 0);
+        return (seen & (writing | writer_waits)) == 0;
+    }
+
+    [[nodiscard]] std::uint32_t mark_of(mode how) const noexcept {
+        return how == mode::exclusive && writers_first_ ? waiting | writer_waits : waiting;
+    }
+
+    /// Readers need not wait for this one any more. Other writers mark the lock again.
+    void give_up(mode how) noexcept {
+        if ((mark_of(how) & writer_waits) == 0) {
+            return;
+        }
+        const std::uint32_t before =
+            __atomic_fetch_and(&state_.word, ~writer_waits, __ATOMIC_SEQ_CST);
+        if ((before & writer_waits) != 0) {
+            wake_all(state_.word);
+        }
     }
 
     static std::uint32_t locked(std::uint32_t seen, mode how) noexcept {
-        return how == mode::exclusive ? seen | writing : seen + 1;
+        return how == mode::exclusive ? (seen & ~writer_waits) | writing : seen + 1;
     }
 
     void note(mode how) noexcept {

@@ -6,7 +6,14 @@
 //
 // Nodes follow the rules of sync/wait_queue.h. A fiber's waiter stands in the node itself; who is
 // no fiber, or must not park, brings a waiter of its own that lies beside the node.
+//
+// A forked child has one thread. Those who slept at the time of the fork() are not there, and a
+// lock of the table may have been held by one who is not: the table is emptied. What the fiber that
+// forked owns stays its own, though it is a plain thread in the child (sched/hooks.cpp): handlers
+// of pthread_atfork() unlock there what they have locked before.
 #include "posix/wait_table.h"
+
+#include <pthread.h>
 
 #include <array>
 #include <cerrno>
@@ -43,39 +50,100 @@ bucket& bucket_of(const void* address) noexcept {
     return table[(key * 0x9E37'79B9'7F4A'7C15u) >> (64 - bucket_bits)];
 }
 
-int sleep(sleeper& node, std::uint32_t& word, std::uint32_t expected, deadline until) noexcept {
-    bucket& here = bucket_of(&word);
-    {
-        const sync::queue_guard guard(here.queue);
-        here.sleepers.fetch_add(1, base::seq_cst);
-        if (__atomic_load_n(&word, __ATOMIC_SEQ_CST) != expected) {
-            here.sleepers.fetch_sub(1, base::relaxed);
-            return 0;
-        }
-        node.who->prepare();
-        sync::push_back(here.queue, node);
+/// Takes the node out: whether it still stood there.
+bool leave(bucket& here, sleeper& node) noexcept {
+    const sync::queue_guard guard(here.queue);
+    if (!node.queued) {
+        return false;
     }
+    sync::remove(here.queue, node);
+    here.sleepers.fetch_sub(1, base::relaxed);
+    return true;
+}
+
+/// 0 or ETIMEDOUT.
+int park(bucket& here, sleeper& node, deadline until) noexcept {
     const sched::wake_reason reason = node.who->park(until.nanoseconds());
     if (!node.single_waker) {
-        const sync::queue_guard guard(here.queue);
-        if (node.queued) {
-            sync::remove(here.queue, node);
-            here.sleepers.fetch_sub(1, base::relaxed);
-        }
+        leave(here, node);
     }
     return reason == sched::wake_reason::timed_out ? ETIMEDOUT : 0;
+}
+
+/// `sleep(node)` with a node for who calls.
+template <class Sleep>
+int with_node(const void* address, deadline until, Sleep sleep) noexcept {
+    if (may_park()) {
+        sleeper node(sched::this_waiter(), until.is_never(), address);
+        return sleep(node);
+    }
+    sched::thread_waiter self;
+    sleeper node(self, until.is_never(), address);
+    return sleep(node);
+}
+
+/// What the thread that has forked this process was.
+struct fork_caller {
+    const base::thread_block* thread = nullptr;
+    const void* owner = nullptr;
+};
+constinit fork_caller forked;
+
+void forget_others() noexcept {
+    const void* const owner = current_owner();
+    forked = {.thread = &base::this_thread_block(), .owner = owner};
+    for (bucket& each : table) {
+        each.queue = {};
+        each.sleepers.store(0, base::relaxed);
+    }
+}
+
+/// Before all others that may be registered: what they do in the child finds this done.
+[[gnu::constructor(101)]] void watch_forks() noexcept {
+    ::pthread_atfork(nullptr, nullptr, &forget_others);
 }
 
 }  // namespace
 
 int wait_while(std::uint32_t& word, std::uint32_t expected, deadline until) noexcept {
-    if (may_park()) {
-        sleeper node(sched::this_waiter(), until.is_never(), &word);
-        return sleep(node, word, expected, until);
-    }
-    sched::thread_waiter self;
-    sleeper node(self, until.is_never(), &word);
-    return sleep(node, word, expected, until);
+    return with_node(&word, until, [&](sleeper& node) noexcept {
+        bucket& here = bucket_of(&word);
+        {
+            const sync::queue_guard guard(here.queue);
+            here.sleepers.fetch_add(1, base::seq_cst);
+            if (__atomic_load_n(&word, __ATOMIC_SEQ_CST) != expected) {
+                here.sleepers.fetch_sub(1, base::relaxed);
+                return 0;
+            }
+            node.who->prepare();
+            sync::push_back(here.queue, node);
+        }
+        return park(here, node, until);
+    });
+}
+
+int wait_after(const std::uint32_t& word, deadline until, int (*let_go)(void*),
+               void* argument) noexcept {
+    return with_node(&word, until, [&](sleeper& node) noexcept {
+        bucket& here = bucket_of(&word);
+        {
+            const sync::queue_guard guard(here.queue);
+            here.sleepers.fetch_add(1, base::relaxed);
+            node.who->prepare();
+            sync::push_back(here.queue, node);
+        }
+        const int error = let_go(argument);
+        if (error == 0) {
+            return park(here, node, until);
+        }
+        if (leave(here, node)) {
+            node.who->abandon();
+        } else {
+            park(here, node, until);
+            wake_one(word);  // it was for another one
+        }
+        return error;
+    });
 }
 
 void wake(const std::uint32_t& word, int count) noexcept {
@@ -101,7 +169,10 @@ void wake(const std::uint32_t& word, int count) noexcept {
 
 const void* current_owner() noexcept {
     const base::thread_block& here = base::this_thread_block();
-    return here.fiber != nullptr ? here.fiber : &here;
+    if (here.fiber != nullptr) {
+        return here.fiber;
+    }
+    return &here == forked.thread ? forked.owner : &here;
 }
 
 }  // namespace weft::posix

@@ -19,9 +19,21 @@ namespace weft::posix {
 /// stop.
 int wait_while(std::uint32_t& word, std::uint32_t expected, deadline until = {}) noexcept;
 
+/// Sleeps until a wake: 0, or ETIMEDOUT. Wakes reach it before `let_go()` is called, after which
+/// only the address of `word` is used: it may be gone then. If that returns an errno value, so does
+/// this, without having slept.
+int wait_after(const std::uint32_t& word, deadline until, int (*let_go)(void*),
+               void* argument) noexcept;
+template <class LetGo>
+int wait_after(const std::uint32_t& word, deadline until, LetGo let_go) noexcept {
+    return wait_after(
+        word, until, [](void* function) { return (*static_cast<LetGo*>(function))(); }, &let_go);
+}
+
 /// Wakes those who sleep on `word`, at most `count`, in the order of their arrival. Only the
-/// address is used. Costs a load if nobody sleeps near it; the caller has changed the word by an
-/// atomic read-modify-write before.
+/// address is used. Costs a load if nobody sleeps near it. Before it, so that who is about to sleep
+/// sees it, the word was changed by an atomic read-modify-write; to those in wait_after() the
+/// caller is ordered by what they have let go of.
 void wake(const std::uint32_t& word, int count) noexcept;
 inline void wake_one(const std::uint32_t& word) noexcept {
     wake(word, 1);

@@ -3,9 +3,13 @@
 // Locks by the C library's names and, on top of them, the standard library's.
 #include <pthread.h>
 #include <semaphore.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <condition_variable>
+#include <fstream>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <thread>
 
@@ -160,6 +164,78 @@ TEST(PosixMutex, TheStandardLibrarysMayBeHeldWhileOthersRun) {
                   }});
 }
 
+/// What the kernel says that thread does: 'S' when it sleeps.
+char state_of(pid_t thread) {
+    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
+    std::string number;
+    std::string name;
+    char state = 0;
+    file >> number >> name >> state;
+    return state;
+}
+
+/// Locks and unlocks; known to sleep when made.
+class sleeping_thread {
+public:
+    explicit sleeping_thread(std::mutex& lock)
+        : thread_([&] {
+              id_ = ::gettid();
+              const std::lock_guard guard(lock);
+          }) {
+        while (id_ == 0 || state_of(id_) != 'S') {
+            std::this_thread::yield();
+        }
+    }
+
+private:
+    std::atomic<pid_t> id_ = 0;
+    std::jthread thread_;
+};
+
+TEST(PosixFork, AMutexForWhichOthersWaitedWorksInTheChild) {
+#if defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "a child of a program with threads may start none under TSan";
+#endif
+    std::mutex lock;
+    std::unique_lock guard(lock);
+    const sleeping_thread of_parent(lock);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::alarm(20);  // if nobody wakes the second one
+        {
+            const sleeping_thread of_child(lock);
+            lock.unlock();
+        }
+        ::_exit(0);
+    }
+    guard.unlock();
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+}
+
+TEST(PosixFork, WhatAFiberOwnsIsItsOwnInTheChild) {
+    pthread_lock lock(PTHREAD_MUTEX_RECURSIVE);
+    run_together({[&] {
+        ASSERT_EQ(::pthread_mutex_lock(&lock), 0);
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::_exit(::pthread_mutex_unlock(&lock));
+        }
+        int status = 0;
+        EXPECT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_EQ(status, 0);
+        EXPECT_EQ(::pthread_mutex_unlock(&lock), 0);
+    }});
+}
+
+TEST(PosixCondition, WhoCannotUnlockDoesNotWait) {
+    pthread_lock lock(PTHREAD_MUTEX_ERRORCHECK);
+    pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+    run_together({[&] { EXPECT_EQ(::pthread_cond_wait(&never, &lock), EPERM); }});
+    EXPECT_EQ(::pthread_cond_wait(&never, &lock), EPERM);
+}
+
 TEST(PosixCondition, FibersAndThreadsWakeEachOther) {
     std::mutex lock;
     std::condition_variable changed;
@@ -221,6 +297,47 @@ TEST(PosixCondition, GivesUpAtItsDeadline) {
                   std::cv_status::timeout);
         EXPECT_TRUE(guard.owns_lock());
     }});
+}
+
+TEST(PosixCondition, MayEndRightAfterAllWereNotified) {
+    constexpr int rounds = 20'000;
+    std::mutex lock;
+    std::optional<std::condition_variable> changed;
+    bool is_over = false;
+    std::atomic<int> round = 0;
+    std::atomic<int> waiting = 0;
+    const auto wait = [&] {
+        for (int i = 1; i <= rounds; ++i) {
+            while (round < i) {
+                std::this_thread::yield();
+            }
+            std::unique_lock guard(lock);
+            waiting = i;
+            while (!is_over) {
+                changed->wait(guard);
+            }
+            is_over = false;
+            waiting = 0;
+        }
+    };
+    {
+        changed.emplace();
+        const std::jthread waiter(wait);
+        for (int i = 1; i <= rounds; ++i) {
+            round = i;
+            while (waiting != i) {
+            }
+            while (!lock.try_lock()) {
+            }
+            is_over = true;
+            changed->notify_all();
+            // Another one in its place, which nobody notifies.
+            changed.emplace();
+            lock.unlock();
+            while (waiting != 0) {
+            }
+        }
+    }
 }
 
 TEST(PosixRwlock, ManyReadOneWrites) {
@@ -290,6 +407,29 @@ TEST(PosixRwlock, WritersComeFirstWhereTheLockSaysSo) {
         writer.join();
     }});
     EXPECT_EQ(order, "rw");
+}
+
+TEST(PosixRwlock, AWriterThatGaveUpKeepsNoReaderOut) {
+    pthread_rwlock_t lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+    run_together({[&] {
+        ASSERT_EQ(::pthread_rwlock_rdlock(&lock), 0);
+        fiber reader;
+        fiber writer = spawn([&] {
+            reader = spawn([&] {
+                EXPECT_EQ(::pthread_rwlock_rdlock(&lock), 0);  // waits for the writer to give up
+                EXPECT_EQ(::pthread_rwlock_unlock(&lock), 0);
+            });
+            timespec when{};
+            ::clock_gettime(CLOCK_REALTIME, &when);
+            when.tv_nsec = std::min(when.tv_nsec + 3'000'000, 999'999'999L);
+            EXPECT_EQ(::pthread_rwlock_timedwrlock(&lock, &when), ETIMEDOUT);
+        });
+        writer.join();
+        reader.join();
+        EXPECT_EQ(::pthread_rwlock_tryrdlock(&lock), 0);
+        EXPECT_EQ(::pthread_rwlock_unlock(&lock), 0);
+        EXPECT_EQ(::pthread_rwlock_unlock(&lock), 0);
+    }});
 }
 
 TEST(PosixSemaphore, FibersAndThreadsShareOne) {
