@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Calls that block and that nothing can wait for instead: another kernel thread takes over what the
-// worker has to run meanwhile, as weft::blocking() has it. Only where the call would take
+// Calls that block and that nothing can wait for instead. They go aside only where they would take
 // long: that costs 10 us.
 #include <netdb.h>
 #include <pthread.h>
@@ -9,8 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <weft/blocking.h>
-
+#include "posix/aside.h"
 #include "posix/caller.h"
 #include "posix/next.h"
 
@@ -29,20 +27,6 @@ WEFT_POSIX_NEXT(pthread_join)
 namespace weft::posix {
 
 namespace {
-
-/// With errno, which blocking() may leave on another kernel thread.
-template <class Call>
-auto aside(Call call) {
-    const errno_guard guard;
-    int error = 0;
-    const auto returned = blocking([&] {
-        const auto outcome = call();
-        error = errno;
-        return outcome;
-    });
-    guard.set(error);
-    return returned;
-}
 
 bool is_numeric(const addrinfo* hints) noexcept {
     return hints != nullptr && (hints->ai_flags & AI_NUMERICHOST) != 0;

@@ -3,7 +3,8 @@
 // connect, accept, accept4. Neither has a form that does not wait. So a socket that blocks is put
 // into the other mode while it connects, which nobody else sees: there is nothing else to do with
 // it yet. A listener is waited for instead, since others may accept from it meanwhile; if they are
-// faster, the kernel thread waits.
+// faster, the kernel thread waits. A Unix socket whose listener's queue is full tries again in a
+// while, as weft::socket does: nothing says when there is room.
 #include <fcntl.h>
 #include <sys/socket.h>
 
@@ -30,6 +31,14 @@ int connection_error(int fd) noexcept {
     return -error;
 }
 
+/// Does not wait.
+ssize_t begin_to_connect(int fd, const sockaddr* to, socklen_t size, int flags) noexcept {
+    ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    const ssize_t begun = outcome_of(next::connect(fd, to, size));
+    ::fcntl(fd, F_SETFL, flags);
+    return begun;
+}
+
 ssize_t connect_and_wait(int fd, const sockaddr* to, socklen_t size) noexcept {
     const int flags = ::fcntl(fd, F_GETFL);
     if (flags < 0) {
@@ -38,19 +47,20 @@ ssize_t connect_and_wait(int fd, const sockaddr* to, socklen_t size) noexcept {
     if ((flags & O_NONBLOCK) != 0) {
         return outcome_of(next::connect(fd, to, size));
     }
-    ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-    const ssize_t begun = outcome_of(next::connect(fd, to, size));
-    ::fcntl(fd, F_SETFL, flags);
-    if (begun == -EAGAIN) {
-        // A Unix socket whose listener's backlog is full: nothing says when there is room.
-        return outcome_of(next::connect(fd, to, size));
+    descriptor_wait ready(fd, POLLOUT);
+    ssize_t begun = begin_to_connect(fd, to, size, flags);
+    while (begun == -EAGAIN && to->sa_family == AF_UNIX) {
+        if (const int error = ready.pause()) {
+            return error;
+        }
+        begun = begin_to_connect(fd, to, size, flags);
     }
-    if (begun != -EINPROGRESS) {
+    // EALREADY: since a call that was given up.
+    if (begun != -EINPROGRESS && begun != -EALREADY) {
         return begun;
     }
-    descriptor_wait ready(fd, POLLOUT);
     if (const int error = ready.wait()) {
-        return error == -EAGAIN ? -EINPROGRESS : error;  // SO_SNDTIMEO, see socket(7)
+        return error == -EAGAIN ? begun : error;  // SO_SNDTIMEO, see socket(7)
     }
     return connection_error(fd);
 }

@@ -7,9 +7,12 @@
 
 #include <chrono>
 
+#include "io/socket_ops.h"
+
 namespace weft::posix {
 
-/// 0, or -EAGAIN for a descriptor that does not block.
+/// 0, or -EAGAIN for a descriptor that does not block. Nor does the wrong end of a pipe: nothing is
+/// ever ready there, and a call fails at once.
 int descriptor_wait::find_limit() noexcept {
     if (knows_limit_) {
         return 0;
@@ -18,7 +21,8 @@ int descriptor_wait::find_limit() noexcept {
     if (flags < 0) {
         return -errno;
     }
-    if ((flags & O_NONBLOCK) != 0) {
+    const int wrong_access = event_ == POLLIN ? O_WRONLY : O_RDONLY;
+    if ((flags & O_NONBLOCK) != 0 || (flags & O_ACCMODE) == wrong_access) {
         return -EAGAIN;
     }
     timeval timeout{};
@@ -42,6 +46,13 @@ int descriptor_wait::wait() noexcept {
         return -EAGAIN;  // as socket(7) has it
     }
     return events < 0 ? events : 0;
+}
+
+int descriptor_wait::pause() noexcept {
+    if (const int error = find_limit()) {
+        return error;
+    }
+    return until_.expired() ? -EAGAIN : io::sleep_until(io::when_to_retry(until_));
 }
 
 int descriptor_wait::wait_before() noexcept {

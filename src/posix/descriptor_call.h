@@ -30,6 +30,9 @@ public:
     /// the fiber ended it.
     int wait() noexcept;
 
+    /// The same where nothing tells when to try again: in a while.
+    int pause() noexcept;
+
     /// Before a call that cannot be tried without waiting. If others use the descriptor, too, it
     /// may wait all the same; then its kernel thread does.
     int wait_before() noexcept;

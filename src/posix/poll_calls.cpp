@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // poll, ppoll, select, pselect, epoll_wait, epoll_pwait. Those with a signal mask are made as they
-// are, in weft::blocking(): signals are the business of kernel threads.
+// are, aside: signals are the business of kernel threads. So is a select() of more than FD_SETSIZE
+// descriptors: the kernel looks at no more of the sets than it has descriptors, which nobody else
+// knows, and callers count on it (select(getdtablesize(), ...)).
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <optional>
 #include <span>
 
-#include <weft/blocking.h>
-
 #include "base/assert.h"
 #include "io/poll_set.h"
 #include "io/wait.h"
+#include "posix/aside.h"
 #include "posix/caller.h"
 #include "posix/next.h"
 #include "posix/times.h"
@@ -87,20 +90,21 @@ public:
         if (entries_ == nullptr) {
             return -ENOMEM;
         }
-        const int ready = io::poll_set(std::span(entries_.get(), size_), until);
-        if (ready < 0) {
-            return ready;
-        }
-        for (std::size_t i = 0; i < size_; ++i) {
-            if ((entries_[i].revents & POLLNVAL) != 0) {
+        for (;;) {
+            const int ready = io::poll_set(std::span(entries_.get(), size_), until);
+            if (ready < 0) {
+                return ready;
+            }
+            if (has_bad_descriptor()) {
                 return -EBADF;
             }
+            const ssize_t found = count_answers();
+            if (found != 0 || ready == 0) {
+                put_back();
+                return found;
+            }
+            leave_out_unasked();
         }
-        ssize_t found = 0;
-        for (std::size_t i = 0; i < size_; ++i) {
-            found += put_back(entries_[i]);
-        }
-        return found;
     }
 
 private:
@@ -110,19 +114,42 @@ private:
         short answers;
     };
 
-    ssize_t put_back(const pollfd& entry) noexcept {
+    static bool has_answer(const kind& one, const pollfd& entry) noexcept {
+        return (entry.events & one.asked) != 0 && (entry.revents & one.answers) != 0;
+    }
+
+    [[nodiscard]] bool has_bad_descriptor() const noexcept {
+        return std::any_of(entries_.get(), entries_.get() + size_,
+                           [](const pollfd& entry) { return (entry.revents & POLLNVAL) != 0; });
+    }
+
+    [[nodiscard]] ssize_t count_answers() const noexcept {
         ssize_t found = 0;
-        for (const kind& each : sets_) {
-            if ((entry.events & each.asked) == 0) {
-                continue;
-            }
-            if ((entry.revents & each.answers) != 0) {
-                ++found;
-            } else {
-                FD_CLR(entry.fd, each.set);
-            }
+        for (std::size_t i = 0; i < size_; ++i) {
+            found += std::count_if(std::begin(sets_), std::end(sets_),
+                                   [&](const kind& one) { return has_answer(one, entries_[i]); });
         }
         return found;
+    }
+
+    void put_back() noexcept {
+        for (std::size_t i = 0; i < size_; ++i) {
+            for (const kind& one : sets_) {
+                if ((entries_[i].events & one.asked) != 0 && !has_answer(one, entries_[i])) {
+                    FD_CLR(std::max(entries_[i].fd, ~entries_[i].fd), one.set);
+                }
+            }
+        }
+    }
+
+    /// Those of which something is known that was not asked for, a hang-up: poll(2) always tells,
+    /// select(2) does not. Poll passes over numbers below 0.
+    void leave_out_unasked() noexcept {
+        for (std::size_t i = 0; i < size_; ++i) {
+            if (entries_[i].revents != 0) {
+                entries_[i].fd = ~entries_[i].fd;
+            }
+        }
     }
 
     const kind sets_[3];
@@ -132,7 +159,7 @@ private:
 
 ssize_t select_until(int count, fd_set* read, fd_set* write, fd_set* except,
                      std::optional<deadline> until) noexcept {
-    if (count < 0 || count > FD_SETSIZE || !until) {
+    if (count < 0 || !until) {
         return -EINVAL;
     }
     return selected(count, read, write, except).wait(*until);
@@ -173,7 +200,7 @@ int ppoll(pollfd* set, nfds_t count, const timespec* timeout, const sigset_t* ma
         return posix::next::ppoll(set, count, timeout, mask);
     }
     if (mask != nullptr) {
-        return weft::blocking([=] { return posix::next::ppoll(set, count, timeout, mask); });
+        return posix::aside([=] { return posix::next::ppoll(set, count, timeout, mask); });
     }
     const posix::errno_guard call;
     const auto until = posix::deadline_in(timeout);
@@ -184,6 +211,10 @@ int ppoll(pollfd* set, nfds_t count, const timespec* timeout, const sigset_t* ma
 int select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* timeout) {
     if (!posix::may_park()) {
         return posix::next::select(count, read, write, except, timeout);
+    }
+    if (count > FD_SETSIZE) {
+        return posix::aside(
+            [=] { return posix::next::select(count, read, write, except, timeout); });
     }
     const posix::errno_guard call;
     timespec limit{};
@@ -205,8 +236,8 @@ int pselect(int count, fd_set* read, fd_set* write, fd_set* except, const timesp
     if (!posix::may_park()) {
         return posix::next::pselect(count, read, write, except, timeout, mask);
     }
-    if (mask != nullptr) {
-        return weft::blocking(
+    if (mask != nullptr || count > FD_SETSIZE) {
+        return posix::aside(
             [=] { return posix::next::pselect(count, read, write, except, timeout, mask); });
     }
     const posix::errno_guard call;
@@ -228,7 +259,7 @@ int epoll_pwait(int epoll, epoll_event* events, int room, int timeout, const sig
         return epoll_wait(epoll, events, room, timeout);
     }
     const auto call = [=] { return posix::next::epoll_pwait(epoll, events, room, timeout, mask); };
-    return timeout == 0 || !posix::may_park() ? call() : weft::blocking(call);
+    return timeout == 0 || !posix::may_park() ? call() : posix::aside(call);
 }
 
 int __poll_chk(pollfd* set, nfds_t count, int timeout, size_t room) {

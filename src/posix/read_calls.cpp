@@ -4,6 +4,7 @@
 //
 // From a socket a read is a recv() that does not wait. From anything else a fiber waits until there
 // is something to read; a regular file always is ready, and read as it is.
+#include <limits.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <cstddef>
 
 #include "base/assert.h"
+#include "posix/aside.h"
 #include "posix/caller.h"
 #include "posix/descriptor_call.h"
 #include "posix/next.h"
@@ -26,6 +28,13 @@ WEFT_POSIX_NEXT(recvmsg)
 namespace weft::posix {
 
 namespace {
+
+/// MSG_WAITALL where that cannot be done in parts: once something has come the kernel waits for the
+/// rest.
+template <class Call>
+ssize_t call_for_all(int fd, Call call) noexcept {
+    return call_when_ready(fd, POLLIN, [=] { return aside(call); });
+}
 
 /// MSG_WAITALL on a stream: until `size` bytes have come, or the end.
 ssize_t receive_all(int fd, void* buffer, std::size_t size, int flags) noexcept {
@@ -50,8 +59,10 @@ bool is_stream(int fd) noexcept {
 }
 
 ssize_t receive(int fd, void* buffer, std::size_t size, int flags) noexcept {
-    if ((flags & MSG_WAITALL) != 0 && (flags & MSG_PEEK) == 0 && is_stream(fd)) {
-        return receive_all(fd, buffer, size, flags);
+    if ((flags & MSG_WAITALL) != 0 && is_stream(fd)) {
+        return (flags & MSG_PEEK) == 0
+                   ? receive_all(fd, buffer, size, flags)
+                   : call_for_all(fd, [=] { return next::recv(fd, buffer, size, flags); });
     }
     return attempt_until_ready(
         fd, POLLIN, [=] { return outcome_of(next::recv(fd, buffer, size, flags | MSG_DONTWAIT)); });
@@ -68,8 +79,9 @@ ssize_t receive_from(int fd, void* buffer, std::size_t size, int flags, sockaddr
     });
 }
 
+/// Urgent data is there or not: nobody waits for it.
 bool waits(int flags) noexcept {
-    return (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) == 0 && may_park();
+    return (flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) == 0 && may_park();
 }
 
 }  // namespace
@@ -94,7 +106,7 @@ ssize_t read(int fd, void* buffer, size_t size) {
 }
 
 ssize_t readv(int fd, const iovec* parts, int count) {
-    if (!posix::may_park()) {
+    if (count <= 0 || count > IOV_MAX || !posix::may_park()) {
         return posix::next::readv(fd, parts, count);
     }
     const posix::errno_guard call;
@@ -128,8 +140,8 @@ ssize_t recvmsg(int fd, msghdr* message, int flags) {
     }
     const posix::errno_guard call;
     if ((flags & MSG_WAITALL) != 0) {
-        return call.finish(posix::call_when_ready(
-            fd, POLLIN, [=] { return posix::next::recvmsg(fd, message, flags); }));
+        return call.finish(
+            posix::call_for_all(fd, [=] { return posix::next::recvmsg(fd, message, flags); }));
     }
     return call.finish(posix::attempt_until_ready(fd, POLLIN, [=] {
         return posix::outcome_of(posix::next::recvmsg(fd, message, flags | MSG_DONTWAIT));

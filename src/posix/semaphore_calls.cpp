@@ -3,15 +3,14 @@
 // sem_wait, sem_timedwait, sem_clockwait, sem_post. The semaphore stays the C library's, and so
 // does all that plain threads do with it; a fiber that would block sleeps in the wait table, and
 // whoever posts looks there, too. One shared with other processes, who know no such table, blocks
-// the kernel thread, in weft::blocking().
+// a kernel thread aside.
 #include <semaphore.h>
 
 #include <bit>
 #include <cerrno>
 #include <cstdint>
 
-#include <weft/blocking.h>
-
+#include "posix/aside.h"
 #include "posix/caller.h"
 #include "posix/next.h"
 #include "posix/times.h"
@@ -60,7 +59,7 @@ ssize_t take(sem_t& s, deadline until) noexcept {
 
 template <class Next>
 int take_on_fiber(sem_t& s, Next next_call) noexcept {
-    return ::sem_trywait(&s) == 0 ? 0 : blocking(next_call);
+    return ::sem_trywait(&s) == 0 ? 0 : aside(next_call);
 }
 
 int take_until(sem_t& s, clockid_t which, const timespec& when) noexcept {

@@ -12,6 +12,7 @@
 #include <weft/time.h>
 
 #include "io/wait.h"
+#include "posix/aside.h"
 #include "posix/caller.h"
 #include "posix/next.h"
 #include "posix/times.h"
@@ -45,10 +46,23 @@ int sleep_for(const timespec& duration, timespec* left) noexcept {
     return EINTR;
 }
 
-/// 0 or EINTR.
+/// 0 or EINTR. Sleeps on if `which` is behind weft's clock by then: it was set, or runs slower.
 int sleep_until(clockid_t which, const timespec& when) noexcept {
-    const nanoseconds distance = until_moment(which, when);
-    return distance > nanoseconds(0) && sleep_for(distance) != nanoseconds(0) ? EINTR : 0;
+    for (;;) {
+        const nanoseconds distance = until_moment(which, when);
+        if (distance <= nanoseconds(0)) {
+            return 0;
+        }
+        if (sleep_for(distance) != nanoseconds(0)) {
+            return EINTR;
+        }
+    }
+}
+
+/// Whether it runs like weft's clock, and the kernel sleeps by it.
+bool counts_time(clockid_t which) noexcept {
+    return which == CLOCK_REALTIME || which == CLOCK_MONOTONIC || which == CLOCK_BOOTTIME ||
+           which == CLOCK_TAI;
 }
 
 }  // namespace
@@ -88,9 +102,11 @@ int nanosleep(const timespec* duration, timespec* left) {
 }
 
 int clock_nanosleep(clockid_t which, int flags, const timespec* when, timespec* left) {
-    // It knows which clocks there are.
-    if (!posix::may_park() || !posix::is_duration(*when) || ::clock_getres(which, nullptr) != 0) {
+    if (!posix::may_park() || !posix::is_duration(*when)) {
         return posix::next::clock_nanosleep(which, flags, when, left);
+    }
+    if (!posix::counts_time(which)) {
+        return posix::aside([=] { return posix::next::clock_nanosleep(which, flags, when, left); });
     }
     if ((flags & TIMER_ABSTIME) != 0) {
         return posix::sleep_until(which, *when);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 
 #include "posix/caller.h"
 #include "posix/descriptor_call.h"
@@ -79,6 +80,30 @@ ssize_t write_to_pipe(int fd, const void* buffer, std::size_t size) noexcept {
     return static_cast<ssize_t>(done);
 }
 
+/// Up to PIPE_BUF bytes go in together; larger ones may be mixed with those of others anyway.
+ssize_t write_parts_to_pipe(int fd, std::span<const iovec> parts, std::size_t size) noexcept {
+    if (size <= PIPE_BUF) {
+        return call_when_ready(fd, POLLOUT, [=] {
+            return next::writev(fd, parts.data(), static_cast<int>(parts.size()));
+        });
+    }
+    std::size_t done = 0;
+    for (const iovec& part : parts) {
+        if (part.iov_len == 0) {
+            continue;
+        }
+        const ssize_t n = write_to_pipe(fd, part.iov_base, part.iov_len);
+        if (n < 0) {
+            return done > 0 ? static_cast<ssize_t>(done) : n;
+        }
+        done += static_cast<std::size_t>(n);
+        if (static_cast<std::size_t>(n) < part.iov_len) {
+            break;
+        }
+    }
+    return static_cast<ssize_t>(done);
+}
+
 bool waits(int flags) noexcept {
     return (flags & MSG_DONTWAIT) == 0 && may_park();
 }
@@ -142,7 +167,7 @@ ssize_t write(int fd, const void* buffer, size_t size) {
 }
 
 ssize_t writev(int fd, const iovec* parts, int count) {
-    if (count <= 0 || !posix::may_park()) {
+    if (count <= 0 || count > IOV_MAX || !posix::may_park()) {
         return posix::next::writev(fd, parts, count);
     }
     const posix::errno_guard call;
@@ -151,7 +176,11 @@ ssize_t writev(int fd, const iovec* parts, int count) {
     message.msg_iovlen = static_cast<std::size_t>(count);
     ssize_t outcome = posix::send_message(fd, message, 0);
     if (outcome == -ENOTSOCK) {
-        outcome = posix::call_when_ready(fd, POLLOUT,
+        outcome =
+            posix::is_fifo(fd)
+                ? posix::write_parts_to_pipe(fd, std::span(parts, static_cast<std::size_t>(count)),
+                                             posix::message_rest(message).size())
+                : posix::call_when_ready(fd, POLLOUT,
                                          [=] { return posix::next::writev(fd, parts, count); });
     }
     return call.finish(outcome);
@@ -174,9 +203,10 @@ ssize_t sendto(int fd, const void* buffer, size_t size, int flags, const sockadd
     if (to == nullptr) {
         return call.finish(posix::send_all(fd, buffer, size, flags));
     }
-    return call.finish(posix::attempt_until_ready(fd, POLLOUT, [=] {
+    return call.finish(posix::write_all(fd, size, [=](std::size_t done) {
         return posix::outcome_of(
-            posix::next::sendto(fd, buffer, size, flags | MSG_DONTWAIT, to, to_size));
+            posix::next::sendto(fd, static_cast<const std::byte*>(buffer) + done, size - done,
+                                flags | MSG_DONTWAIT, to, to_size));
     }));
 }
 

@@ -3,14 +3,18 @@
 // Reading, writing and connecting by the C library's names.
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 #include <csignal>
 #include <cstring>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <weft/scope.h>
 
@@ -42,6 +46,38 @@ std::string read_all(int fd) {
     }
     return all;
 }
+
+/// Listens on a port of 127.0.0.1.
+class loopback_listener {
+public:
+    explicit loopback_listener(int backlog = 8) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+        address_.sin_family = AF_INET;
+        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        EXPECT_EQ(::bind(fd_, address(), size()), 0);
+        EXPECT_EQ(::listen(fd_, backlog), 0);
+        socklen_t size = sizeof address_;
+        ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address_), &size);
+    }
+    ~loopback_listener() { close(); }
+    loopback_listener(const loopback_listener&) = delete;
+    loopback_listener& operator=(const loopback_listener&) = delete;
+
+    void close() {
+        if (fd_ >= 0) {
+            ::close(std::exchange(fd_, -1));
+        }
+    }
+
+    [[nodiscard]] int get() const { return fd_; }
+    [[nodiscard]] const sockaddr* address() const {
+        return reinterpret_cast<const sockaddr*>(&address_);
+    }
+    [[nodiscard]] socklen_t size() const { return sizeof address_; }
+
+private:
+    int fd_;
+    sockaddr_in address_{};
+};
 
 TEST(PosixStream, AReaderLetsTheWriterRun) {
     const descriptor_pair pair;
@@ -162,38 +198,183 @@ TEST(PosixStream, WhoWritesToNobodyIsToldSo) {
     }});
 }
 
-TEST(PosixStream, ConnectsAndAccepts) {
-    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    ASSERT_EQ(::listen(listener, 8), 0);
-    socklen_t size = sizeof address;
-    ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+TEST(PosixConnect, ConnectsAndAccepts) {
+    loopback_listener listener;
     std::string got;
-    run_together(
-        {[&] {
-             const int peer = ::accept(listener, nullptr, nullptr);
-             ASSERT_GE(peer, 0);
-             got = read_all(peer);
-             ::close(peer);
-         },
-         [&] {
-             const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-             EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address),
-                       0);
-             EXPECT_EQ(::fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
-             EXPECT_EQ(::write(fd, "by name", 7), 7);
-             ::close(fd);
-         }});
+    run_together({[&] {
+                      const int peer = ::accept(listener.get(), nullptr, nullptr);
+                      ASSERT_GE(peer, 0);
+                      got = read_all(peer);
+                      ::close(peer);
+                  },
+                  [&] {
+                      const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+                      EXPECT_EQ(::connect(fd, listener.address(), listener.size()), 0);
+                      EXPECT_EQ(::fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+                      EXPECT_EQ(::write(fd, "by name", 7), 7);
+                      ::close(fd);
+                  }});
     EXPECT_EQ(got, "by name");
-    ::close(listener);
+    listener.close();
     run_together({[&] {
         const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-        EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), -1);
+        EXPECT_EQ(::connect(fd, listener.address(), listener.size()), -1);
         EXPECT_EQ(errno, ECONNREFUSED);
         ::close(fd);
+    }});
+}
+
+TEST(PosixStream, PartsAreWrittenToAPipeWhileItIsRead) {
+    descriptor_pair pair(descriptor_pair::kind::pipe);
+    std::string first = pattern(large);
+    std::string second = pattern(100'001);
+    std::string got;
+    run_together({[&] {
+                      const iovec parts[] = {{first.data(), first.size()},
+                                             {nullptr, 0},
+                                             {second.data(), second.size()}};
+                      EXPECT_EQ(::writev(pair.far(), parts, 3),
+                                static_cast<ssize_t>(first.size() + second.size()));
+                      pair.close_far();
+                  },
+                  [&] { got = read_all(pair.near()); }});
+    EXPECT_TRUE(got == first + second);
+}
+
+TEST(PosixStream, NumbersOfPartsAreCheckedBeforeAnyWait) {
+    const descriptor_pair pair;
+    char byte = 0;
+    const std::vector<iovec> parts(IOV_MAX + 1, iovec{&byte, 1});
+    run_together({[&] {
+        EXPECT_EQ(::readv(pair.near(), parts.data(), 0), 0);
+        EXPECT_EQ(::readv(pair.near(), parts.data(), IOV_MAX + 1), -1);
+        EXPECT_EQ(errno, EINVAL);
+        EXPECT_EQ(::writev(pair.near(), parts.data(), IOV_MAX + 1), -1);
+        EXPECT_EQ(errno, EINVAL);
+    }});
+}
+
+TEST(PosixStream, TheWrongEndOfAPipeIsRefused) {
+    const descriptor_pair pair(descriptor_pair::kind::pipe);
+    run_together({[&] {
+        char byte = 0;
+        EXPECT_EQ(::read(pair.far(), &byte, 1), -1);
+        EXPECT_EQ(errno, EBADF);
+        EXPECT_EQ(::write(pair.near(), &byte, 1), -1);
+        EXPECT_EQ(errno, EBADF);
+    }});
+}
+
+TEST(PosixStream, AllIsSentThoughAnAddressIsGiven) {
+    const loopback_listener listener;
+    const std::string sent = pattern(16 * large);
+    std::string got;
+    run_together({[&] {
+                      const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+                      ASSERT_EQ(::connect(fd, listener.address(), listener.size()), 0);
+                      EXPECT_EQ(::sendto(fd, sent.data(), sent.size(), 0, listener.address(),
+                                         listener.size()),
+                                static_cast<ssize_t>(sent.size()));
+                      ::close(fd);
+                  },
+                  [&] {
+                      const int peer = ::accept(listener.get(), nullptr, nullptr);
+                      got = read_all(peer);
+                      ::close(peer);
+                  }});
+    EXPECT_TRUE(got == sent);
+}
+
+TEST(PosixStream, WaitsForAllThatIsAskedFor) {
+    const descriptor_pair pair;
+    std::string seen;
+    run_together({[&] {
+                      char room[6];
+                      EXPECT_EQ(::recv(pair.near(), room, sizeof room, MSG_PEEK | MSG_WAITALL), 6);
+                      seen.append(room, sizeof room);
+                      iovec part{room, sizeof room};
+                      msghdr message{};
+                      message.msg_iov = &part;
+                      message.msg_iovlen = 1;
+                      EXPECT_EQ(::recvmsg(pair.near(), &message, MSG_WAITALL), 6);
+                      seen.append(room, sizeof room);
+                      EXPECT_EQ(::recvmsg(pair.near(), &message, MSG_WAITALL), 6);
+                      seen.append(room, sizeof room);
+                  },
+                  [&] {
+                      for (const char* part : {"abc", "def", "ghi", "jkl"}) {
+                          EXPECT_EQ(::write(pair.far(), part, 3), 3);
+                          ::usleep(1000);
+                      }
+                  }});
+    EXPECT_EQ(seen, "abcdefabcdefghijkl");
+}
+
+TEST(PosixConnect, AFullQueueOfAUnixListenerLetsTheAcceptorRun) {
+    const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    // The system chooses an abstract name.
+    ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(sa_family_t)), 0);
+    socklen_t size = sizeof address;
+    ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size);
+    ASSERT_EQ(::listen(listener, 0), 0);
+    constexpr int count = 4;
+    run_together({[&] {
+                      for (int i = 0; i < count; ++i) {
+                          const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
+                          EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+                          ::close(fd);
+                      }
+                  },
+                  [&] {
+                      for (int i = 0; i < count; ++i) {
+                          const int fd = ::accept(listener, nullptr, nullptr);
+                          EXPECT_GE(fd, 0);
+                          ::close(fd);
+                      }
+                  }});
+    // Nobody accepts: a timeout and a stop end it.
+    runtime home(testing::one_kernel_thread);
+    home.run([&] {
+        const int first = ::socket(AF_UNIX, SOCK_STREAM, 0);
+        EXPECT_EQ(::connect(first, reinterpret_cast<sockaddr*>(&address), size), 0);
+        const int second = ::socket(AF_UNIX, SOCK_STREAM, 0);
+        const timeval soon{.tv_sec = 0, .tv_usec = 3000};
+        ::setsockopt(second, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon);
+        EXPECT_EQ(::connect(second, reinterpret_cast<sockaddr*>(&address), size), -1);
+        EXPECT_EQ(errno, EAGAIN);
+        const timeval never{};
+        ::setsockopt(second, SOL_SOCKET, SO_SNDTIMEO, &never, sizeof never);
+        with_deadline(std::chrono::milliseconds(3), [&] {
+            EXPECT_EQ(::connect(second, reinterpret_cast<sockaddr*>(&address), size), -1);
+            EXPECT_EQ(errno, ETIMEDOUT);
+        });
+        ::close(first);
+        ::close(second);
+    });
+    ::close(listener);
+}
+
+TEST(PosixConnect, OneThatTimedOutCanBeWaitedForAgain) {
+    const loopback_listener listener(0);
+    run_together({[&] {
+        const int first = ::socket(AF_INET, SOCK_STREAM, 0);
+        ASSERT_EQ(::connect(first, listener.address(), listener.size()), 0);
+        // Its queue is full: the kernel answers when there is room, and is asked each second.
+        const int second = ::socket(AF_INET, SOCK_STREAM, 0);
+        const timeval soon{.tv_sec = 0, .tv_usec = 3000};
+        ::setsockopt(second, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof soon);
+        EXPECT_EQ(::connect(second, listener.address(), listener.size()), -1);
+        EXPECT_EQ(errno, EINPROGRESS);
+        EXPECT_EQ(::connect(second, listener.address(), listener.size()), -1);
+        EXPECT_EQ(errno, EALREADY);
+        const timeval never{};
+        ::setsockopt(second, SOL_SOCKET, SO_SNDTIMEO, &never, sizeof never);
+        ::close(::accept(listener.get(), nullptr, nullptr));
+        EXPECT_EQ(::connect(second, listener.address(), listener.size()), 0);
+        ::close(first);
+        ::close(second);
     }});
 }
 

@@ -3,6 +3,7 @@
 // Waiting for descriptors and for time by the C library's names.
 #include <netdb.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/wait.h>
@@ -118,6 +119,39 @@ TEST(PosixSelect, ReportsABadDescriptor) {
     }});
 }
 
+TEST(PosixSelect, TakesSetsOfMoreThanTheUsualSize) {
+    const descriptor_pair pair;
+    constexpr int count = 4 * FD_SETSIZE;
+    fd_set read[4] = {};
+    run_together({[&] {
+                      FD_SET(pair.near(), &read[0]);
+                      EXPECT_EQ(::select(count, &read[0], nullptr, nullptr, nullptr), 1);
+                  },
+                  [&] { EXPECT_EQ(::write(pair.far(), "x", 1), 1); }});
+    EXPECT_TRUE(FD_ISSET(pair.near(), &read[0]));
+}
+
+TEST(PosixSelect, WaitsOnWhereOnlyWhatWasNotAskedForHasCome) {
+    descriptor_pair pair(descriptor_pair::kind::pipe);
+    const descriptor_pair other;
+    pair.close_far();
+    run_together({[&] {
+                      fd_set except;
+                      fd_set read;
+                      FD_ZERO(&except);
+                      FD_ZERO(&read);
+                      FD_SET(pair.near(), &except);
+                      FD_SET(other.near(), &read);
+                      EXPECT_EQ(::select(FD_SETSIZE, &read, nullptr, &except, nullptr), 1);
+                      EXPECT_FALSE(FD_ISSET(pair.near(), &except));
+                      EXPECT_TRUE(FD_ISSET(other.near(), &read));
+                  },
+                  [&] {
+                      ::usleep(1000);
+                      EXPECT_EQ(::write(other.far(), "x", 1), 1);
+                  }});
+}
+
 TEST(PosixEpoll, AWaitLetsOthersRun) {
     const descriptor_pair pair;
     const int epoll = ::epoll_create1(0);
@@ -181,6 +215,14 @@ TEST(PosixSleep, BadTimesAreReported) {
     }});
 }
 
+TEST(PosixSleep, ClocksThatNobodyCanSleepByAreRefused) {
+    run_together({[] {
+        const timespec part{.tv_sec = 0, .tv_nsec = 1'000'000};
+        EXPECT_EQ(::clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &part, nullptr), EINVAL);
+        EXPECT_EQ(::clock_nanosleep(CLOCK_MONOTONIC_COARSE, 0, &part, nullptr), EOPNOTSUPP);
+    }});
+}
+
 TEST(PosixBlocking, OthersRunWhileAChildIsWaitedFor) {
     descriptor_pair pair(descriptor_pair::kind::pipe);
     const pid_t child = ::fork();
@@ -193,6 +235,31 @@ TEST(PosixBlocking, OthersRunWhileAChildIsWaitedFor) {
                   [&] { EXPECT_EQ(::write(pair.far(), "x", 1), 1); }});
     EXPECT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 7);
+}
+
+TEST(PosixBlocking, ErrnoSurvivesTheReturnToTheWorker) {
+    sem_t never;
+    ASSERT_EQ(::sem_init(&never, 1, 0), 0);
+    constexpr int number = 9999;  // is no descriptor
+    sigset_t none;
+    ::sigemptyset(&none);
+    runtime home({.workers = 1});
+    const auto body = [&] {
+        for (int i = 0; i < 200; ++i) {
+            timespec when{};
+            ::clock_gettime(CLOCK_REALTIME, &when);
+            EXPECT_EQ(::sem_timedwait(&never, &when), -1);
+            ASSERT_EQ(errno, ETIMEDOUT) << i;
+            epoll_event event{};
+            EXPECT_EQ(::epoll_pwait(number, &event, 1, 1, &none), -1);
+            ASSERT_EQ(errno, EBADF) << i;
+        }
+    };
+    fiber a = home.spawn(body);
+    fiber b = home.spawn(body);
+    a.join();
+    b.join();
+    ::sem_destroy(&never);
 }
 
 TEST(PosixBlocking, NamesAreFound) {
