@@ -3,8 +3,9 @@
 // What a call would have reached without weft::posix: the next definition in the order of the
 // dynamic loader, which is the C library's or a sanitizer's.
 //
-// Found when first called, by dlsym(), and kept in a plain pointer of each call site's own: several
-// threads may look at once, and all find the same.
+// Found by dlsym() before main(), since calls in handlers of signals must not look for anything, or
+// when first called, if that is earlier; and kept in a plain pointer of each call site's own:
+// several threads may look at once, and all find the same.
 #pragma once
 
 #include "base/atomic.h"
@@ -24,10 +25,15 @@ public:
     auto operator()(Args... args) {
         void* found = found_.load(base::relaxed);
         if (found == nullptr) [[unlikely]] {
-            found = find_next(name_);
-            found_.store(found, base::relaxed);
+            found = find();
         }
         return reinterpret_cast<Function*>(found)(args...);
+    }
+
+    void* find() noexcept {
+        void* const found = find_next(name_);
+        found_.store(found, base::relaxed);
+        return found;
     }
 
 private:
@@ -41,6 +47,9 @@ private:
 #define WEFT_POSIX_NEXT(name)                                       \
     namespace weft::posix::next {                                   \
     constinit static next_definition<decltype(::name)> name{#name}; \
+    [[gnu::constructor(101)]] static void find_##name() noexcept {  \
+        name.find();                                                \
+    }                                                               \
     }
 
 /// A name by which anchor.cpp asks the linker for this file.
