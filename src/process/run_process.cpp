@@ -6,13 +6,18 @@
 #include <weft/co.h>
 #include <weft/process.h>
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <new>
 #include <span>
 #include <utility>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "io/socket_ops.h"
 #include "process/child_state.h"
 #include "sched/cancellable_wait.h"
@@ -56,9 +61,14 @@ public:
         if (const int error = sched::ended_by(bounds, until)) {
             fail(ssize_t{error});
         }
-        return !error_ &&
-               (child_.input().is_open() || child_.output().is_open() || child_.error().is_open());
+        if (!is_heard() && child_.input().is_open() && !end_.is_open()) {
+            watch_end();
+        }
+        return !error_ && (child_.input().is_open() || is_heard());
     }
+
+    /// Readable when the program has ended; open if only its input is left.
+    [[nodiscard]] pipe_reader& end() noexcept { return end_; }
 
     [[nodiscard]] child_process& child() noexcept { return child_; }
 
@@ -93,11 +103,42 @@ public:
         }
     }
 
+    /// It has ended: nothing that it has left behind, with the same input, is fed.
+    void stop_feeding() noexcept {
+        child_.input().close();
+        end_.close();
+    }
+
     void take_output() { take(child_.output(), output_); }
     void take_errors() { take(child_.error(), errors_); }
 
 private:
     void fail(ssize_t error) noexcept { error_ = base::fail(static_cast<int>(error)).error(); }
+
+    [[nodiscard]] bool is_heard() noexcept {
+        return child_.output().is_open() || child_.error().is_open();
+    }
+
+    /// A pidfd of its own, since this one does not block.
+    [[gnu::noinline]] void watch_end() noexcept {
+        base::unique_fd fd(static_cast<int>(::syscall(SYS_pidfd_open, child_.id(), 0)));
+        if (!fd.valid()) {
+            const int error = errno;
+            if (error == ESRCH) {
+                stop_feeding();  // somebody else has waited for it
+            } else {
+                fail(ssize_t{error});
+            }
+            return;
+        }
+        auto taken = pipe_reader::from_native(fd.get());
+        if (!taken) {
+            error_ = taken.error();
+            return;
+        }
+        (void)fd.release();
+        end_ = std::move(*taken);
+    }
 
     /// Something is there, as the select says; its flag does not know of it on a plain thread.
     template <class Attempt>
@@ -137,6 +178,7 @@ private:
 
     child_process child_;
     std::string program_;
+    pipe_reader end_;
     std::span<const std::byte> input_;
     const std::size_t limit_;
     std::string output_;
@@ -156,22 +198,28 @@ struct takes_errors {
     gathering& of;
     void operator()() const { of.take_errors(); }
 };
+struct stops_feeding {
+    gathering& of;
+    void operator()() const noexcept { of.stop_feeding(); }
+};
 struct times_out {
     gathering& of;
     void operator()() const noexcept { of.fail(make_error_code(std::errc::timed_out)); }
 };
 
-/// The cases of one select: the pipes that are open, and the deadline.
+/// The cases of one select: the pipes that are open, the end of the program, and the deadline.
 class turn {
 public:
     turn(gathering& of, deadline until)
         : in_(feeds{of}, of.child().input(), true),
           out_(takes_output{of}, of.child().output(), false),
           error_(takes_errors{of}, of.child().error(), false),
+          end_(stops_feeding{of}, of.end(), false),
           until_(times_out{of}, until) {
         add(in_, of.child().input());
         add(out_, of.child().output());
         add(error_, of.child().error());
+        add(end_, of.end());
         all_[count_++] = &until_;
     }
 
@@ -189,8 +237,9 @@ private:
     sync::handled<io::readiness_case, feeds> in_;
     sync::handled<io::readiness_case, takes_output> out_;
     sync::handled<io::readiness_case, takes_errors> error_;
+    sync::handled<io::readiness_case, stops_feeding> end_;
     sync::handled<sync::deadline_case, times_out> until_;
-    std::array<select_case*, 4> all_{};
+    std::array<select_case*, 5> all_{};
     std::size_t count_ = 0;
 };
 

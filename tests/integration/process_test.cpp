@@ -4,6 +4,7 @@
 // reported, and that nothing of it is left: no zombie, no descriptor.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <weft/process.h>
@@ -18,6 +19,7 @@
 
 #include "callers.h"
 #include "sockets.h"
+#include "temporary_folder.h"
 
 namespace weft {
 namespace {
@@ -158,6 +160,21 @@ TEST_P(Process, RunsAndGathers) {
     EXPECT_EQ(deaf->status, exit_status::of_code(5));
     const auto empty = call(WEFT_BOTH(run_process({.program = "cat"}, {}, safety_net)));
     EXPECT_EQ(empty->output, "");
+}
+
+/// Nobody waits for one that has inherited the input, and reads none of it.
+TEST_P(Process, ARunEndsThoughItsInputIsStillOpen) {
+    const temporary_folder folder;
+    const std::string fifo = folder / "end";
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    const std::string text = pattern(300'000);
+    const auto done = call(WEFT_BOTH(
+        run_process(shell("exec 3<&0; cat " + fifo + " <&3 >/dev/null 2>&1 3<&- & exit 7"),
+                    {.input = text}, 5s)));
+    EXPECT_TRUE(done) << done.error().message();
+    EXPECT_EQ(done ? done->status : exit_status::of_code(0), exit_status::of_code(7));
+    const int leave = ::open(fifo.c_str(), O_WRONLY | O_CLOEXEC);
+    ::close(leave);
 }
 
 TEST_P(Process, WhatEndsARun) {
