@@ -165,6 +165,13 @@ class Examples(unittest.TestCase):
         self.assertIn("a..b: that cannot be the name of a host", failed.stderr)
         self.assertEqual(run("resolve").returncode, 2)
 
+    @unittest.skipUnless((BINARIES / "http_server").exists(), "built without llhttp")
+    def test_http_server(self):
+        # What it does with less simple clients: http_server_test.py.
+        with server(self, "http_server") as address, connect(address) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            self.assertTrue(receive(client, 4096).endswith(b"\r\n\r\nHello, world!\n"))
+
     @unittest.skipUnless((BINARIES / "tls_echo").exists(), "built without OpenSSL")
     def test_tls_echo(self):
         with tempfile.TemporaryDirectory() as folder:
