@@ -11,7 +11,7 @@ import shlex
 import tomllib
 
 AREAS = ("foundation", "fair", "toolkit", "lab", "pool")
-METHODS = ("program", "echo", "make-run")
+METHODS = ("program", "echo", "http", "make-run")
 COMPARISONS = ("<=", ">=")
 
 
@@ -94,8 +94,9 @@ _KEYS = {
 _REQUIRED = ("area", "metric", "what", "method", "ours", "comparison", "limit", "unit", "rounds")
 _NEEDS_KEYS = {"cpus": (int,), "memory_mb": (int,), "descriptors": (int,), "commands": (list,)}
 _PROGRAM_KEYS = {"path": (str,), "name": (str,), "package": (str,)}
-# Of method echo only; the first three are required there.
-_ECHO_KEYS = ("clients", "message_size", "seconds", "rate")
+# Method that puts load on a server -> {key that it has: whether it must}.
+_LOADS = {"echo": {"clients": True, "message_size": True, "seconds": True, "rate": False},
+          "http": {"clients": True, "seconds": True}}
 
 
 def _check_keys(where, table, keys, required=()):
@@ -135,14 +136,15 @@ def _needs(where, table):
 
 
 def _check_method(where, bar, programs):
-    if bar.method == "echo":
-        for key in _ECHO_KEYS[:3]:
-            if getattr(bar, key) <= 0:
-                raise BarsError(f"{where}: method echo needs a positive '{key}'")
-        if bar.rate < 0:
-            raise BarsError(f"{where}: 'rate' must not be negative")
-    elif any(getattr(bar, key) for key in _ECHO_KEYS):
-        raise BarsError(f"{where}: {', '.join(_ECHO_KEYS)} belong to method echo")
+    load = _LOADS.get(bar.method, {})
+    for key in _LOADS["echo"]:
+        value = getattr(bar, key)
+        if value < 0:
+            raise BarsError(f"{where}: '{key}' must not be negative")
+        if load.get(key) and not value:
+            raise BarsError(f"{where}: method {bar.method} needs a positive '{key}'")
+        if value and key not in load:
+            raise BarsError(f"{where}: '{key}' does not belong to method {bar.method}")
     if bar.method == "make-run":
         if bar.against or bar.also:
             raise BarsError(f"{where}: method make-run has nothing to compare with")

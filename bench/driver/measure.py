@@ -15,6 +15,9 @@ from .verdict import Series, judge, skipped
 # Long enough for the slowest peer on a slow machine; a program that hangs must not hang the run.
 PROGRAM_TIMEOUT = 300
 
+# What wrk is to print.
+WRK_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrk.lua")
+
 
 class Measurer:
     """Measures the bars of one file with the programs below one build folder."""
@@ -25,7 +28,7 @@ class Measurer:
         self._rounds = rounds
         self._progress = progress or (lambda text: None)
         self._methods = {"program": self._program, "echo": self._echo,
-                         "make-run": self._make_run}
+                         "http": self._http, "make-run": self._make_run}
 
     def measure(self, bars, with_others=False):
         """(verdicts in the order of `bars`, {bar.row: {command: Series}}).
@@ -115,6 +118,17 @@ class Measurer:
             server.check_alive()
         return echo_figures(document)
 
+    def _http(self, bar, text):
+        """As _echo, with wrk."""
+        server_cpu, load_cpu = machine.usable_cpus()[:2]
+        with process.Server(self._command(text), cpu=server_cpu) as server:
+            load = ["wrk", "--threads", "1", "--connections", str(bar.clients), "--duration",
+                    f"{bar.seconds}s", "--script", WRK_SCRIPT, f"http://127.0.0.1:{server.port}/"]
+            before = server.cpu_seconds()
+            document = process.run_for_json(load, PROGRAM_TIMEOUT, cpu=load_cpu)
+            server.check_alive()
+            return http_figures(document, server.cpu_seconds() - before)
+
     def _make_run(self, _bar, _text):
         repository = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         return make_run.measure(repository)
@@ -128,6 +142,16 @@ def echo_figures(document):
     if document.get("errors"):
         raise process.ProgramError(f"weft load: errors: {document['errors']}")
     return {**document, "value": value, "unit": "us"}
+
+
+def http_figures(document, cpu_seconds):
+    """The figures of one run of wrk, whose errors make them worthless."""
+    if document["errors"] or not document["requests"]:
+        raise process.ProgramError(f"wrk: {document['requests']} requests, "
+                                   f"errors: {document['errors']}")
+    return {**document, "value": 1e6 * cpu_seconds / document["requests"], "unit": "us",
+            "requests_per_second": document["requests"] / document["seconds"],
+            "units": {"requests_per_second": "requests/s"}}
 
 
 def _series(figure, results):

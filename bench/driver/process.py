@@ -60,7 +60,10 @@ def ending(status):
 
 
 class Server:
-    """A server that prints its port as the first line; `with` ends it. Runs on `cpu` alone."""
+    """A server that prints its port, or an address that ends with it, at the end of its first line.
+
+    `with` ends it. It runs on `cpu` alone.
+    """
 
     def __init__(self, command, cpu=None, start_timeout=20):
         self._command = command
@@ -92,6 +95,13 @@ class Server:
         self._process.wait()
         self._process.stdout.close()
 
+    def cpu_seconds(self):
+        """CPU time so far, of all its threads, user and system."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
+            # The name, which may contain anything, is in brackets.
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def check_alive(self):
         status = self._process.poll()
         if status is not None:
@@ -106,9 +116,10 @@ class Server:
             if not piece:
                 raise ProgramError(f"{_words(self._command)}: printed no port")
             line += piece
-        if not line.strip().isdigit():
+        port = line.strip().rpartition(b":")[2]
+        if not port.isdigit():
             raise ProgramError(f"{_words(self._command)}: '{line!r}' is no port")
-        return int(line)
+        return int(port)
 
 
 def _words(command):

@@ -55,6 +55,8 @@ unit = "ratio"
 rounds = 2
 """
 
+HTTP = ECHO.replace("message_size = 64\n", "").replace('"echo"', '"http"')
+
 
 def bars(*texts):
     return bars_file.parse(HEADER + "".join(texts))

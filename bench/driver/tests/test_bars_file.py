@@ -61,8 +61,14 @@ class ParseTest(unittest.TestCase):
 
     def test_refuses_an_echo_without_clients_and_clients_without_an_echo(self):
         self.assert_refused(self.changed("clients = 10\n", "", fakes.ECHO), "positive 'clients'")
-        self.assert_refused(self.changed("limit", "clients = 3\nlimit"), "belong to method echo")
-        self.assert_refused(self.changed("limit", "rate = 3\nlimit"), "belong to method echo")
+        self.assert_refused(self.changed("limit", "clients = 3\nlimit"), "not belong to method")
+        self.assert_refused(self.changed("limit", "rate = 3\nlimit"), "not belong to method")
+
+    def test_refuses_http_without_clients_and_with_a_size(self):
+        self.assertEqual(fakes.bars(fakes.HTTP).bars[0].clients, 10)
+        self.assert_refused(self.changed("clients = 10\n", "", fakes.HTTP), "positive 'clients'")
+        self.assert_refused(self.changed("limit", "message_size = 3\nlimit", fakes.HTTP),
+                            "not belong to method http")
 
     def test_refuses_a_rate_below_zero(self):
         self.assert_refused(self.changed("clients", "rate = -1\nclients", fakes.ECHO),

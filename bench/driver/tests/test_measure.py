@@ -104,6 +104,26 @@ class MeasureTest(unittest.TestCase):
         with open(self.log, encoding="utf-8") as file:
             self.assertIn("--rate 2000", file.readline())
 
+    def test_http_runs_wrk_on_each_server(self):
+        # CPU time is that of the server until wrk has ended.
+        server = """echo listening on 127.0.0.1:12345
+            i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; exec sleep 60"""
+        self.program("weft", server)
+        self.program("go", server)
+        self.program("wrk", f"""echo "$@" >> {self.log}; sleep 0.5
+            echo '  99% 1ms'
+            echo '{{"requests": 10, "seconds": 2, "latency_us_p99": 7, "errors": 0}}'""")
+        path = {"PATH": f"{self.folder}:{os.environ['PATH']}"}
+        with mock.patch.object(machine, "usable_cpus", lambda: [os.sched_getaffinity(0).pop()] * 2), \
+                mock.patch.dict(os.environ, path):
+            verdict, = self.verdicts(fakes.HTTP)
+        self.assertEqual((verdict.ours.unit, len(verdict.ours.values)), ("us", 2))
+        self.assertGreater(verdict.ours.low, 0)
+        with open(self.log, encoding="utf-8") as file:
+            first = file.readline()
+        self.assertIn("--connections 10 --duration 0.1s", first)
+        self.assertIn("http://127.0.0.1:12345/", first)
+
     def test_an_echo_puts_the_load_on_each_server_and_ends_it(self):
         pids = os.path.join(self.folder, "pids")
         server = f"echo $$ >> {pids}; echo 12345; exec sleep 60"
@@ -137,6 +157,20 @@ class EchoFiguresTest(unittest.TestCase):
         for value in (None, 0, "5"):
             with self.assertRaises(process.ProgramError):
                 measure.echo_figures({"cpu_us_per_request": value})
+
+
+class HttpFiguresTest(unittest.TestCase):
+    def test_cpu_time_for_each_request(self):
+        figures = measure.http_figures(
+            {"requests": 1000, "seconds": 2, "latency_us_p99": 7, "errors": 0}, 0.5)
+        self.assertEqual((figures["value"], figures["unit"], figures["requests_per_second"]),
+                         (500, "us", 500))
+
+    def test_errors_and_silence_make_it_worthless(self):
+        for requests, errors in ((1000, 1), (0, 0)):
+            with self.assertRaises(process.ProgramError):
+                measure.http_figures(
+                    {"requests": requests, "seconds": 2, "latency_us_p99": 7, "errors": errors}, 1)
 
 
 class ServerTest(unittest.TestCase):

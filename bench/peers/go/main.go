@@ -54,7 +54,7 @@ func fail(format string, arguments ...any) {
 
 func main() {
 	if len(os.Args) < 2 {
-		names := []string{"echo"}
+		names := []string{"echo", "http"}
 		for name := range workloads {
 			names = append(names, name)
 		}
@@ -72,6 +72,10 @@ func main() {
 	runtime.GOMAXPROCS(*workers)
 	if name == "echo" {
 		serveEcho()
+		return
+	}
+	if name == "http" {
+		serveHTTP()
 		return
 	}
 	chosen, known := workloads[name]
