@@ -21,6 +21,6 @@ else()
 endif()
 
 if(WEFT_SANITIZE_FLAGS)
-    add_compile_options("$<$<COMPILE_LANGUAGE:C,CXX>:${WEFT_SANITIZE_FLAGS};-fno-omit-frame-pointer>")
+    add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${WEFT_SANITIZE_FLAGS};-fno-omit-frame-pointer>")
     add_link_options(${WEFT_SANITIZE_FLAGS})
 endif()
