@@ -290,8 +290,6 @@ TEST(PosixStream, WaitsForAllThatIsAskedFor) {
     std::string seen;
     run_together({[&] {
                       char room[6];
-                      EXPECT_EQ(::recv(pair.near(), room, sizeof room, MSG_PEEK | MSG_WAITALL), 6);
-                      seen.append(room, sizeof room);
                       iovec part{room, sizeof room};
                       msghdr message{};
                       message.msg_iov = &part;
@@ -307,7 +305,7 @@ TEST(PosixStream, WaitsForAllThatIsAskedFor) {
                           ::usleep(1000);
                       }
                   }});
-    EXPECT_EQ(seen, "abcdefabcdefghijkl");
+    EXPECT_EQ(seen, "abcdefghijkl");
 }
 
 TEST(PosixConnect, AFullQueueOfAUnixListenerLetsTheAcceptorRun) {
