@@ -7,11 +7,7 @@ include_guard(GLOBAL)
 
 # The code of tests is optimised less than what it tests, and UBSan's checks of each pointer are left
 # out of it: it is most of all code, and took most of the time of a build. Not in Debug builds.
-option(WEFT_OPTIMIZE_TESTS "Compile tests with -O1" ON)
-set(WEFT_TEST_OPTIONS "")
-if(WEFT_OPTIMIZE_TESTS)
-    list(APPEND WEFT_TEST_OPTIONS "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:RelWithDebInfo>>:-O1>")
-endif()
+set(WEFT_TEST_OPTIONS "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:RelWithDebInfo>>:-O1>")
 if(WEFT_SANITIZE MATCHES "^(address|fuzzer)$")
     list(APPEND WEFT_TEST_OPTIONS
         "$<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=null,alignment,object-size>")
