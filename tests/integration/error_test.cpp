@@ -87,7 +87,7 @@ TEST(Error, KeepsTheEndOfALongSubject) {
 }
 
 TEST(Error, ShowsSubjectsOfUnknownOriginAsText) {
-    const std::string_view odd("a\0b\n\x1b[1m\x7f", 8);
+    const std::string_view odd("a\0b\n\x1b[1m\x7f", 9);
     EXPECT_EQ(error(refused(), "parse", odd).message(), "parse a?b??[1m?: Connection refused");
     std::string accents;
     for (int i = 0; i < 50; ++i) {

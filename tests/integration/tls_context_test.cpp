@@ -205,9 +205,11 @@ bool resumes_with_a_child(const tls_context& client, const tls_context& server) 
     const pid_t child = ::fork();
     if (child == 0) {
         tls_socket peer(listening.accept(safety_net).value(), server);
-        ::_exit(write_text(peer, "hello") ? 1 : 0);
+        const bool served = peer.handshake(safety_net) && !write_text(peer, "hello");
+        ::_exit(served ? 0 : 1);
     }
     tls_socket near(connect(*listening.local_endpoint(), safety_net).value(), client, "localhost");
+    EXPECT_FALSE(error_of(near.handshake(safety_net)));
     EXPECT_EQ(read_text(near), "hello");
     int status = 0;
     EXPECT_EQ(::waitpid(child, &status, 0), child);
