@@ -120,9 +120,10 @@ fuzz: setup-fuzz
 	$(call build,fuzz)
 	@set -e; for program in build/fuzz/tests/fuzz/weft_*$(ONLY)*_fuzz; do \
 	    name=$${program##*/weft_}; name=$${name%_fuzz}; \
+	    dictionary=$$(ls tests/fuzz/$$name.dict 2>/dev/null || true); \
 	    mkdir -p build/fuzz/found build/fuzz/corpus/$$name; \
 	    $$program -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
-	        -dict=tests/fuzz/$$name.dict -artifact_prefix=build/fuzz/found/$$name- \
+	        $${dictionary:+-dict=$$dictionary} -artifact_prefix=build/fuzz/found/$$name- \
 	        -print_final_stats=1 -print_funcs=0 -verbosity=0 build/fuzz/corpus/$$name \
 	        $$(cat build/fuzz/tests/fuzz/$$name.seeds); \
 	done
