@@ -32,9 +32,8 @@ struct thread_block {
     /// Its role was taken away while it blocked in the kernel, or is about to be; see
     /// sched/kernel_thread.h.
     atomic<bool> role_lost{false};
-    const void* bounds = nullptr;  ///< a sched::cancel_bounds of a plain thread; null: none
-    void* hidden_fiber =
-        nullptr;  ///< `fiber` outside of weft::pinned(), within which there is none
+    const void* bounds = nullptr;   ///< a sched::cancel_bounds of a plain thread; null: none
+    void* hidden_fiber = nullptr;   ///< `fiber`, while weft::pinned() hides it
     void* hidden_thread = nullptr;  ///< `thread`, too
     /// Not 0: a checkpoint has something to look at; see sched/preemption.cpp.
     atomic<std::uint64_t> need_resched{0};

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "coro/readiness.h"
+#include "io/call.h"
 #include "io/socket_ops.h"
 #include "io/wait.h"
 #include "sched/current.h"
@@ -23,10 +24,6 @@ using io::poll_descriptor;
 
 constexpr direction direction_of(socket_call call) noexcept {
     return call == socket_call::write ? direction::write : direction::read;
-}
-
-std::unexpected<error> failed(std::int64_t outcome, const char* operation) noexcept {
-    return base::fail(static_cast<int>(-outcome), operation);
 }
 
 }  // namespace
@@ -148,7 +145,7 @@ read_awaiter::read_awaiter(pipe_reader& from, std::span<std::byte> bytes, deadli
 
 result<std::size_t> read_awaiter::await_resume() noexcept {
     if (outcome() < 0) [[unlikely]] {
-        return failed(outcome(), "read");
+        return io::failed(outcome(), "read");
     }
     return static_cast<std::size_t>(outcome());
 }
@@ -165,7 +162,7 @@ write_awaiter::write_awaiter(pipe_writer& to, std::span<const std::byte> bytes,
 
 result<void> write_awaiter::await_resume() noexcept {
     if (outcome() < 0) [[unlikely]] {
-        return failed(outcome(), "write");
+        return io::failed(outcome(), "write");
     }
     return {};
 }
@@ -175,7 +172,7 @@ accept_awaiter::accept_awaiter(listener& from, deadline until) noexcept
 
 result<socket> accept_awaiter::await_resume() noexcept {
     if (outcome() < 0) {
-        return failed(outcome(), "accept");
+        return io::failed(outcome(), "accept");
     }
     const auto adopted = io::adopt(static_cast<int>(outcome()), descriptor()->proto());
     if (!adopted) {

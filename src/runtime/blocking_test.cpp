@@ -5,7 +5,6 @@
 #include <weft/blocking.h>
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <weft/co.h>
 #include <weft/fiber.h>
@@ -16,18 +15,18 @@
 #include <array>
 #include <latch>
 #include <limits>
-#include <memory>
 #include <mutex>
-#include <stdexcept>
 #include <thread>
 #include <vector>
 
+#include "runtime/aside_test_support.h"
 #include "runtime/preemption_test_support.h"
 
 namespace weft {
 namespace {
 
 constexpr runtime_options by_itself{.workers = 1, .preempt = false};
+constexpr auto aside = [](auto call) -> decltype(auto) { return blocking(call); };
 
 /// A pipe from which somebody reads before anybody writes.
 class pipe {
@@ -89,21 +88,7 @@ TEST(blocking, as_many_at_once_as_are_called) {
 }
 
 TEST(blocking, returns_and_throws_what_the_call_does) {
-    weft::run(by_itself, [] {
-        int value = 5;
-        int& same = blocking([&]() -> int& { return value; });
-        EXPECT_EQ(&same, &value);
-        auto pointer = blocking([] { return std::make_unique<int>(3); });
-        EXPECT_EQ(*pointer, 3);
-        try {
-            blocking([] { throw std::runtime_error("from within"); });
-            ADD_FAILURE() << "nothing was thrown";
-        } catch (const std::runtime_error& e) {
-            this_fiber::yield();
-            EXPECT_STREQ(e.what(), "from within");
-        }
-        EXPECT_EQ(std::uncaught_exceptions(), 0);
-    });
+    expect_returns_and_throws_what_the_call_does(aside);
 }
 
 TEST(blocking, on_a_plain_thread_it_is_a_call) {
@@ -187,16 +172,7 @@ TEST(blocking, a_spawn_or_a_checkpoint_within_does_not_end_it) {
 }
 
 TEST(blocking, a_child_of_fork_may_return_from_it) {
-    weft::run(by_itself, [] {
-        const pid_t child = blocking([] { return ::fork(); });
-        if (child == 0) {
-            ::_exit(17);
-        }
-        int status = 0;
-        ASSERT_EQ(::waitpid(child, &status, 0), child);
-        EXPECT_TRUE(WIFEXITED(status));
-        EXPECT_EQ(WEXITSTATUS(status), 17);
-    });
+    expect_a_child_of_fork_returns_from_it(aside);
 }
 
 TEST(blocking, any_number_may_be_the_cap) {
@@ -211,21 +187,7 @@ TEST(blocking, any_number_may_be_the_cap) {
 }
 
 TEST(blocking, is_not_taken_for_computing) {
-    runtime rt(one_worker);
-    rt.run([&] {
-        while (blocked(rt) == 0) {
-            blocking([] {});  // until there is a spare kernel thread
-        }
-        std::atomic<bool> stop{false};
-        fiber counts([&] { blocking([&] { compute_until(stop); }); });
-        this_fiber::yield();  // `counts` has a kernel thread of its own when this returns
-        const auto start = cpu_time();
-        while (cpu_time() - start < std::chrono::milliseconds(30)) {
-            this_fiber::yield();
-        }
-        stop = true;
-    });
-    EXPECT_EQ(preempted(rt), 0U);
+    expect_is_not_taken_for_computing(aside);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <weft/blocking.h>
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <weft/channel.h>
 #include <weft/co.h>
@@ -21,11 +20,11 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
-#include <stdexcept>
 #include <system_error>
 #include <thread>
 #include <vector>
 
+#include "runtime/aside_test_support.h"
 #include "runtime/preemption_test_support.h"
 
 namespace weft {
@@ -34,6 +33,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr runtime_options by_itself{.workers = 1, .preempt = false};
+constexpr auto aside = [](auto call) -> decltype(auto) { return pinned(call); };
 
 /// Pins, and sees that the kernel thread stays the same.
 template <class Call>
@@ -178,19 +178,7 @@ TEST(pinned, many_at_once_while_others_compute) {
 }
 
 TEST(pinned, returns_and_throws_what_the_call_does) {
-    weft::run(by_itself, [] {
-        int value = 5;
-        int& same = pinned([&]() -> int& { return value; });
-        EXPECT_EQ(&same, &value);
-        try {
-            pinned([] { throw std::runtime_error("from within"); });
-            ADD_FAILURE() << "nothing was thrown";
-        } catch (const std::runtime_error& e) {
-            this_fiber::yield();
-            EXPECT_STREQ(e.what(), "from within");
-        }
-        EXPECT_EQ(std::uncaught_exceptions(), 0);
-    });
+    expect_returns_and_throws_what_the_call_does(aside);
 }
 
 TEST(pinned, one_within_another_or_within_blocking_is_a_call) {
@@ -239,34 +227,11 @@ TEST(pinned, without_a_kernel_thread_to_spare_it_throws) {
 }
 
 TEST(pinned, a_child_of_fork_may_return_from_it) {
-    weft::run(by_itself, [] {
-        const pid_t child = pinned([] { return ::fork(); });
-        if (child == 0) {
-            ::_exit(17);
-        }
-        int status = 0;
-        ASSERT_EQ(::waitpid(child, &status, 0), child);
-        EXPECT_TRUE(WIFEXITED(status));
-        EXPECT_EQ(WEXITSTATUS(status), 17);
-    });
+    expect_a_child_of_fork_returns_from_it(aside);
 }
 
 TEST(pinned, is_not_taken_for_computing) {
-    runtime rt(one_worker);
-    rt.run([&] {
-        while (blocked(rt) == 0) {
-            blocking([] {});  // until there is a spare kernel thread
-        }
-        std::atomic<bool> stop{false};
-        fiber computes([&] { pinned([&] { compute_until(stop); }); });
-        this_fiber::yield();  // `computes` has a kernel thread of its own when this returns
-        const auto start = cpu_time();
-        while (cpu_time() - start < 30ms) {
-            this_fiber::yield();
-        }
-        stop = true;
-    });
-    EXPECT_EQ(preempted(rt), 0U);
+    expect_is_not_taken_for_computing(aside);
 }
 
 }  // namespace

@@ -149,13 +149,7 @@ std::vector<waiting_call<world>> of_writes() {
 }
 
 const std::vector<waiting_call<world>>& world::calls() {
-    static const std::vector<waiting_call<world>> all = [] {
-        std::vector<waiting_call<world>> calls = of_reads();
-        for (const auto& more : {of_datagrams(), of_writes()}) {
-            calls.insert(calls.end(), more.begin(), more.end());
-        }
-        return calls;
-    }();
+    static const auto all = joined<world>({of_reads(), of_datagrams(), of_writes()});
     return all;
 }
 

@@ -20,6 +20,7 @@
 #include <gtest/gtest.h>
 
 #include "cancelled_call.h"
+#include "sockets.h"
 #include "support.h"
 
 namespace weft {
@@ -28,11 +29,6 @@ namespace {
 using namespace testing;
 
 constexpr auto never = deadline::never();
-
-template <class Outcome>
-std::error_code error_of(const Outcome& outcome) {
-    return outcome ? std::error_code() : std::error_code(outcome.error());
-}
 
 /// Has a mutex on a thread of its own until it is let go.
 template <class Mutex>
@@ -224,13 +220,7 @@ std::vector<waiting_call<world>> of_channels() {
 }
 
 const std::vector<waiting_call<world>>& world::calls() {
-    static const std::vector<waiting_call<world>> all = [] {
-        std::vector<waiting_call<world>> calls = of_locks();
-        for (const auto& more : {of_counters(), of_channels()}) {
-            calls.insert(calls.end(), more.begin(), more.end());
-        }
-        return calls;
-    }();
+    static const auto all = joined<world>({of_locks(), of_counters(), of_channels()});
     return all;
 }
 

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <condition_variable>
-#include <fstream>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -164,16 +163,6 @@ TEST(PosixMutex, TheStandardLibrarysMayBeHeldWhileOthersRun) {
                   }});
 }
 
-/// What the kernel says that thread does: 'S' when it sleeps.
-char state_of(pid_t thread) {
-    std::ifstream file("/proc/self/task/" + std::to_string(thread) + "/stat");
-    std::string number;
-    std::string name;
-    char state = 0;
-    file >> number >> name >> state;
-    return state;
-}
-
 /// Locks and unlocks; known to sleep when made.
 class sleeping_thread {
 public:
@@ -182,9 +171,10 @@ public:
               id_ = ::gettid();
               const std::lock_guard guard(lock);
           }) {
-        while (id_ == 0 || state_of(id_) != 'S') {
+        while (id_ == 0) {
             std::this_thread::yield();
         }
+        EXPECT_TRUE(testing::until_asleep(id_));
     }
 
 private:

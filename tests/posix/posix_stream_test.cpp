@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -18,6 +19,7 @@
 
 #include <weft/scope.h>
 
+#include "../integration/support.h"
 #include "one_worker.h"
 
 namespace weft {
@@ -117,17 +119,24 @@ TEST(PosixStream, SendsAndReceivesTheSame) {
     EXPECT_EQ(got, sent);
 }
 
-TEST(PosixStream, PartsAreWrittenAndRead) {
-    descriptor_pair pair;
+/// More than fits into a buffer of the kernel's, in parts of which one is empty.
+struct large_parts {
     std::string first = pattern(large);
     std::string second = pattern(100'001);
+
+    void write_to(int fd) {
+        const iovec parts[] = {
+            {first.data(), first.size()}, {nullptr, 0}, {second.data(), second.size()}};
+        EXPECT_EQ(::writev(fd, parts, 3), static_cast<ssize_t>(first.size() + second.size()));
+    }
+};
+
+TEST(PosixStream, PartsAreWrittenAndRead) {
+    descriptor_pair pair;
+    large_parts sent;
     std::string got;
     run_together({[&] {
-                      const iovec parts[] = {{first.data(), first.size()},
-                                             {nullptr, 0},
-                                             {second.data(), second.size()}};
-                      EXPECT_EQ(::writev(pair.far(), parts, 3),
-                                static_cast<ssize_t>(first.size() + second.size()));
+                      sent.write_to(pair.far());
                       pair.close_far();
                   },
                   [&] {
@@ -137,7 +146,7 @@ TEST(PosixStream, PartsAreWrittenAndRead) {
                       EXPECT_EQ(::readv(pair.near(), parts, 2), 7);
                       got = std::string(a, 3) + std::string(b, 4) + read_all(pair.near());
                   }});
-    EXPECT_TRUE(got == first + second);
+    EXPECT_TRUE(got == sent.first + sent.second);
 }
 
 TEST(PosixStream, MessagesOfDatagramSocketsStayWhole) {
@@ -226,19 +235,14 @@ TEST(PosixConnect, ConnectsAndAccepts) {
 
 TEST(PosixStream, PartsAreWrittenToAPipeWhileItIsRead) {
     descriptor_pair pair(descriptor_pair::kind::pipe);
-    std::string first = pattern(large);
-    std::string second = pattern(100'001);
+    large_parts sent;
     std::string got;
     run_together({[&] {
-                      const iovec parts[] = {{first.data(), first.size()},
-                                             {nullptr, 0},
-                                             {second.data(), second.size()}};
-                      EXPECT_EQ(::writev(pair.far(), parts, 3),
-                                static_cast<ssize_t>(first.size() + second.size()));
+                      sent.write_to(pair.far());
                       pair.close_far();
                   },
                   [&] { got = read_all(pair.near()); }});
-    EXPECT_TRUE(got == first + second);
+    EXPECT_TRUE(got == sent.first + sent.second);
 }
 
 TEST(PosixStream, NumbersOfPartsAreCheckedBeforeAnyWait) {
@@ -285,6 +289,12 @@ TEST(PosixStream, AllIsSentThoughAnAddressIsGiven) {
     EXPECT_TRUE(got == sent);
 }
 
+int unread(int fd) {
+    int bytes = -1;
+    EXPECT_EQ(::ioctl(fd, FIONREAD, &bytes), 0);
+    return bytes;
+}
+
 TEST(PosixStream, WaitsForAllThatIsAskedFor) {
     const descriptor_pair pair;
     std::string seen;
@@ -302,7 +312,8 @@ TEST(PosixStream, WaitsForAllThatIsAskedFor) {
                   [&] {
                       for (const char* part : {"abc", "def", "ghi", "jkl"}) {
                           EXPECT_EQ(::write(pair.far(), part, 3), 3);
-                          ::usleep(1000);
+                          EXPECT_TRUE(
+                              testing::eventually([&] { return unread(pair.near()) == 0; }));
                       }
                   }});
     EXPECT_EQ(seen, "abcdefghijkl");

@@ -4,10 +4,6 @@
 // One thread, one level-triggered epoll loop, up to 512 events a call, recv then send. A peer that
 // does not read its answers is waited for (EPOLLOUT) with its bytes kept; everybody else goes on.
 // The port is the first and only line of standard output; the program runs until it is killed.
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,19 +11,18 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <unordered_map>
 
+#include "listener.h"
+
 namespace {
 
-constexpr int batch = 512;
+using bench::accept_one;
+using bench::fail;
+using bench::listen_and_print_port;
 
-[[noreturn]] void fail(const char* what) {
-    std::perror(what);
-    std::exit(1);
-}
+constexpr int batch = 512;
 
 class echo_server {
 public:
@@ -35,7 +30,7 @@ public:
         if (epoll_ < 0) {
             fail("epoll_create1");
         }
-        open_listener();
+        listen_and_print_port(listener_);
         watch(EPOLL_CTL_ADD, listener_, EPOLLIN);
     }
 
@@ -53,20 +48,6 @@ public:
     }
 
 private:
-    void open_listener() {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto* raw = reinterpret_cast<sockaddr*>(&address);
-        if (listener_ < 0 || bind(listener_, raw, size) < 0 || listen(listener_, 4096) < 0 ||
-            getsockname(listener_, raw, &size) < 0) {
-            fail("listen");
-        }
-        std::printf("%u\n", static_cast<unsigned>(ntohs(address.sin_port)));
-        std::fflush(stdout);
-    }
-
     void watch(int operation, int fd, std::uint32_t events) {
         epoll_event event{};
         event.events = events;
@@ -89,15 +70,10 @@ private:
 
     void accept_all() {
         while (true) {
-            const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            const int fd = accept_one(listener_);
             if (fd < 0) {
-                if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) {
-                    return;
-                }
-                fail("accept4");
+                return;
             }
-            const int on = 1;
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             watch(EPOLL_CTL_ADD, fd, EPOLLIN);
         }
     }

@@ -4,10 +4,7 @@
 // parser as examples/http_server and the same answer, and nothing else: no limits, no time-outs,
 // one answer for all requests. The port is the first and only line of standard output; the program
 // runs until it is killed.
-#include <arpa/inet.h>
 #include <llhttp.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,20 +12,19 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <memory>
 #include <string>
 
+#include "listener.h"
+
 namespace {
 
-constexpr int batch = 512;
+using bench::accept_one;
+using bench::fail;
+using bench::listen_and_print_port;
 
-[[noreturn]] void fail(const char* what) {
-    std::perror(what);
-    std::exit(1);
-}
+constexpr int batch = 512;
 
 struct client {
     int fd;
@@ -48,7 +44,7 @@ public:
             ++static_cast<client*>(parser->data)->asked;
             return 0;
         };
-        open_listener();
+        listen_and_print_port(listener_);
         watch(listener_, EPOLLIN, nullptr);
     }
 
@@ -74,20 +70,6 @@ public:
     }
 
 private:
-    void open_listener() {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto* raw = reinterpret_cast<sockaddr*>(&address);
-        if (listener_ < 0 || bind(listener_, raw, size) < 0 || listen(listener_, 4096) < 0 ||
-            getsockname(listener_, raw, &size) < 0) {
-            fail("listen");
-        }
-        std::printf("%u\n", static_cast<unsigned>(ntohs(address.sin_port)));
-        std::fflush(stdout);
-    }
-
     void watch(int fd, std::uint32_t events, client* who) {
         epoll_event event{};
         event.events = events;
@@ -99,15 +81,10 @@ private:
 
     void accept_all() {
         while (true) {
-            const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            const int fd = accept_one(listener_);
             if (fd < 0) {
-                if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) {
-                    return;
-                }
-                fail("accept4");
+                return;
             }
-            const int on = 1;
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             auto who = std::make_unique<client>(fd, llhttp_t{});
             llhttp_init(&who->parser, HTTP_REQUEST, &settings_);
             who->parser.data = who.get();
