@@ -182,10 +182,9 @@ private:
     std::jthread thread_;
 };
 
+// TSan dies of a thread that a child of a program with threads starts ("dup thread with used id").
+#if !defined(__SANITIZE_THREAD__)
 TEST(PosixFork, AMutexForWhichOthersWaitedWorksInTheChild) {
-#if defined(__SANITIZE_THREAD__)
-    GTEST_SKIP() << "a child of a program with threads may start none under TSan";
-#endif
     std::mutex lock;
     std::unique_lock guard(lock);
     const sleeping_thread of_parent(lock);
@@ -203,6 +202,7 @@ TEST(PosixFork, AMutexForWhichOthersWaitedWorksInTheChild) {
     EXPECT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0);
 }
+#endif
 
 TEST(PosixFork, WhatAFiberOwnsIsItsOwnInTheChild) {
     pthread_lock lock(PTHREAD_MUTEX_RECURSIVE);
