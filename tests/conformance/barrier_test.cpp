@@ -29,24 +29,20 @@ static_assert(std::is_move_constructible_v<barrier<>::arrival_token>);
 static_assert(!std::is_copy_constructible_v<barrier<>::arrival_token>);
 static_assert(barrier<>::max() >= 1'000'000'000);
 
-constinit barrier<> constant_initialized(1);
+constinit barrier<> constant_barrier(1);
 
-template <class Caller>
-class BarrierConformance : public testing::ByCaller<Caller> {};
-TYPED_TEST_SUITE(BarrierConformance, testing::all_callers, testing::caller_names);
-
-TYPED_TEST(BarrierConformance, OfOneNeverWaits) {
+WEFT_TEST_BY_CALLER(BarrierConformance, OfOneNeverWaits) {
     this->act_within(testing::stopped(), clock::time_point::min(), [&]() -> task<> {
         for (int i = 0; i < 5; ++i) {
-            co_await TypeParam::arrive_and_wait(constant_initialized);
+            co_await TypeParam::arrive_and_wait(constant_barrier);
             const result<void> waited =
-                co_await TypeParam::arrive_and_wait(constant_initialized, deadline(-1h));
+                co_await TypeParam::arrive_and_wait(constant_barrier, deadline(-1h));
             EXPECT_TRUE(waited.has_value());
         }
     });
 }
 
-TYPED_TEST(BarrierConformance, PhasesGoInStep) {
+WEFT_TEST_BY_CALLER(BarrierConformance, PhasesGoInStep) {
     constexpr int members = 5;
     constexpr int phases = 40;
     std::atomic<int> completed = 0;
@@ -79,7 +75,7 @@ TYPED_TEST(BarrierConformance, PhasesGoInStep) {
     EXPECT_EQ(completed, phases) << "once for each phase";
 }
 
-TYPED_TEST(BarrierConformance, ArriveDoesNotWait) {
+WEFT_TEST_BY_CALLER(BarrierConformance, ArriveDoesNotWait) {
     int completed = 0;
     auto complete = [&]() noexcept { ++completed; };
     barrier b(3, complete);
@@ -95,7 +91,7 @@ TYPED_TEST(BarrierConformance, ArriveDoesNotWait) {
     });
 }
 
-TYPED_TEST(BarrierConformance, WaitWaitsForTheRest) {
+WEFT_TEST_BY_CALLER(BarrierConformance, WaitWaitsForTheRest) {
     barrier b(2);
     std::atomic<bool> second = false;
     auto waiter = this->start([&]() -> task<> {
@@ -108,7 +104,7 @@ TYPED_TEST(BarrierConformance, WaitWaitsForTheRest) {
     waiter.join();
 }
 
-TYPED_TEST(BarrierConformance, WhoDropsIsExpectedNoMore) {
+WEFT_TEST_BY_CALLER(BarrierConformance, WhoDropsIsExpectedNoMore) {
     std::atomic<int> completed = 0;
     auto complete = [&]() noexcept { ++completed; };
     barrier b(4, complete);
@@ -125,7 +121,7 @@ TYPED_TEST(BarrierConformance, WhoDropsIsExpectedNoMore) {
     EXPECT_EQ(completed, 4) << "with four, three, two and one";
 }
 
-TYPED_TEST(BarrierConformance, TheLastDropCompletesThePhase) {
+WEFT_TEST_BY_CALLER(BarrierConformance, TheLastDropCompletesThePhase) {
     int completed = 0;
     auto complete = [&]() noexcept { ++completed; };
     barrier b(2, complete);
@@ -140,7 +136,7 @@ TYPED_TEST(BarrierConformance, TheLastDropCompletesThePhase) {
     waiter.join();
 }
 
-TYPED_TEST(BarrierConformance, WhatWasDoneBeforeIsSeenAfter) {
+WEFT_TEST_BY_CALLER(BarrierConformance, WhatWasDoneBeforeIsSeenAfter) {
     constexpr int members = 4;
     std::vector<int> values(members);
     int sum = 0;
@@ -164,7 +160,7 @@ TYPED_TEST(BarrierConformance, WhatWasDoneBeforeIsSeenAfter) {
     }
 }
 
-TYPED_TEST(BarrierConformance, WhoTimesOutHasArrived) {
+WEFT_TEST_BY_CALLER(BarrierConformance, WhoTimesOutHasArrived) {
     std::atomic<int> completed = 0;
     auto complete = [&]() noexcept { ++completed; };
     barrier b(2, complete);
@@ -179,7 +175,7 @@ TYPED_TEST(BarrierConformance, WhoTimesOutHasArrived) {
     EXPECT_EQ(completed, 1) << "the other one alone completes the phase";
 }
 
-TYPED_TEST(BarrierConformance, ATokenCanBeWaitedForAgainAfterAFailure) {
+WEFT_TEST_BY_CALLER(BarrierConformance, ATokenCanBeWaitedForAgainAfterAFailure) {
     barrier b(2);
     std::stop_source stop;
     std::atomic<bool> stopped_once = false;
@@ -201,7 +197,7 @@ TYPED_TEST(BarrierConformance, ATokenCanBeWaitedForAgainAfterAFailure) {
     waiter.join();
 }
 
-TYPED_TEST(BarrierConformance, AStopEndsTheWaitOfSomeAndNotOfOthers) {
+WEFT_TEST_BY_CALLER(BarrierConformance, AStopEndsTheWaitOfSomeAndNotOfOthers) {
     for (int round = 0; round < 30; ++round) {
         constexpr int members = 5;
         std::atomic<int> completed = 0;
@@ -231,7 +227,7 @@ TYPED_TEST(BarrierConformance, AStopEndsTheWaitOfSomeAndNotOfOthers) {
     }
 }
 
-TYPED_TEST(BarrierConformance, MayBeDestroyedByTheWaiter) {
+WEFT_TEST_BY_CALLER(BarrierConformance, MayBeDestroyedByTheWaiter) {
     for (int i = 0; i < 200; ++i) {
         auto b = std::make_unique<barrier<>>(2);
         auto waiter = this->start([here = b.get(), &b]() -> task<> {

@@ -27,13 +27,9 @@ using testing::until_all_wait;
 static_assert(std::is_nothrow_default_constructible_v<once_flag>);
 static_assert(!std::is_copy_constructible_v<once_flag> && !std::is_copy_assignable_v<once_flag>);
 
-constinit once_flag constant_initialized;
+constinit once_flag constant_flag;
 
-template <class Caller>
-class CallOnceConformance : public testing::ByCaller<Caller> {};
-TYPED_TEST_SUITE(CallOnceConformance, testing::all_callers, testing::caller_names);
-
-TYPED_TEST(CallOnceConformance, CallsOnce) {
+WEFT_TEST_BY_CALLER(CallOnceConformance, CallsOnce) {
     for (int round = 0; round < 30; ++round) {
         once_flag flag;
         int calls = 0;  // a data race if who returns does not see what the call did
@@ -51,7 +47,7 @@ TYPED_TEST(CallOnceConformance, CallsOnce) {
     }
 }
 
-TYPED_TEST(CallOnceConformance, WhoComesMeanwhileWaitsForTheEnd) {
+WEFT_TEST_BY_CALLER(CallOnceConformance, WhoComesMeanwhileWaitsForTheEnd) {
     once_flag flag;
     event go;
     std::atomic<bool> finished = false;
@@ -71,7 +67,7 @@ TYPED_TEST(CallOnceConformance, WhoComesMeanwhileWaitsForTheEnd) {
     second.join();
 }
 
-TYPED_TEST(CallOnceConformance, AnExceptionLeavesItToTheNext) {
+WEFT_TEST_BY_CALLER(CallOnceConformance, AnExceptionLeavesItToTheNext) {
     once_flag flag;
     std::atomic<int> calls = 0;
     std::atomic<int> caught = 0;
@@ -95,7 +91,7 @@ TYPED_TEST(CallOnceConformance, AnExceptionLeavesItToTheNext) {
     EXPECT_EQ(calls, 3) << "two that failed, one that did not, and no more";
 }
 
-TYPED_TEST(CallOnceConformance, AFailureWakesThoseThatWait) {
+WEFT_TEST_BY_CALLER(CallOnceConformance, AFailureWakesThoseThatWait) {
     once_flag flag;
     event go;
     std::atomic<int> calls = 0;
@@ -121,7 +117,7 @@ TYPED_TEST(CallOnceConformance, AFailureWakesThoseThatWait) {
     EXPECT_EQ(calls, 1);
 }
 
-TYPED_TEST(CallOnceConformance, DeadlinesAndStopsBoundTheWaitForAnother) {
+WEFT_TEST_BY_CALLER(CallOnceConformance, DeadlinesAndStopsBoundTheWaitForAnother) {
     once_flag flag;
     event go;
     testing::actor first(this->home, testing::actor_kind::thread,
@@ -181,7 +177,7 @@ TEST(CallOnce, TakesWhateverCanBeInvoked) {
     EXPECT_TRUE(call_once(with_deadline, 1s, &counted::count, c, 2));
     EXPECT_EQ(c.calls, 5);
     static int calls = 0;  // as the flag: also if the test is repeated
-    call_once(constant_initialized, [] { ++calls; });
+    call_once(constant_flag, [] { ++calls; });
     EXPECT_EQ(calls, 1);
 }
 

@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <coroutine>
 #include <exception>
 #include <mutex>
@@ -20,6 +21,7 @@
 #include <shared_mutex>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -247,10 +249,10 @@ task<> call_body_within(std::stop_token token, deadline until, Body body) {
 }
 
 /// Somebody who runs a body beside the test. Joined at the end.
-template <unsigned Workers>
 struct fibers : blocking_calls {
-    static constexpr unsigned workers = Workers;
-    static std::string name() { return "fibers_" + std::to_string(Workers); }
+    static constexpr std::string_view name = "fibers";
+    /// With how many workers each test runs.
+    static constexpr std::array workers{1U, 2U, 4U};
 
     using actor = fiber;
 
@@ -267,10 +269,9 @@ struct fibers : blocking_calls {
     }
 };
 
-template <unsigned Workers>
 struct coroutines : awaitable_calls {
-    static constexpr unsigned workers = Workers;
-    static std::string name() { return "coroutines_" + std::to_string(Workers); }
+    static constexpr std::string_view name = "coroutines";
+    static constexpr std::array workers{1U, 2U, 4U};
 
     using actor = task_handle<>;
 
@@ -285,8 +286,8 @@ struct coroutines : awaitable_calls {
 };
 
 struct threads : blocking_calls {
-    static constexpr unsigned workers = 1;
-    static std::string name() { return "threads"; }
+    static constexpr std::string_view name = "threads";
+    static constexpr std::array workers{1U};
 
     using actor = std::jthread;
 
@@ -303,15 +304,8 @@ struct threads : blocking_calls {
     }
 };
 
-using all_callers = ::testing::Types<fibers<1>, fibers<2>, fibers<4>, coroutines<1>, coroutines<2>,
-                                     coroutines<4>, threads>;
-
-struct caller_names {
-    template <class Caller>
-    static std::string GetName(int) {
-        return Caller::name();
-    }
-};
+/// Of the test that is made next.
+inline unsigned workers_of_next_test = 1;
 
 /// A test of one kind of callers, and a runtime for it.
 template <class Caller>
@@ -343,8 +337,51 @@ protected:
         start_within(token, until, std::move(body)).join();
     }
 
-    runtime home{{.workers = Caller::workers}};
+    runtime home{{.workers = workers_of_next_test}};
 };
+
+template <template <class Caller> class Test, class Caller>
+void register_test_of(const std::string& suite, const char* test, const char* file, int line) {
+    for (const unsigned workers : Caller::workers) {
+        std::string name = suite + "/" + std::string(Caller::name);
+        if (Caller::workers.size() > 1) {
+            name += "_" + std::to_string(workers);
+        }
+        ::testing::RegisterTest(name.c_str(), test, nullptr, nullptr, file, line,
+                                [workers]() -> ByCaller<Caller>* {
+                                    workers_of_next_test = workers;
+                                    return new Test<Caller>;
+                                });
+    }
+}
+
+template <template <class Caller> class Test, class... Callers>
+bool register_test(const char* suite, const char* test, const char* file, int line) {
+    (register_test_of<Test, Callers>(suite, test, file, line), ...);
+    return true;
+}
+
+/// WEFT_TEST_BY_CALLER(Suite, Name) { body } is a test for each kind of callers, TypeParam, and for
+/// each number of workers that it runs on. As TYPED_TEST, but that number is no part of the type,
+/// or each body would be compiled seven times and not three: minutes of a build.
+#define WEFT_TEST_BY(Suite, Name, ...)                                                          \
+    template <class TypeParam>                                                                  \
+    class Suite##_##Name##_Test : public ::weft::testing::ByCaller<TypeParam> {                 \
+        void TestBody() override;                                                               \
+    };                                                                                          \
+    [[maybe_unused]] const bool Suite##_##Name##_is_registered =                                \
+        ::weft::testing::register_test<Suite##_##Name##_Test, __VA_ARGS__>(#Suite, #Name,       \
+                                                                           __FILE__, __LINE__); \
+    template <class TypeParam>                                                                  \
+    void Suite##_##Name##_Test<TypeParam>::TestBody()
+
+#define WEFT_TEST_BY_CALLER(Suite, Name)                                            \
+    WEFT_TEST_BY(Suite, Name, ::weft::testing::fibers, ::weft::testing::coroutines, \
+                 ::weft::testing::threads)
+
+/// For calls that only block.
+#define WEFT_TEST_BY_BLOCKING_CALLER(Suite, Name) \
+    WEFT_TEST_BY(Suite, Name, ::weft::testing::fibers, ::weft::testing::threads)
 
 /// Until all that were started wait: no kernel thread has anything to run.
 inline void until_all_wait() {

@@ -28,7 +28,7 @@ static_assert(!std::is_copy_assignable_v<condition_variable>);
 static_assert(noexcept(std::declval<condition_variable&>().notify_one()));
 static_assert(noexcept(std::declval<condition_variable&>().notify_all()));
 
-constinit condition_variable constant_initialized;
+constinit condition_variable constant_condition;
 
 struct shared {
     mutex m;
@@ -41,13 +41,9 @@ struct shared {
     }
 };
 
-template <class Caller>
-class ConditionConformance : public testing::ByCaller<Caller> {};
-TYPED_TEST_SUITE(ConditionConformance, testing::all_callers, testing::caller_names);
-
-TYPED_TEST(ConditionConformance, NotifyingNobodyDoesNothing) {
-    constant_initialized.notify_one();
-    constant_initialized.notify_all();
+WEFT_TEST_BY_CALLER(ConditionConformance, NotifyingNobodyDoesNothing) {
+    constant_condition.notify_one();
+    constant_condition.notify_all();
     shared s;
     s.cv.notify_one();
     this->act([&]() -> task<> {
@@ -58,7 +54,7 @@ TYPED_TEST(ConditionConformance, NotifyingNobodyDoesNothing) {
     });
 }
 
-TYPED_TEST(ConditionConformance, WaitGivesTheMutexAwayAndTakesItBack) {
+WEFT_TEST_BY_CALLER(ConditionConformance, WaitGivesTheMutexAwayAndTakesItBack) {
     shared s;
     auto waiter = this->start([&]() -> task<> {
         auto lock = co_await TypeParam::lock(s.m);
@@ -76,7 +72,7 @@ TYPED_TEST(ConditionConformance, WaitGivesTheMutexAwayAndTakesItBack) {
     EXPECT_EQ(s.value, 2);
 }
 
-TYPED_TEST(ConditionConformance, NotifyOneWakesOne) {
+WEFT_TEST_BY_CALLER(ConditionConformance, NotifyOneWakesOne) {
     shared s;
     std::atomic<int> went_on = 0;
     std::vector<typename TypeParam::actor> all;
@@ -96,7 +92,7 @@ TYPED_TEST(ConditionConformance, NotifyOneWakesOne) {
     }
 }
 
-TYPED_TEST(ConditionConformance, NotifyAllWakesAllThatWait) {
+WEFT_TEST_BY_CALLER(ConditionConformance, NotifyAllWakesAllThatWait) {
     shared s;
     std::atomic<int> went_on = 0;
     std::vector<typename TypeParam::actor> all;
@@ -114,7 +110,7 @@ TYPED_TEST(ConditionConformance, NotifyAllWakesAllThatWait) {
     EXPECT_EQ(went_on, 5);
 }
 
-TYPED_TEST(ConditionConformance, APredicateThatHoldsNeedNotWait) {
+WEFT_TEST_BY_CALLER(ConditionConformance, APredicateThatHoldsNeedNotWait) {
     shared s;
     this->act_within(testing::stopped(), clock::time_point::min(), [&]() -> task<> {
         auto lock = co_await TypeParam::lock(s.m);
@@ -129,7 +125,7 @@ TYPED_TEST(ConditionConformance, APredicateThatHoldsNeedNotWait) {
     });
 }
 
-TYPED_TEST(ConditionConformance, TimesOutNeverEarlyAndHoldsTheLock) {
+WEFT_TEST_BY_CALLER(ConditionConformance, TimesOutNeverEarlyAndHoldsTheLock) {
     shared s;
     this->act([&]() -> task<> {
         auto lock = co_await TypeParam::lock(s.m);
@@ -149,7 +145,7 @@ TYPED_TEST(ConditionConformance, TimesOutNeverEarlyAndHoldsTheLock) {
     });
 }
 
-TYPED_TEST(ConditionConformance, APredicateThatHoldsAtTheEndIsNoFailure) {
+WEFT_TEST_BY_CALLER(ConditionConformance, APredicateThatHoldsAtTheEndIsNoFailure) {
     shared s;
     this->act([&]() -> task<> {
         auto lock = co_await TypeParam::lock(s.m);
@@ -161,7 +157,7 @@ TYPED_TEST(ConditionConformance, APredicateThatHoldsAtTheEndIsNoFailure) {
     });
 }
 
-TYPED_TEST(ConditionConformance, AStopEndsWaitsThatCanEndWithoutANotification) {
+WEFT_TEST_BY_CALLER(ConditionConformance, AStopEndsWaitsThatCanEndWithoutANotification) {
     shared s;
     std::stop_source stop;
     auto waiter = this->start_within(stop, [&]() -> task<> {
@@ -185,7 +181,7 @@ TYPED_TEST(ConditionConformance, AStopEndsWaitsThatCanEndWithoutANotification) {
     waiter.join();
 }
 
-TYPED_TEST(ConditionConformance, AStopDoesNotEndAPlainWait) {
+WEFT_TEST_BY_CALLER(ConditionConformance, AStopDoesNotEndAPlainWait) {
     shared s;
     std::stop_source stop;
     auto waiter = this->start_within(stop, [&]() -> task<> {
@@ -200,7 +196,7 @@ TYPED_TEST(ConditionConformance, AStopDoesNotEndAPlainWait) {
     waiter.join();
 }
 
-TYPED_TEST(ConditionConformance, ANotificationIsNotSpentOnOneThatWasStopped) {
+WEFT_TEST_BY_CALLER(ConditionConformance, ANotificationIsNotSpentOnOneThatWasStopped) {
     for (int i = 0; i < 50; ++i) {
         shared s;
         std::stop_source stop;
@@ -232,13 +228,7 @@ TYPED_TEST(ConditionConformance, ANotificationIsNotSpentOnOneThatWasStopped) {
 
 // What follows blocks: for fibers and plain threads.
 
-template <class Caller>
-class ConditionBlocking : public testing::ByCaller<Caller> {};
-using blocking_callers =
-    ::testing::Types<testing::fibers<1>, testing::fibers<2>, testing::fibers<4>, testing::threads>;
-TYPED_TEST_SUITE(ConditionBlocking, blocking_callers, testing::caller_names);
-
-TYPED_TEST(ConditionBlocking, TimedForms) {
+WEFT_TEST_BY_CALLER(ConditionBlocking, TimedForms) {
     shared s;
     this->act([&]() -> task<> {
         std::unique_lock lock(s.m);
@@ -256,7 +246,7 @@ TYPED_TEST(ConditionBlocking, TimedForms) {
     });
 }
 
-TYPED_TEST(ConditionBlocking, NotifiedInTime) {
+WEFT_TEST_BY_CALLER(ConditionBlocking, NotifiedInTime) {
     shared s;
     auto waiter = this->start([&]() -> task<> {
         std::unique_lock lock(s.m);
@@ -274,7 +264,7 @@ TYPED_TEST(ConditionBlocking, NotifiedInTime) {
     waiter.join();
 }
 
-TYPED_TEST(ConditionBlocking, ItsOwnStopTokenAndThatOfTheScope) {
+WEFT_TEST_BY_CALLER(ConditionBlocking, ItsOwnStopTokenAndThatOfTheScope) {
     for (const bool own : {true, false}) {
         shared s;
         std::stop_source stop;

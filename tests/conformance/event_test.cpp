@@ -24,17 +24,13 @@ using testing::until_all_wait;
 static_assert(std::is_nothrow_default_constructible_v<event>);
 static_assert(!std::is_copy_constructible_v<event> && !std::is_convertible_v<bool, event>);
 
-constinit event constant_initialized(true);
+constinit event constant_event(true);
 
-template <class Caller>
-class EventConformance : public testing::ByCaller<Caller> {};
-TYPED_TEST_SUITE(EventConformance, testing::all_callers, testing::caller_names);
-
-TYPED_TEST(EventConformance, WhenSetNobodyWaits) {
-    EXPECT_TRUE(constant_initialized.is_set());
+WEFT_TEST_BY_CALLER(EventConformance, WhenSetNobodyWaits) {
+    EXPECT_TRUE(constant_event.is_set());
     this->act_within(testing::stopped(), clock::time_point::min(), [&]() -> task<> {
-        co_await TypeParam::wait(constant_initialized);
-        const result<void> waited = co_await TypeParam::wait(constant_initialized, -1h);
+        co_await TypeParam::wait(constant_event);
+        const result<void> waited = co_await TypeParam::wait(constant_event, -1h);
         EXPECT_TRUE(waited.has_value());
         event e;
         EXPECT_FALSE(e.is_set());
@@ -45,7 +41,7 @@ TYPED_TEST(EventConformance, WhenSetNobodyWaits) {
     });
 }
 
-TYPED_TEST(EventConformance, SetLetsAllGoOn) {
+WEFT_TEST_BY_CALLER(EventConformance, SetLetsAllGoOn) {
     event e;
     std::atomic<bool> set = false;
     int plain = 0;
@@ -69,7 +65,7 @@ TYPED_TEST(EventConformance, SetLetsAllGoOn) {
     all.clear();
 }
 
-TYPED_TEST(EventConformance, ThoseThatWaitedGoOnAlsoIfItIsResetAtOnce) {
+WEFT_TEST_BY_CALLER(EventConformance, ThoseThatWaitedGoOnAlsoIfItIsResetAtOnce) {
     event e;
     std::vector<typename TypeParam::actor> all;
     for (int i = 0; i < 4; ++i) {
@@ -85,7 +81,7 @@ TYPED_TEST(EventConformance, ThoseThatWaitedGoOnAlsoIfItIsResetAtOnce) {
     EXPECT_FALSE(e.is_set());
 }
 
-TYPED_TEST(EventConformance, AfterAResetOneWaitsAgain) {
+WEFT_TEST_BY_CALLER(EventConformance, AfterAResetOneWaitsAgain) {
     event e(true);
     e.reset();
     e.reset();
@@ -101,7 +97,7 @@ TYPED_TEST(EventConformance, AfterAResetOneWaitsAgain) {
     waiter.join();
 }
 
-TYPED_TEST(EventConformance, AStopEndsTheWait) {
+WEFT_TEST_BY_CALLER(EventConformance, AStopEndsTheWait) {
     event e;
     std::stop_source stop;
     auto waiter = this->start_within(stop, [&]() -> task<> {
@@ -123,7 +119,7 @@ TYPED_TEST(EventConformance, AStopEndsTheWait) {
 }
 
 // No set() is missed by those that wait for it, however short it lasts.
-TYPED_TEST(EventConformance, PingPong) {
+WEFT_TEST_BY_CALLER(EventConformance, PingPong) {
     event ping;
     event pong;
     constexpr int rounds = 500;
@@ -145,7 +141,7 @@ TYPED_TEST(EventConformance, PingPong) {
     other.join();
 }
 
-TYPED_TEST(EventConformance, ManyWaitUnderShortDeadlinesAndStops) {
+WEFT_TEST_BY_CALLER(EventConformance, ManyWaitUnderShortDeadlinesAndStops) {
     for (int round = 0; round < 30; ++round) {
         event e;
         std::stop_source stop;
@@ -170,7 +166,7 @@ TYPED_TEST(EventConformance, ManyWaitUnderShortDeadlinesAndStops) {
     }
 }
 
-TYPED_TEST(EventConformance, MayBeDestroyedByTheWaiter) {
+WEFT_TEST_BY_CALLER(EventConformance, MayBeDestroyedByTheWaiter) {
     for (int i = 0; i < 200; ++i) {
         auto e = std::make_unique<event>();
         auto waiter = this->start([here = e.get(), &e, i]() -> task<> {

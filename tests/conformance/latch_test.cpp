@@ -27,15 +27,11 @@ static_assert(!std::is_copy_constructible_v<latch> && !std::is_copy_assignable_v
 static_assert(noexcept(std::declval<const latch&>().try_wait()));
 static_assert(latch::max() >= 1'000'000'000);
 
-constinit latch constant_initialized(0);
+constinit latch constant_latch(0);
 
-template <class Caller>
-class LatchConformance : public testing::ByCaller<Caller> {};
-TYPED_TEST_SUITE(LatchConformance, testing::all_callers, testing::caller_names);
-
-TYPED_TEST(LatchConformance, AtZeroNobodyWaits) {
+WEFT_TEST_BY_CALLER(LatchConformance, AtZeroNobodyWaits) {
     this->act_within(testing::stopped(), clock::time_point::min(), [&]() -> task<> {
-        const latch& l = constant_initialized;
+        const latch& l = constant_latch;
         EXPECT_TRUE(l.try_wait());
         co_await TypeParam::wait(l);
         const result<void> waited = co_await TypeParam::wait(l, -1h);
@@ -46,7 +42,7 @@ TYPED_TEST(LatchConformance, AtZeroNobodyWaits) {
     });
 }
 
-TYPED_TEST(LatchConformance, CountsDownToZero) {
+WEFT_TEST_BY_CALLER(LatchConformance, CountsDownToZero) {
     latch l(5);
     std::atomic<bool> last = false;
     std::vector<typename TypeParam::actor> all;
@@ -71,7 +67,7 @@ TYPED_TEST(LatchConformance, CountsDownToZero) {
     l.count_down(0);
 }
 
-TYPED_TEST(LatchConformance, ArriveAndWaitIsBoth) {
+WEFT_TEST_BY_CALLER(LatchConformance, ArriveAndWaitIsBoth) {
     for (int round = 0; round < 30; ++round) {
         constexpr int parts = 6;
         latch l(parts);
@@ -87,7 +83,7 @@ TYPED_TEST(LatchConformance, ArriveAndWaitIsBoth) {
     }
 }
 
-TYPED_TEST(LatchConformance, WhatWasDoneBeforeIsSeen) {
+WEFT_TEST_BY_CALLER(LatchConformance, WhatWasDoneBeforeIsSeen) {
     latch l(2);
     int one = 0;
     int two = 0;
@@ -107,7 +103,7 @@ TYPED_TEST(LatchConformance, WhatWasDoneBeforeIsSeen) {
     });
 }
 
-TYPED_TEST(LatchConformance, TimesOutNeverEarlyAndCountsAllTheSame) {
+WEFT_TEST_BY_CALLER(LatchConformance, TimesOutNeverEarlyAndCountsAllTheSame) {
     latch l(2);
     this->act([&]() -> task<> {
         const auto start = clock::now();
@@ -122,7 +118,7 @@ TYPED_TEST(LatchConformance, TimesOutNeverEarlyAndCountsAllTheSame) {
     EXPECT_TRUE(l.try_wait()) << "the arrival whose wait timed out counts";
 }
 
-TYPED_TEST(LatchConformance, AStopEndsTheWaitOnly) {
+WEFT_TEST_BY_CALLER(LatchConformance, AStopEndsTheWaitOnly) {
     latch l(2);
     std::stop_source stop;
     auto waiter = this->start_within(stop, [&]() -> task<> {
@@ -143,7 +139,7 @@ TYPED_TEST(LatchConformance, AStopEndsTheWaitOnly) {
     other.join();
 }
 
-TYPED_TEST(LatchConformance, MayBeDestroyedByTheWaiter) {
+WEFT_TEST_BY_CALLER(LatchConformance, MayBeDestroyedByTheWaiter) {
     for (int i = 0; i < 200; ++i) {
         auto l = std::make_unique<latch>(2);
         auto waiter = this->start([here = l.get(), &l, i]() -> task<> {

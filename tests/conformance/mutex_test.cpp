@@ -30,23 +30,19 @@ static_assert(std::is_void_v<decltype(std::declval<mutex&>().lock())>);
 static_assert(std::is_same_v<bool, decltype(std::declval<mutex&>().try_lock())>);
 static_assert(sizeof(mutex) == 32, "lock(deadline) has its price in the slow path alone");
 
-constinit mutex constant_initialized;
+constinit mutex constant_mutex;
 
-template <class Caller>
-class MutexConformance : public testing::ByCaller<Caller> {};
-TYPED_TEST_SUITE(MutexConformance, testing::all_callers, testing::caller_names);
-
-TYPED_TEST(MutexConformance, IsUnlockedAtFirst) {
+WEFT_TEST_BY_CALLER(MutexConformance, IsUnlockedAtFirst) {
     this->act([]() -> task<> {
-        const auto lock = co_await TypeParam::lock(constant_initialized);
+        const auto lock = co_await TypeParam::lock(constant_mutex);
         EXPECT_TRUE(lock.owns_lock());
-        EXPECT_FALSE(constant_initialized.try_lock());
+        EXPECT_FALSE(constant_mutex.try_lock());
     });
-    EXPECT_TRUE(constant_initialized.try_lock());
-    constant_initialized.unlock();
+    EXPECT_TRUE(constant_mutex.try_lock());
+    constant_mutex.unlock();
 }
 
-TYPED_TEST(MutexConformance, LockWaitsForTheUnlock) {
+WEFT_TEST_BY_CALLER(MutexConformance, LockWaitsForTheUnlock) {
     mutex m;
     std::atomic<bool> unlocked = false;
     m.lock();
@@ -60,7 +56,7 @@ TYPED_TEST(MutexConformance, LockWaitsForTheUnlock) {
     waiter.join();
 }
 
-TYPED_TEST(MutexConformance, TryLockDoesNotWait) {
+WEFT_TEST_BY_CALLER(MutexConformance, TryLockDoesNotWait) {
     mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -77,7 +73,7 @@ TYPED_TEST(MutexConformance, TryLockDoesNotWait) {
     });
 }
 
-TYPED_TEST(MutexConformance, OwnersAreOrdered) {
+WEFT_TEST_BY_CALLER(MutexConformance, OwnersAreOrdered) {
     mutex m;
     long plain = 0;  // a data race if they are not
     {
@@ -97,7 +93,7 @@ TYPED_TEST(MutexConformance, OwnersAreOrdered) {
     EXPECT_EQ(plain, 6 * 300);
 }
 
-TYPED_TEST(MutexConformance, StdLockTakesSeveralInAnyOrder) {
+WEFT_TEST_BY_CALLER(MutexConformance, StdLockTakesSeveralInAnyOrder) {
     if constexpr (!TypeParam::is_coroutine) {  // it blocks
         std::array<mutex, 3> m;
         long count = 0;
@@ -128,7 +124,7 @@ TYPED_TEST(MutexConformance, StdLockTakesSeveralInAnyOrder) {
     }
 }
 
-TYPED_TEST(MutexConformance, StdTryLockSaysWhichFailed) {
+WEFT_TEST_BY_CALLER(MutexConformance, StdTryLockSaysWhichFailed) {
     mutex a;
     mutex b;
     mutex c;
@@ -152,7 +148,7 @@ TYPED_TEST(MutexConformance, StdTryLockSaysWhichFailed) {
     c.unlock();
 }
 
-TYPED_TEST(MutexConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
+WEFT_TEST_BY_CALLER(MutexConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
     mutex m;
     this->act_within(testing::stopped(), clock::time_point::min(), [&]() -> task<> {
         for (const deadline until : {deadline(-1h), deadline(1h), deadline::never()}) {
@@ -165,7 +161,7 @@ TYPED_TEST(MutexConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
     });
 }
 
-TYPED_TEST(MutexConformance, TimesOutNeverEarly) {
+WEFT_TEST_BY_CALLER(MutexConformance, TimesOutNeverEarly) {
     mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -183,7 +179,7 @@ TYPED_TEST(MutexConformance, TimesOutNeverEarly) {
     m.unlock();
 }
 
-TYPED_TEST(MutexConformance, TheDeadlineOfAScopeCounts) {
+WEFT_TEST_BY_CALLER(MutexConformance, TheDeadlineOfAScopeCounts) {
     mutex m;
     m.lock();
     this->act_within({}, clock::now() + 1ms, [&]() -> task<> {
@@ -193,7 +189,7 @@ TYPED_TEST(MutexConformance, TheDeadlineOfAScopeCounts) {
     m.unlock();
 }
 
-TYPED_TEST(MutexConformance, AStopEndsTheWait) {
+WEFT_TEST_BY_CALLER(MutexConformance, AStopEndsTheWait) {
     mutex m;
     m.lock();
     std::stop_source stop;
@@ -211,7 +207,7 @@ TYPED_TEST(MutexConformance, AStopEndsTheWait) {
     m.unlock();
 }
 
-TYPED_TEST(MutexConformance, AStopDoesNotEndAPlainLock) {
+WEFT_TEST_BY_CALLER(MutexConformance, AStopDoesNotEndAPlainLock) {
     mutex m;
     m.lock();
     std::stop_source stop;
@@ -228,7 +224,7 @@ TYPED_TEST(MutexConformance, AStopDoesNotEndAPlainLock) {
     waiter.join();
 }
 
-TYPED_TEST(MutexConformance, IsHandedToAWaiterWithADeadline) {
+WEFT_TEST_BY_CALLER(MutexConformance, IsHandedToAWaiterWithADeadline) {
     mutex m;
     m.lock();
     auto waiter = this->start([&]() -> task<> {
@@ -242,7 +238,7 @@ TYPED_TEST(MutexConformance, IsHandedToAWaiterWithADeadline) {
     m.unlock();
 }
 
-TYPED_TEST(MutexConformance, OneThatGaveUpIsPassedOver) {
+WEFT_TEST_BY_CALLER(MutexConformance, OneThatGaveUpIsPassedOver) {
     mutex m;
     m.lock();
     std::stop_source stop;
@@ -284,7 +280,7 @@ task<> takes_or_gives_up(mutex& m, long& plain, int who) {
     }
 }
 
-TYPED_TEST(MutexConformance, NothingIsLostUnderDeadlines) {
+WEFT_TEST_BY_CALLER(MutexConformance, NothingIsLostUnderDeadlines) {
     mutex m;
     long plain = 0;
     {
@@ -299,7 +295,7 @@ TYPED_TEST(MutexConformance, NothingIsLostUnderDeadlines) {
     m.unlock();
 }
 
-TYPED_TEST(MutexConformance, NothingIsLostUnderStops) {
+WEFT_TEST_BY_CALLER(MutexConformance, NothingIsLostUnderStops) {
     mutex m;
     long plain = 0;
     for (int round = 0; round < 30; ++round) {
@@ -338,10 +334,10 @@ TEST(MutexConformance, AllKindsUnderDeadlines) {
         std::vector<task_handle<>> coroutines;
         std::vector<std::jthread> threads;
         for (int i = 0; i < 3; ++i) {
-            fibers.push_back(testing::fibers<2>::start(home, [&, i] {
+            fibers.push_back(testing::fibers::start(home, [&, i] {
                 return takes_or_gives_up<testing::blocking_calls>(m, plain, 3 * i);
             }));
-            coroutines.push_back(testing::coroutines<2>::start(home, [&, i] {
+            coroutines.push_back(testing::coroutines::start(home, [&, i] {
                 return takes_or_gives_up<testing::awaitable_calls>(m, plain, 3 * i + 1);
             }));
             threads.push_back(testing::threads::start(home, [&, i] {
@@ -357,7 +353,7 @@ TEST(MutexConformance, AllKindsUnderDeadlines) {
 
 // The last unlock() may still be on its way out when the next owner, which had a deadline, destroys
 // the mutex.
-TYPED_TEST(MutexConformance, MayBeDestroyedByAWaiterWithADeadline) {
+WEFT_TEST_BY_CALLER(MutexConformance, MayBeDestroyedByAWaiterWithADeadline) {
     for (int i = 0; i < 200; ++i) {
         auto m = std::make_unique<mutex>();
         m->lock();

@@ -25,11 +25,7 @@ static_assert(std::is_nothrow_default_constructible_v<recursive_mutex>);
 static_assert(!std::is_copy_constructible_v<recursive_mutex>);
 static_assert(!std::is_copy_assignable_v<recursive_timed_mutex>);
 
-constinit recursive_mutex constant_initialized;
-
-template <class Caller>
-class RecursiveMutexConformance : public testing::ByCaller<Caller> {};
-TYPED_TEST_SUITE(RecursiveMutexConformance, testing::all_callers, testing::caller_names);
+constinit recursive_mutex constant_recursive_mutex;
 
 /// The main thread of the tests; false: somebody else has it.
 template <class Mutex>
@@ -41,8 +37,8 @@ bool is_free(Mutex& m) {
     return true;
 }
 
-TYPED_TEST(RecursiveMutexConformance, ItsOwnerLocksItAgain) {
-    recursive_mutex& m = constant_initialized;
+WEFT_TEST_BY_CALLER(RecursiveMutexConformance, ItsOwnerLocksItAgain) {
+    recursive_mutex& m = constant_recursive_mutex;
     std::atomic<int> step = 0;
     auto owner = this->start([&]() -> task<> {
         auto first = co_await TypeParam::lock(m);
@@ -71,7 +67,7 @@ TYPED_TEST(RecursiveMutexConformance, ItsOwnerLocksItAgain) {
     EXPECT_TRUE(is_free(m));
 }
 
-TYPED_TEST(RecursiveMutexConformance, OthersWait) {
+WEFT_TEST_BY_CALLER(RecursiveMutexConformance, OthersWait) {
     recursive_mutex m;
     std::atomic<bool> unlocked = false;
     m.lock();
@@ -90,7 +86,7 @@ TYPED_TEST(RecursiveMutexConformance, OthersWait) {
     waiter.join();
 }
 
-TYPED_TEST(RecursiveMutexConformance, WithDeadlinesAndStops) {
+WEFT_TEST_BY_CALLER(RecursiveMutexConformance, WithDeadlinesAndStops) {
     recursive_timed_mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -117,7 +113,7 @@ TYPED_TEST(RecursiveMutexConformance, WithDeadlinesAndStops) {
     EXPECT_TRUE(is_free(m));
 }
 
-TYPED_TEST(RecursiveMutexConformance, OwnersAreOrdered) {
+WEFT_TEST_BY_CALLER(RecursiveMutexConformance, OwnersAreOrdered) {
     recursive_mutex m;
     long plain = 0;
     {
@@ -139,13 +135,7 @@ TYPED_TEST(RecursiveMutexConformance, OwnersAreOrdered) {
     EXPECT_EQ(plain, 5 * 200 * 2);
 }
 
-template <class Caller>
-class RecursiveMutexBlocking : public testing::ByCaller<Caller> {};
-using blocking_callers =
-    ::testing::Types<testing::fibers<1>, testing::fibers<2>, testing::fibers<4>, testing::threads>;
-TYPED_TEST_SUITE(RecursiveMutexBlocking, blocking_callers, testing::caller_names);
-
-TYPED_TEST(RecursiveMutexBlocking, TryLockByTheOwnerAndByOthers) {
+WEFT_TEST_BY_CALLER(RecursiveMutexBlocking, TryLockByTheOwnerAndByOthers) {
     recursive_mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -167,7 +157,7 @@ TYPED_TEST(RecursiveMutexBlocking, TryLockByTheOwnerAndByOthers) {
     EXPECT_TRUE(is_free(m));
 }
 
-TYPED_TEST(RecursiveMutexBlocking, TimedForms) {
+WEFT_TEST_BY_CALLER(RecursiveMutexBlocking, TimedForms) {
     recursive_timed_mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -193,7 +183,7 @@ TYPED_TEST(RecursiveMutexBlocking, TimedForms) {
     EXPECT_TRUE(is_free(m));
 }
 
-TYPED_TEST(RecursiveMutexBlocking, WorksWithTheStandardGuards) {
+WEFT_TEST_BY_CALLER(RecursiveMutexBlocking, WorksWithTheStandardGuards) {
     recursive_timed_mutex a;
     recursive_mutex b;
     this->act([&]() -> task<> {

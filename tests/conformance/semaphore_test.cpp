@@ -28,11 +28,7 @@ static_assert(counting_semaphore<5>::max() >= 5);
 static_assert(binary_semaphore::max() >= 1);
 static_assert(counting_semaphore<>::max() >= 1'000'000);
 
-template <class Caller>
-class SemaphoreConformance : public testing::ByCaller<Caller> {};
-TYPED_TEST_SUITE(SemaphoreConformance, testing::all_callers, testing::caller_names);
-
-TYPED_TEST(SemaphoreConformance, AcquireTakesWhatIsThere) {
+WEFT_TEST_BY_CALLER(SemaphoreConformance, AcquireTakesWhatIsThere) {
     counting_semaphore<> s(3);
     this->act([&]() -> task<> {
         co_await TypeParam::acquire(s);
@@ -46,7 +42,7 @@ TYPED_TEST(SemaphoreConformance, AcquireTakesWhatIsThere) {
     });
 }
 
-TYPED_TEST(SemaphoreConformance, AcquireWaitsForARelease) {
+WEFT_TEST_BY_CALLER(SemaphoreConformance, AcquireWaitsForARelease) {
     binary_semaphore s(0);
     std::atomic<bool> released = false;
     auto waiter = this->start([&]() -> task<> {
@@ -60,7 +56,7 @@ TYPED_TEST(SemaphoreConformance, AcquireWaitsForARelease) {
     EXPECT_FALSE(s.try_acquire());
 }
 
-TYPED_TEST(SemaphoreConformance, ReleaseOfNIsForNWaiters) {
+WEFT_TEST_BY_CALLER(SemaphoreConformance, ReleaseOfNIsForNWaiters) {
     counting_semaphore<10> s(0);
     std::atomic<int> got = 0;
     std::vector<typename TypeParam::actor> all;
@@ -83,7 +79,7 @@ TYPED_TEST(SemaphoreConformance, ReleaseOfNIsForNWaiters) {
     EXPECT_EQ(got, 4);
 }
 
-TYPED_TEST(SemaphoreConformance, ReleaseComesBeforeTheAcquireThatGetsIt) {
+WEFT_TEST_BY_CALLER(SemaphoreConformance, ReleaseComesBeforeTheAcquireThatGetsIt) {
     binary_semaphore s(0);
     int plain = 0;
     auto other = this->start([&]() -> task<> {
@@ -95,7 +91,7 @@ TYPED_TEST(SemaphoreConformance, ReleaseComesBeforeTheAcquireThatGetsIt) {
     other.join();
 }
 
-TYPED_TEST(SemaphoreConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
+WEFT_TEST_BY_CALLER(SemaphoreConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
     counting_semaphore<> s(3);
     this->act_within(testing::stopped(), clock::time_point::min(), [&]() -> task<> {
         const result<void> past = co_await TypeParam::acquire(s, -1h);
@@ -108,7 +104,7 @@ TYPED_TEST(SemaphoreConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
     });
 }
 
-TYPED_TEST(SemaphoreConformance, TimesOutNeverEarly) {
+WEFT_TEST_BY_CALLER(SemaphoreConformance, TimesOutNeverEarly) {
     binary_semaphore s(0);
     this->act([&]() -> task<> {
         const auto start = clock::now();
@@ -126,7 +122,7 @@ TYPED_TEST(SemaphoreConformance, TimesOutNeverEarly) {
     EXPECT_TRUE(s.try_acquire());
 }
 
-TYPED_TEST(SemaphoreConformance, TheDeadlineOfAScopeCounts) {
+WEFT_TEST_BY_CALLER(SemaphoreConformance, TheDeadlineOfAScopeCounts) {
     binary_semaphore s(0);
     this->act_within({}, clock::now() + 1ms, [&]() -> task<> {
         const result<void> late = co_await TypeParam::acquire(s, testing::safety_net);
@@ -138,7 +134,7 @@ TYPED_TEST(SemaphoreConformance, TheDeadlineOfAScopeCounts) {
     });
 }
 
-TYPED_TEST(SemaphoreConformance, AStopEndsTheWait) {
+WEFT_TEST_BY_CALLER(SemaphoreConformance, AStopEndsTheWait) {
     binary_semaphore s(0);
     std::stop_source stop;
     auto waiter = this->start_within(stop, [&]() -> task<> {
@@ -158,7 +154,7 @@ TYPED_TEST(SemaphoreConformance, AStopEndsTheWait) {
     EXPECT_TRUE(s.try_acquire());
 }
 
-TYPED_TEST(SemaphoreConformance, AStopDoesNotEndAPlainAcquire) {
+WEFT_TEST_BY_CALLER(SemaphoreConformance, AStopDoesNotEndAPlainAcquire) {
     binary_semaphore s(0);
     std::stop_source stop;
     std::atomic<bool> released = false;
@@ -174,7 +170,7 @@ TYPED_TEST(SemaphoreConformance, AStopDoesNotEndAPlainAcquire) {
     waiter.join();
 }
 
-TYPED_TEST(SemaphoreConformance, TokensAreConservedUnderStopsAndDeadlines) {
+WEFT_TEST_BY_CALLER(SemaphoreConformance, TokensAreConservedUnderStopsAndDeadlines) {
     constexpr int tokens = 3;
     counting_semaphore<> s(tokens);
     std::atomic<int> inside = 0;
@@ -205,13 +201,7 @@ TYPED_TEST(SemaphoreConformance, TokensAreConservedUnderStopsAndDeadlines) {
     EXPECT_FALSE(s.try_acquire()) << "a token too many";
 }
 
-template <class Caller>
-class SemaphoreBlocking : public testing::ByCaller<Caller> {};
-using blocking_callers =
-    ::testing::Types<testing::fibers<1>, testing::fibers<2>, testing::fibers<4>, testing::threads>;
-TYPED_TEST_SUITE(SemaphoreBlocking, blocking_callers, testing::caller_names);
-
-TYPED_TEST(SemaphoreBlocking, TimedForms) {
+WEFT_TEST_BY_CALLER(SemaphoreBlocking, TimedForms) {
     counting_semaphore<> s(1);
     this->act([&]() -> task<> {
         EXPECT_TRUE(s.try_acquire_for(-1h));

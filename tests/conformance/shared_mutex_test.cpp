@@ -29,7 +29,7 @@ static_assert(std::is_nothrow_default_constructible_v<shared_mutex>);
 static_assert(!std::is_copy_constructible_v<shared_mutex>);
 static_assert(!std::is_copy_assignable_v<shared_timed_mutex>);
 
-constinit shared_mutex constant_initialized;
+constinit shared_mutex constant_shared_mutex;
 
 /// What is guarded: notices who is in it beside whom.
 class guarded {
@@ -53,12 +53,8 @@ private:
     long plain_ = 0;  // a data race if the mutex does not order its owners
 };
 
-template <class Caller>
-class SharedMutexConformance : public testing::ByCaller<Caller> {};
-TYPED_TEST_SUITE(SharedMutexConformance, testing::all_callers, testing::caller_names);
-
-TYPED_TEST(SharedMutexConformance, ReadersShare) {
-    shared_mutex& m = constant_initialized;
+WEFT_TEST_BY_CALLER(SharedMutexConformance, ReadersShare) {
+    shared_mutex& m = constant_shared_mutex;
     std::atomic<int> inside = 0;
     std::vector<typename TypeParam::actor> all;
     for (int i = 0; i < 4; ++i) {
@@ -78,7 +74,7 @@ TYPED_TEST(SharedMutexConformance, ReadersShare) {
     m.unlock();
 }
 
-TYPED_TEST(SharedMutexConformance, AWriterExcludesEverybody) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, AWriterExcludesEverybody) {
     shared_mutex m;
     this->act([&]() -> task<> {
         const auto lock = co_await TypeParam::lock(m);
@@ -96,7 +92,7 @@ TYPED_TEST(SharedMutexConformance, AWriterExcludesEverybody) {
     m.unlock();
 }
 
-TYPED_TEST(SharedMutexConformance, AWriterWaitsForTheLastReader) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, AWriterWaitsForTheLastReader) {
     shared_mutex m;
     std::atomic<bool> last_left = false;
     m.lock_shared();
@@ -113,7 +109,7 @@ TYPED_TEST(SharedMutexConformance, AWriterWaitsForTheLastReader) {
     writer.join();
 }
 
-TYPED_TEST(SharedMutexConformance, ReadersWaitForAWriter) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, ReadersWaitForAWriter) {
     shared_mutex m;
     std::atomic<bool> left = false;
     std::atomic<int> inside = 0;
@@ -136,7 +132,7 @@ TYPED_TEST(SharedMutexConformance, ReadersWaitForAWriter) {
     EXPECT_EQ(inside, 3);
 }
 
-TYPED_TEST(SharedMutexConformance, ServesInTheOrderOfArrival) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, ServesInTheOrderOfArrival) {
     shared_mutex m;
     std::mutex guards_order;
     std::string order;
@@ -162,7 +158,7 @@ TYPED_TEST(SharedMutexConformance, ServesInTheOrderOfArrival) {
     EXPECT_EQ(order, "rwRRwW");
 }
 
-TYPED_TEST(SharedMutexConformance, AReaderDoesNotOvertakeAWriterThatWaits) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, AReaderDoesNotOvertakeAWriterThatWaits) {
     shared_mutex m;
     m.lock_shared();
     std::atomic<bool> written = false;
@@ -183,7 +179,7 @@ TYPED_TEST(SharedMutexConformance, AReaderDoesNotOvertakeAWriterThatWaits) {
 }
 
 // Readers that come without end: each writer gets its turn; and the other way round.
-TYPED_TEST(SharedMutexConformance, NobodyStarves) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, NobodyStarves) {
     shared_mutex m;
     guarded inner;
     std::atomic<int> going = 0;
@@ -228,7 +224,7 @@ TYPED_TEST(SharedMutexConformance, NobodyStarves) {
     EXPECT_EQ(inner.written(), 20);
 }
 
-TYPED_TEST(SharedMutexConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
     shared_timed_mutex m;
     this->act_within(testing::stopped(), clock::time_point::min(), [&]() -> task<> {
         {
@@ -244,7 +240,7 @@ TYPED_TEST(SharedMutexConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
     m.unlock();
 }
 
-TYPED_TEST(SharedMutexConformance, TimesOutNeverEarly) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, TimesOutNeverEarly) {
     shared_mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -264,7 +260,7 @@ TYPED_TEST(SharedMutexConformance, TimesOutNeverEarly) {
     m.unlock();
 }
 
-TYPED_TEST(SharedMutexConformance, AStopEndsTheWait) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, AStopEndsTheWait) {
     shared_mutex m;
     m.lock();
     std::stop_source stop;
@@ -289,7 +285,7 @@ TYPED_TEST(SharedMutexConformance, AStopEndsTheWait) {
     m.unlock();
 }
 
-TYPED_TEST(SharedMutexConformance, ReadersGoOnWhenTheWriterBeforeThemGivesUp) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, ReadersGoOnWhenTheWriterBeforeThemGivesUp) {
     shared_mutex m;
     m.lock_shared();
     std::stop_source stop;
@@ -348,7 +344,7 @@ task<> reads_writes_and_gives_up(shared_mutex& m, guarded& inner, int who) {
     }
 }
 
-TYPED_TEST(SharedMutexConformance, NothingIsLostUnderDeadlines) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, NothingIsLostUnderDeadlines) {
     shared_mutex m;
     guarded inner;
     {
@@ -363,7 +359,7 @@ TYPED_TEST(SharedMutexConformance, NothingIsLostUnderDeadlines) {
     m.unlock();
 }
 
-TYPED_TEST(SharedMutexConformance, NothingIsLostUnderStops) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, NothingIsLostUnderStops) {
     shared_mutex m;
     guarded inner;
     for (int round = 0; round < 30; ++round) {
@@ -410,10 +406,10 @@ TEST(SharedMutexConformance, AllKindsUnderDeadlines) {
         std::vector<task_handle<>> coroutines;
         std::vector<std::jthread> threads;
         for (int i = 0; i < 3; ++i) {
-            fibers.push_back(testing::fibers<2>::start(home, [&, i] {
+            fibers.push_back(testing::fibers::start(home, [&, i] {
                 return reads_writes_and_gives_up<testing::blocking_calls>(m, inner, 3 * i);
             }));
-            coroutines.push_back(testing::coroutines<2>::start(home, [&, i] {
+            coroutines.push_back(testing::coroutines::start(home, [&, i] {
                 return reads_writes_and_gives_up<testing::awaitable_calls>(m, inner, 3 * i + 1);
             }));
             threads.push_back(testing::threads::start(home, [&, i] {
@@ -427,7 +423,7 @@ TEST(SharedMutexConformance, AllKindsUnderDeadlines) {
 }
 
 // An unlock may still be on its way out when the next owner destroys the mutex.
-TYPED_TEST(SharedMutexConformance, MayBeDestroyedByItsNextOwner) {
+WEFT_TEST_BY_CALLER(SharedMutexConformance, MayBeDestroyedByItsNextOwner) {
     for (int i = 0; i < 200; ++i) {
         auto m = std::make_unique<shared_mutex>();
         const bool reads = i % 2 == 0;
@@ -453,13 +449,7 @@ TYPED_TEST(SharedMutexConformance, MayBeDestroyedByItsNextOwner) {
 
 // What follows blocks: for fibers and plain threads.
 
-template <class Caller>
-class SharedTimedMutexBlocking : public testing::ByCaller<Caller> {};
-using blocking_callers =
-    ::testing::Types<testing::fibers<1>, testing::fibers<2>, testing::fibers<4>, testing::threads>;
-TYPED_TEST_SUITE(SharedTimedMutexBlocking, blocking_callers, testing::caller_names);
-
-TYPED_TEST(SharedTimedMutexBlocking, TimedForms) {
+WEFT_TEST_BY_CALLER(SharedTimedMutexBlocking, TimedForms) {
     shared_timed_mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -499,7 +489,7 @@ TYPED_TEST(SharedTimedMutexBlocking, TimedForms) {
     });
 }
 
-TYPED_TEST(SharedTimedMutexBlocking, TheStandardGuards) {
+WEFT_TEST_BY_CALLER(SharedTimedMutexBlocking, TheStandardGuards) {
     shared_mutex a;
     shared_mutex b;
     this->act([&]() -> task<> {

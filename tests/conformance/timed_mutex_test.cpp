@@ -25,14 +25,10 @@ static_assert(std::is_nothrow_default_constructible_v<timed_mutex>);
 static_assert(!std::is_copy_constructible_v<timed_mutex> &&
               !std::is_copy_assignable_v<timed_mutex>);
 
-constinit timed_mutex constant_initialized;
+constinit timed_mutex constant_timed_mutex;
 
-template <class Caller>
-class TimedMutexConformance : public testing::ByCaller<Caller> {};
-TYPED_TEST_SUITE(TimedMutexConformance, testing::all_callers, testing::caller_names);
-
-TYPED_TEST(TimedMutexConformance, LocksAndExcludes) {
-    timed_mutex& m = constant_initialized;
+WEFT_TEST_BY_CALLER(TimedMutexConformance, LocksAndExcludes) {
+    timed_mutex& m = constant_timed_mutex;
     this->act([&]() -> task<> {
         const auto lock = co_await TypeParam::lock(m);
         EXPECT_TRUE(lock.owns_lock());
@@ -43,7 +39,7 @@ TYPED_TEST(TimedMutexConformance, LocksAndExcludes) {
     m.unlock();
 }
 
-TYPED_TEST(TimedMutexConformance, WaitsWithADeadline) {
+WEFT_TEST_BY_CALLER(TimedMutexConformance, WaitsWithADeadline) {
     timed_mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -67,13 +63,7 @@ TYPED_TEST(TimedMutexConformance, WaitsWithADeadline) {
 
 // What follows blocks: for fibers and plain threads.
 
-template <class Caller>
-class TimedMutexBlocking : public testing::ByCaller<Caller> {};
-using blocking_callers =
-    ::testing::Types<testing::fibers<1>, testing::fibers<2>, testing::fibers<4>, testing::threads>;
-TYPED_TEST_SUITE(TimedMutexBlocking, blocking_callers, testing::caller_names);
-
-TYPED_TEST(TimedMutexBlocking, TryLockForGetsAFreeOneWhateverTheTime) {
+WEFT_TEST_BY_CALLER(TimedMutexBlocking, TryLockForGetsAFreeOneWhateverTheTime) {
     timed_mutex m;
     this->act([&]() -> task<> {
         for (const auto timeout : {0ms, -5ms, 5ms}) {
@@ -91,7 +81,7 @@ TYPED_TEST(TimedMutexBlocking, TryLockForGetsAFreeOneWhateverTheTime) {
     });
 }
 
-TYPED_TEST(TimedMutexBlocking, TryLockForWaitsNoLess) {
+WEFT_TEST_BY_CALLER(TimedMutexBlocking, TryLockForWaitsNoLess) {
     timed_mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -115,7 +105,7 @@ TYPED_TEST(TimedMutexBlocking, TryLockForWaitsNoLess) {
     m.unlock();
 }
 
-TYPED_TEST(TimedMutexBlocking, TryLockForGetsWhatIsUnlockedInTime) {
+WEFT_TEST_BY_CALLER(TimedMutexBlocking, TryLockForGetsWhatIsUnlockedInTime) {
     timed_mutex m;
     m.lock();
     auto waiter = this->start([&]() -> task<> {
@@ -137,7 +127,7 @@ TYPED_TEST(TimedMutexBlocking, TryLockForGetsWhatIsUnlockedInTime) {
     other.join();
 }
 
-TYPED_TEST(TimedMutexBlocking, TheEndOfTimeIsNever) {
+WEFT_TEST_BY_CALLER(TimedMutexBlocking, TheEndOfTimeIsNever) {
     timed_mutex m;
     m.lock();
     auto waiter = this->start([&]() -> task<> {
@@ -154,7 +144,7 @@ TYPED_TEST(TimedMutexBlocking, TheEndOfTimeIsNever) {
     waiter.join();
 }
 
-TYPED_TEST(TimedMutexBlocking, AStopEndsTheWait) {
+WEFT_TEST_BY_CALLER(TimedMutexBlocking, AStopEndsTheWait) {
     timed_mutex m;
     m.lock();
     std::stop_source stop;
@@ -171,7 +161,7 @@ TYPED_TEST(TimedMutexBlocking, AStopEndsTheWait) {
     m.unlock();
 }
 
-TYPED_TEST(TimedMutexBlocking, ManyWithShortTimeouts) {
+WEFT_TEST_BY_CALLER(TimedMutexBlocking, ManyWithShortTimeouts) {
     timed_mutex m;
     long plain = 0;
     {

@@ -19,11 +19,7 @@ using testing::expect_cancelled;
 using testing::expect_timed_out;
 using testing::until_all_wait;
 
-template <class Caller>
-class WaitGroupConformance : public testing::ByCaller<Caller> {};
-TYPED_TEST_SUITE(WaitGroupConformance, testing::all_callers, testing::caller_names);
-
-TYPED_TEST(WaitGroupConformance, WaitWaitsForTheLast) {
+WEFT_TEST_BY_CALLER(WaitGroupConformance, WaitWaitsForTheLast) {
     wait_group group(2);
     std::atomic<bool> last = false;
     std::vector<typename TypeParam::actor> all;
@@ -41,7 +37,7 @@ TYPED_TEST(WaitGroupConformance, WaitWaitsForTheLast) {
     all.clear();
 }
 
-TYPED_TEST(WaitGroupConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
+WEFT_TEST_BY_CALLER(WaitGroupConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
     wait_group group;
     this->act_within(testing::stopped(), clock::time_point::min(), [&]() -> task<> {
         const result<void> past = co_await TypeParam::wait(group, -1h);
@@ -51,7 +47,7 @@ TYPED_TEST(WaitGroupConformance, WithADeadlineWhatNeedNotWaitSucceeds) {
     });
 }
 
-TYPED_TEST(WaitGroupConformance, TimesOutNeverEarly) {
+WEFT_TEST_BY_CALLER(WaitGroupConformance, TimesOutNeverEarly) {
     wait_group group(1);
     this->act([&]() -> task<> {
         const auto start = clock::now();
@@ -64,7 +60,7 @@ TYPED_TEST(WaitGroupConformance, TimesOutNeverEarly) {
     group.done();
 }
 
-TYPED_TEST(WaitGroupConformance, AStopEndsTheWait) {
+WEFT_TEST_BY_CALLER(WaitGroupConformance, AStopEndsTheWait) {
     wait_group group(1);
     std::stop_source stop;
     auto waiter = this->start_within(stop, [&]() -> task<> {
