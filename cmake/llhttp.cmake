@@ -15,6 +15,7 @@ endif()
 enable_language(C)
 add_library(llhttp STATIC EXCLUDE_FROM_ALL
     "${WEFT_LLHTTP}/llhttp/api.c" "${WEFT_LLHTTP}/llhttp/http.c" "${WEFT_LLHTTP}/llhttp/llhttp.c")
+set_target_properties(llhttp PROPERTIES UNITY_BUILD OFF)
 # It decides how llhttp.h is read, too.
 target_compile_definitions(llhttp PUBLIC LLHTTP_STRICT_MODE=1)
 target_include_directories(llhttp SYSTEM PUBLIC "${WEFT_LLHTTP}/include/llhttp")

@@ -19,6 +19,8 @@ function(weft_target_options target)
     target_compile_options(${target} PRIVATE
         $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor>
         $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wthread-safety>
+        # It takes what a unity build includes for headers.
+        $<$<AND:$<COMPILE_LANG_AND_ID:CXX,GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
         $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${WEFT_WERROR}>>:-Werror>)
     if(WEFT_SANITIZE STREQUAL "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
         # It warns at each stand-alone fence; base/atomic.h replaces the one that matters.

@@ -260,7 +260,7 @@ bool contained(const poison_phase& phase) {
 
 void add_isolation(verdicts& out, const results& run) {
     std::vector<std::string> parts;
-    std::string kind;
+    std::string of_kind;
     const poison_phase* process = nullptr;
     bool other_lost = false;
     bool unknown = false;
@@ -271,7 +271,7 @@ void add_isolation(verdicts& out, const results& run) {
             continue;
         }
         parts.push_back(deaths_of(model, *phase));
-        kind = phase->kind;
+        of_kind = phase->kind;
         unknown = unknown || leak_unknown(*phase);
         if (model == model_id::process) {
             process = phase;
@@ -283,7 +283,7 @@ void add_isolation(verdicts& out, const results& run) {
         return;
     }
     verdict line{.claim = "C18",
-                 .subject = fmt::format("isolation, {} in the handler", kind),
+                 .subject = fmt::format("isolation, {} in the handler", of_kind),
                  .claimed = "a process contains it, a thread can take all down",
                  .measured = fmt::format("{}", fmt::join(parts, "; ")),
                  .conclusion = "",

@@ -22,7 +22,7 @@ using sim::ms;
 using testing::HasSubstr;
 using testing::Not;
 
-comparison compared(bool with_records = true) {
+comparison small_comparison(bool with_records = true) {
     std::vector<live_run> runs{run_of_two(task_kind::kernel_threads),
                                run_of_two(task_kind::fibers)};
     runs[1].runtime =
@@ -37,7 +37,7 @@ comparison compared(bool with_records = true) {
 }
 
 TEST(live_report_terminal, no_line_is_wider_than_asked_for) {
-    comparison all = compared();
+    comparison all = small_comparison();
     all.names[0] = std::string(sim::longest_name, 'n');
     all.plan.work.title = std::string(100, 't');
     for (const std::size_t width : {sim::narrowest_page, std::size_t{80}, std::size_t{133}}) {
@@ -51,7 +51,7 @@ TEST(live_report_terminal, no_line_is_wider_than_asked_for) {
 }
 
 TEST(live_report_terminal, has_both_sides_beside_each_other) {
-    const std::string text = report_for_terminal(compared(), {.width = 120});
+    const std::string text = report_for_terminal(small_comparison(), {.width = 120});
     EXPECT_THAT(text, HasSubstr("on CPU 3, 100 ms each; the kernel's tick is 4 ms (HZ=250)"));
     EXPECT_THAT(text, HasSubstr("  heavy           -5  75.30   74.75   -0.55   74.75   -0.55\n"));
     EXPECT_THAT(text, HasSubstr("Nice values are 5 higher"));
@@ -59,12 +59,12 @@ TEST(live_report_terminal, has_both_sides_beside_each_other) {
     EXPECT_THAT(text, HasSubstr("50 times it preempted a fiber at a"));
     EXPECT_THAT(text, HasSubstr("1 records were lost"));
     EXPECT_THAT(text, Not(HasSubstr("\x1b")));
-    EXPECT_THAT(report_for_terminal(compared(), {.colour = true}), HasSubstr("\x1b[1m"));
-    EXPECT_THAT(report_for_terminal(compared(false), {}), Not(HasSubstr("the kernel's records")));
+    EXPECT_THAT(report_for_terminal(small_comparison(), {.colour = true}), HasSubstr("\x1b[1m"));
+    EXPECT_THAT(report_for_terminal(small_comparison(false), {}), Not(HasSubstr("the kernel's records")));
 }
 
 TEST(live_report_json, has_every_figure) {
-    const json document = json::parse(report_as_json(compared()));
+    const json document = json::parse(report_as_json(small_comparison()));
     EXPECT_EQ(document.at("schema_version"), json_schema_version);
     EXPECT_EQ(document.at("live"), true);
     EXPECT_EQ(document.at("cpus"), json({3}));
@@ -91,7 +91,7 @@ TEST(live_report_json, has_every_figure) {
 }
 
 TEST(live_report_html, has_the_tables_and_the_pictures) {
-    const std::string page = report_as_html(compared(), "1.2.3");
+    const std::string page = report_as_html(small_comparison(), "1.2.3");
     EXPECT_THAT(page, HasSubstr("weft 1.2.3"));
     EXPECT_THAT(page, HasSubstr("Kernel threads beside fibers"));
     EXPECT_THAT(page, HasSubstr("<canvas id=\"timeline-1\""));

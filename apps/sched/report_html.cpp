@@ -21,28 +21,27 @@ namespace weft::sim {
 
 namespace {
 
-using nlohmann::json;
-
 /// What a page can draw: rows of a picture or lines of a chart, and pieces of a timeline.
 constexpr std::size_t most_rows = 24;
 constexpr std::size_t most_pieces = 40'000;
 
 using report::escaped;
 
-double rounded(double value) {
+/// What is drawn needs no more.
+double to_thousandth(double value) {
     return std::round(value * 1e3) / 1e3;
 }
 
 /// The pieces of a task as one row of numbers: what, CPU, from and to in microseconds. Those that
 /// begin after `end` are left out.
-json row_of(const timeline& of, nanoseconds end) {
-    json row = json::array();
+nlohmann::json row_of(const timeline& of, nanoseconds end) {
+    nlohmann::json row = nlohmann::json::array();
     for (const activity_span& span : of) {
         if (span.from < end) {
             row.push_back(static_cast<int>(span.what));
             row.push_back(span.cpu);
-            row.push_back(rounded(static_cast<double>(span.from) / static_cast<double>(us)));
-            row.push_back(rounded(static_cast<double>(span.to) / static_cast<double>(us)));
+            row.push_back(to_thousandth(static_cast<double>(span.from) / static_cast<double>(us)));
+            row.push_back(to_thousandth(static_cast<double>(span.to) / static_cast<double>(us)));
         }
     }
     return row;
@@ -63,36 +62,37 @@ nanoseconds end_of_picture(const std::vector<timeline>& rows, nanoseconds durati
     return starts[most_pieces];
 }
 
-json lag_row(const std::vector<lag_sample>& samples, std::size_t task) {
-    json row = json::array();
+nlohmann::json lag_row(const std::vector<lag_sample>& samples, std::size_t task) {
+    nlohmann::json row = nlohmann::json::array();
     for (const lag_sample& sample : samples) {
-        row.push_back(rounded(sample.lag_ms[task]));
+        row.push_back(to_thousandth(sample.lag_ms[task]));
     }
     return row;
 }
 
-json times_of(const std::vector<lag_sample>& samples) {
-    json row = json::array();
+nlohmann::json times_of(const std::vector<lag_sample>& samples) {
+    nlohmann::json row = nlohmann::json::array();
     for (const lag_sample& sample : samples) {
         row.push_back(milliseconds(sample.at));
     }
     return row;
 }
 
-json policy_data(const outcome& all, const policy_outcome& one) {
+nlohmann::json policy_data(const outcome& all, const policy_outcome& one) {
     std::vector<timeline> timelines = timelines_of(one.run);
     const std::size_t rows = std::min(timelines.size(), most_rows);
     timelines.resize(rows);
     const nanoseconds end = end_of_picture(timelines, all.work.duration);
-    json made{{"policy", one.run.policy}, {"end", milliseconds(end)}, {"tasks", json::array()}};
+    nlohmann::json made{
+        {"policy", one.run.policy}, {"end", milliseconds(end)}, {"tasks", nlohmann::json::array()}};
     for (std::size_t i = 0; i < rows; ++i) {
         const task_measures& task = one.measured.tasks[i];
         made["tasks"].push_back({{"name", one.run.tasks[i].name},
-                                 {"share", rounded(100 * task.share)},
-                                 {"ideal", rounded(100 * task.ideal)},
+                                 {"share", to_thousandth(100 * task.share)},
+                                 {"ideal", to_thousandth(100 * task.ideal)},
                                  {"wakes", task.latency.count},
-                                 {"p50", rounded(milliseconds(task.latency.p50))},
-                                 {"p99", rounded(milliseconds(task.latency.p99))},
+                                 {"p50", to_thousandth(milliseconds(task.latency.p50))},
+                                 {"p99", to_thousandth(milliseconds(task.latency.p99))},
                                  {"lag", lag_row(one.measured.lag, i)},
                                  {"lagShown", lag_row(one.measured.lag_shown, i)},
                                  {"pieces", row_of(timelines[i], end)}});
@@ -100,14 +100,14 @@ json policy_data(const outcome& all, const policy_outcome& one) {
     return made;
 }
 
-json data_of(const outcome& all) {
-    json made{{"from", milliseconds(all.work.shown.from)},
-              {"to", milliseconds(all.work.shown.to)},
-              {"duration", milliseconds(all.work.duration)},
-              {"cpus", all.work.cpus},
-              {"at", times_of(all.policies.front().measured.lag)},
-              {"atShown", times_of(all.policies.front().measured.lag_shown)},
-              {"policies", json::array()}};
+nlohmann::json data_of(const outcome& all) {
+    nlohmann::json made{{"from", milliseconds(all.work.shown.from)},
+                        {"to", milliseconds(all.work.shown.to)},
+                        {"duration", milliseconds(all.work.duration)},
+                        {"cpus", all.work.cpus},
+                        {"at", times_of(all.policies.front().measured.lag)},
+                        {"atShown", times_of(all.policies.front().measured.lag_shown)},
+                        {"policies", nlohmann::json::array()}};
     for (const policy_outcome& one : all.policies) {
         made["policies"].push_back(policy_data(all, one));
     }

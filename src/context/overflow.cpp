@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/atomic.h"
+#include "context/page_size.h"
 #include "context/signal_action.h"
 
 namespace weft::context {
@@ -138,10 +139,6 @@ void install(int signal, struct sigaction& previous) noexcept {
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     ::sigemptyset(&action.sa_mask);
     ::sigaction(signal, &action, nullptr);
-}
-
-std::size_t page_size() noexcept {
-    return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
 /// The kernel's frame with all vector registers (about 3 KiB with AVX-512, 11 KiB with AMX), and

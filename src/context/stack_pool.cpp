@@ -13,6 +13,7 @@
 #include <new>
 
 #include "base/assert.h"
+#include "context/page_size.h"
 #include "context/sanitizer.h"
 #include "context/valgrind.h"
 
@@ -26,10 +27,6 @@ constexpr std::size_t smallest_slab = 4;  // stacks
 constexpr std::size_t hand_back_batch = 64;
 constexpr std::size_t smallest_stack_pages = 4;
 constexpr std::size_t largest_stack = std::size_t{1} << 40;
-
-std::size_t page_size() noexcept {
-    return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-}
 
 /// Address space only: no memory, no swap, until it is touched.
 std::byte* reserve(std::size_t size) noexcept {

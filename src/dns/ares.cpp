@@ -9,19 +9,19 @@
 #include <sys/uio.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <climits>
 #include <cstring>
 #include <system_error>
 
+#include <weft/errno.h>
+
 #include "base/error.h"
+#include "dns/message.h"
 
 namespace weft::dns {
 
 namespace {
-
-constexpr std::size_t header_size = 12;
 
 /// Process-wide, and never taken back: c-ares counts, and has nothing to free on Linux.
 int initialize_library() {

@@ -7,10 +7,11 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <mutex>
 #include <new>
 #include <utility>
+
+#include <weft/errno.h>
 
 #include "base/assert.h"
 #include "base/error.h"

@@ -13,7 +13,6 @@ namespace weft::dns {
 
 namespace {
 
-constexpr std::size_t header_size = 12;
 constexpr std::size_t longest_name = 253;
 
 struct record {

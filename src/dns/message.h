@@ -7,6 +7,7 @@
 // its size is bounded by theirs.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -18,6 +19,9 @@
 namespace weft::dns {
 
 enum class record_type : std::uint16_t { a = 1, cname = 5, soa = 6, ptr = 12, aaaa = 28, srv = 33 };
+
+/// What each message begins with, in bytes (RFC 1035, 4.1.1).
+inline constexpr std::size_t header_size = 12;
 
 /// At most so many records of an answer are kept.
 inline constexpr std::size_t most_records = 256;

@@ -7,7 +7,7 @@
 
 #include <sys/socket.h>
 
-#include <cerrno>
+#include <weft/errno.h>
 
 #include "base/error.h"
 #include "base/fd.h"

@@ -14,7 +14,7 @@ namespace weft::io {
 
 namespace {
 
-constexpr std::size_t batch = 32;  // what lies on the stack for them is 7 KiB
+constexpr std::size_t most_at_once = 32;  // what lies on the stack for them is 7 KiB
 
 endpoint sender_of(const msghdr& message) noexcept {
     if (message.msg_namelen == 0) {
@@ -96,7 +96,8 @@ result<received_datagram> datagram_receive::finish(std::int64_t outcome) const n
 std::int64_t datagrams_receive::attempt() noexcept {
     std::size_t received = 0;
     while (received < slots_.size()) {
-        const auto next = slots_.subspan(received, std::min(slots_.size() - received, batch));
+        const auto next =
+            slots_.subspan(received, std::min(slots_.size() - received, most_at_once));
         const std::int64_t n = receive_some(next);
         if (n < 0) {
             // What has come counts; an error is reported by the next call, if it is still there.
@@ -111,9 +112,9 @@ std::int64_t datagrams_receive::attempt() noexcept {
 }
 
 std::int64_t datagrams_receive::receive_some(std::span<datagram_slot> slots) noexcept {
-    std::array<mmsghdr, batch> messages{};
-    std::array<iovec, batch> parts;
-    std::array<sockaddr_storage, batch> senders;
+    std::array<mmsghdr, most_at_once> messages{};
+    std::array<iovec, most_at_once> parts;
+    std::array<sockaddr_storage, most_at_once> senders;
     for (std::size_t i = 0; i < slots.size(); ++i) {
         parts[i] = part_of(slots[i].buffer);
         msghdr& message = messages[i].msg_hdr;
@@ -153,9 +154,9 @@ std::int64_t datagrams_send::attempt() noexcept {
 }
 
 std::int64_t datagrams_send::send_some() noexcept {
-    std::array<mmsghdr, batch> messages{};
-    std::array<iovec, batch> parts;
-    const std::size_t count = std::min(left_.size(), batch);
+    std::array<mmsghdr, most_at_once> messages{};
+    std::array<iovec, most_at_once> parts;
+    const std::size_t count = std::min(left_.size(), most_at_once);
     for (std::size_t i = 0; i < count; ++i) {
         parts[i] = part_of(left_[i].bytes);
         messages[i].msg_hdr.msg_iov = &parts[i];

@@ -4,8 +4,9 @@
 #include <poll.h>
 #include <sys/epoll.h>
 
-#include <cerrno>
 #include <system_error>
+
+#include <weft/errno.h>
 
 #include "base/assert.h"
 
@@ -13,7 +14,7 @@ namespace weft::io {
 
 namespace {
 
-constexpr int batch = 64;
+constexpr int events_at_once = 64;
 constexpr std::uint32_t always = EPOLLERR | EPOLLHUP;
 
 static_assert(EPOLLIN == POLLIN && EPOLLPRI == POLLPRI && EPOLLOUT == POLLOUT &&
@@ -147,15 +148,15 @@ int fd_poller::finish(fd_wait& wait, sched::wake_reason reason) noexcept {
 int fd_poller::dispatch() noexcept {
     int woken = 0;
     for (;;) {
-        epoll_event events[batch];
-        const int count = ::epoll_wait(epoll_.get(), events, batch, 0);
+        epoll_event events[events_at_once];
+        const int count = ::epoll_wait(epoll_.get(), events, events_at_once, 0);
         for (int i = 0; i < count; ++i) {
             woken += notify(static_cast<int>(events[i].data.u64 & 0xffffffff),
                             static_cast<std::uint32_t>(events[i].data.u64 >> 32), events[i].events);
         }
         // epoll_wait() looks without a lock whether there is anything, and may overlook an event
         // while another thread takes some; poll() does not.
-        if (count < batch && (count > 0 || !is_ready())) {
+        if (count < events_at_once && (count > 0 || !is_ready())) {
             return woken;
         }
     }

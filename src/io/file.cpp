@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include <weft/blocking.h>
+#include <weft/errno.h>
 
 #include "base/assert.h"
 #include "base/error.h"

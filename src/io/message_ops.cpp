@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+
+#include <weft/errno.h>
 
 #include "base/signal_mask.h"
 

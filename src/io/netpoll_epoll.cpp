@@ -7,9 +7,10 @@
 #include <sys/timerfd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <system_error>
+
+#include <weft/errno.h>
 
 #include "io/descriptor_slab.h"
 #include "sched/current.h"
@@ -18,7 +19,7 @@ namespace weft::io {
 
 namespace {
 
-constexpr int batch = 512;
+constexpr int most_events = 512;
 constexpr std::uint64_t interrupt_key = ~std::uint64_t{0};
 constexpr std::uint64_t tick_key = interrupt_key - 1;
 constexpr std::uint64_t fds_key = interrupt_key - 2;
@@ -88,14 +89,15 @@ netpoll* netpoll::current() noexcept {
 }
 
 sched::poll_result netpoll::poll(base::nanoseconds_t deadline) noexcept {
-    epoll_event events[batch];
+    epoll_event events[most_events];
     int count = 0;
     if (deadline == 0) {
-        count = ::epoll_wait(epoll_.get(), events, batch, 0);
+        count = ::epoll_wait(epoll_.get(), events, most_events, 0);
     } else {
         waiting_.fetch_add(1, base::seq_cst);
         const bool at_once = interrupted_.load(base::seq_cst);
-        count = at_once ? ::epoll_wait(epoll_.get(), events, batch, 0) : wait(events, deadline);
+        count =
+            at_once ? ::epoll_wait(epoll_.get(), events, most_events, 0) : wait(events, deadline);
         waiting_.fetch_sub(1, base::seq_cst);
         if (at_once) {
             interrupted_.store(false, base::seq_cst);
@@ -160,12 +162,12 @@ sched::poll_result netpoll::dispatch(const epoll_event* events, int count,
 /// a reason.
 int netpoll::wait(epoll_event* events, base::nanoseconds_t deadline) noexcept {
     if (deadline == base::time_never) {
-        return ::epoll_wait(epoll_.get(), events, batch, -1);
+        return ::epoll_wait(epoll_.get(), events, most_events, -1);
     }
     const base::nanoseconds_t left = std::max<base::nanoseconds_t>(deadline - base::now_ns(), 0);
     if (!no_pwait2_.load(base::relaxed)) {
         const timespec timeout{.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
-        const int count = ::epoll_pwait2(epoll_.get(), events, batch, &timeout, nullptr);
+        const int count = ::epoll_pwait2(epoll_.get(), events, most_events, &timeout, nullptr);
         if (count >= 0 || errno == EINTR) {
             return count;
         }
@@ -173,7 +175,7 @@ int netpoll::wait(epoll_event* events, base::nanoseconds_t deadline) noexcept {
         no_pwait2_.store(true, base::relaxed);
     }
     const base::nanoseconds_t milliseconds = (left + 999'999) / 1'000'000;
-    return ::epoll_wait(epoll_.get(), events, batch,
+    return ::epoll_wait(epoll_.get(), events, most_events,
                         static_cast<int>(std::min<base::nanoseconds_t>(
                             milliseconds, std::numeric_limits<int>::max())));
 }

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <weft/errno.h>
+
 #include "base/assert.h"
 #include "io/descriptor_slab.h"
 #include "io/netpoll_epoll.h"

@@ -2,11 +2,12 @@
 #include "io/poll_set.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <memory>
 #include <new>
 #include <optional>
+
+#include <weft/errno.h>
 
 #include "io/fd_poller.h"
 #include "io/netpoll_epoll.h"

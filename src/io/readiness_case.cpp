@@ -6,9 +6,9 @@
 // whatever ended the wait.
 #include <poll.h>
 
-#include <cerrno>
 #include <new>
 
+#include <weft/errno.h>
 #include <weft/select.h>
 
 #include "base/assert.h"

@@ -4,8 +4,9 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <utility>
+
+#include <weft/errno.h>
 
 #include "base/signal_mask.h"
 #include "base/thread_block.h"

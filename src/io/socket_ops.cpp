@@ -7,8 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
+
+#include <weft/errno.h>
 
 #include "base/error.h"
 #include "base/fd.h"

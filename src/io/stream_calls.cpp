@@ -10,6 +10,8 @@
 #include <limits>
 #include <new>
 
+#include <weft/errno.h>
+
 namespace weft::io {
 
 namespace {

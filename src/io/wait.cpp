@@ -6,10 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <ctime>
 #include <utility>
 #include <vector>
+
+#include <weft/errno.h>
 
 #include "base/assert.h"
 #include "base/fd.h"

@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <memory>
 #include <new>
 
 #include <weft/blocking.h>
 #include <weft/detail/unique_fd.h>
+#include <weft/errno.h>
 
 #include "base/error.h"
 #include "io/file_calls.h"

@@ -7,8 +7,9 @@
 #include <semaphore.h>
 
 #include <bit>
-#include <cerrno>
 #include <cstdint>
+
+#include <weft/errno.h>
 
 #include "posix/aside.h"
 #include "posix/caller.h"

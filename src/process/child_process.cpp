@@ -8,11 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <utility>
 
 #include <weft/blocking.h>
+#include <weft/errno.h>
 #include <weft/poll.h>
 
 #include "base/error.h"

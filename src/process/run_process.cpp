@@ -4,13 +4,13 @@
 // can be full while another one is waited for, and so that it takes no fiber beside the caller. The
 // loop is written twice, for callers that block and for coroutines; what both do is in gathering.
 #include <weft/co.h>
+#include <weft/errno.h>
 #include <weft/process.h>
 
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <csignal>
 #include <new>
 #include <span>

@@ -22,7 +22,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <new>
@@ -30,6 +29,7 @@
 #include <utility>
 
 #include <weft/blocking.h>
+#include <weft/errno.h>
 
 #include "base/error.h"
 #include "process/child_state.h"

@@ -21,9 +21,11 @@
 
 namespace weft {
 
+inline constexpr runtime_options by_itself{.workers = 1, .preempt = false};
+
 template <class Aside>
 void expect_returns_and_throws_what_the_call_does(Aside aside) {
-    weft::run({.workers = 1, .preempt = false}, [&] {
+    weft::run(by_itself, [&] {
         int value = 5;
         int& same = aside([&]() -> int& { return value; });
         EXPECT_EQ(&same, &value);
@@ -42,7 +44,7 @@ void expect_returns_and_throws_what_the_call_does(Aside aside) {
 
 template <class Aside>
 void expect_a_child_of_fork_returns_from_it(Aside aside) {
-    weft::run({.workers = 1, .preempt = false}, [&] {
+    weft::run(by_itself, [&] {
         const pid_t child = aside([] { return ::fork(); });
         if (child == 0) {
             ::_exit(17);

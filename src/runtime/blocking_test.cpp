@@ -25,8 +25,7 @@
 namespace weft {
 namespace {
 
-constexpr runtime_options by_itself{.workers = 1, .preempt = false};
-constexpr auto aside = [](auto call) -> decltype(auto) { return blocking(call); };
+constexpr auto blocking_aside = [](auto call) -> decltype(auto) { return blocking(call); };
 
 /// A pipe from which somebody reads before anybody writes.
 class pipe {
@@ -88,7 +87,7 @@ TEST(blocking, as_many_at_once_as_are_called) {
 }
 
 TEST(blocking, returns_and_throws_what_the_call_does) {
-    expect_returns_and_throws_what_the_call_does(aside);
+    expect_returns_and_throws_what_the_call_does(blocking_aside);
 }
 
 TEST(blocking, on_a_plain_thread_it_is_a_call) {
@@ -172,7 +171,7 @@ TEST(blocking, a_spawn_or_a_checkpoint_within_does_not_end_it) {
 }
 
 TEST(blocking, a_child_of_fork_may_return_from_it) {
-    expect_a_child_of_fork_returns_from_it(aside);
+    expect_a_child_of_fork_returns_from_it(blocking_aside);
 }
 
 TEST(blocking, any_number_may_be_the_cap) {
@@ -187,7 +186,7 @@ TEST(blocking, any_number_may_be_the_cap) {
 }
 
 TEST(blocking, is_not_taken_for_computing) {
-    expect_is_not_taken_for_computing(aside);
+    expect_is_not_taken_for_computing(blocking_aside);
 }
 
 }  // namespace

@@ -6,8 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include <time.h>
-
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -18,20 +16,15 @@
 #include <weft/semaphore.h>
 #include <weft/task.h>
 
+#include "runtime/preemption_test_support.h"
+
 namespace weft {
 namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 
-constexpr runtime_options one_worker{.workers = 1};
 constexpr runtime_options one_worker_fifo{.workers = 1, .fifo = true};
-
-nanoseconds cpu_time() {
-    timespec used{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return std::chrono::seconds(used.tv_sec) + nanoseconds(used.tv_nsec);
-}
 
 /// Computes for about so much CPU time; returns how much it was.
 nanoseconds compute(nanoseconds duration) {

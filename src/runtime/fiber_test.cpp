@@ -20,12 +20,12 @@
 #include <weft/runtime.h>
 #include <weft/semaphore.h>
 
+#include "runtime/preemption_test_support.h"
+
 namespace weft {
 namespace {
 
 using namespace std::chrono_literals;
-
-const runtime_options one_worker{.workers = 1};
 
 TEST(Fiber, RunsAndIsJoined) {
     const int answer = run(one_worker, [] {

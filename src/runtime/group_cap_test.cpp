@@ -23,8 +23,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::nanoseconds quota = 5ms;
-constexpr std::chrono::nanoseconds period = 50ms;
+constexpr std::chrono::nanoseconds the_quota = 5ms;
+constexpr std::chrono::nanoseconds the_period = 50ms;
 
 /// Returns when `group` has been throttled so often.
 void wait_for_throttles(const fiber_group& group, std::uint64_t count) {
@@ -38,7 +38,7 @@ void expect_quota_at_the_cap(int others) {
     ::testing::internal::CaptureStderr();
     {
         runtime rt({.workers = 1, .most_kernel_threads = 2});
-        const fiber_group limited(rt, {.quota = quota, .period = period});
+        const fiber_group limited(rt, {.quota = the_quota, .period = the_period});
         std::atomic<bool> stop{false};
         std::vector<fiber> hogs;
         const auto start = std::chrono::steady_clock::now();
@@ -51,8 +51,8 @@ void expect_quota_at_the_cap(int others) {
         }
         wait_for_throttles(limited, 10);
         const std::chrono::nanoseconds charged = limited.stats().cpu_time;
-        const auto periods = (std::chrono::steady_clock::now() - start) / period + 1;
-        EXPECT_LE(charged, periods * quota + 40ms);
+        const auto periods = (std::chrono::steady_clock::now() - start) / the_period + 1;
+        EXPECT_LE(charged, periods * the_quota + 40ms);
         EXPECT_LE(rt.stats().kernel_threads, 3U);
         stop = true;
         hogs.clear();
@@ -72,7 +72,7 @@ TEST(group_cap, members_that_were_stopped_take_turns_there) {
     ::testing::internal::CaptureStderr();
     {
         runtime rt({.workers = 1, .slice = 1ms, .most_kernel_threads = 2});
-        const fiber_group limited(rt, {.quota = quota, .period = period});
+        const fiber_group limited(rt, {.quota = the_quota, .period = the_period});
         std::atomic<bool> stop{false};
         std::array<std::atomic<long>, 3> steps{};
         std::vector<fiber> hogs;
@@ -122,7 +122,7 @@ void compute_without_a_timer() {
     rlimit none{};  // timers count as pending signals
     ::setrlimit(RLIMIT_SIGPENDING, &none);
     runtime rt(one_worker);
-    const fiber_group limited(rt, {.quota = quota, .period = period});
+    const fiber_group limited(rt, {.quota = the_quota, .period = the_period});
     std::atomic<bool> stop{false};
     fiber hog = rt.spawn(fiber_options{.group = &limited}, [&] { compute_until(stop); });
     wait_for_throttles(limited, 2);

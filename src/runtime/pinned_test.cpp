@@ -32,8 +32,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr runtime_options by_itself{.workers = 1, .preempt = false};
-constexpr auto aside = [](auto call) -> decltype(auto) { return pinned(call); };
+constexpr auto pinned_aside = [](auto call) -> decltype(auto) { return pinned(call); };
 
 /// Pins, and sees that the kernel thread stays the same.
 template <class Call>
@@ -178,7 +177,7 @@ TEST(pinned, many_at_once_while_others_compute) {
 }
 
 TEST(pinned, returns_and_throws_what_the_call_does) {
-    expect_returns_and_throws_what_the_call_does(aside);
+    expect_returns_and_throws_what_the_call_does(pinned_aside);
 }
 
 TEST(pinned, one_within_another_or_within_blocking_is_a_call) {
@@ -227,11 +226,11 @@ TEST(pinned, without_a_kernel_thread_to_spare_it_throws) {
 }
 
 TEST(pinned, a_child_of_fork_may_return_from_it) {
-    expect_a_child_of_fork_returns_from_it(aside);
+    expect_a_child_of_fork_returns_from_it(pinned_aside);
 }
 
 TEST(pinned, is_not_taken_for_computing) {
-    expect_is_not_taken_for_computing(aside);
+    expect_is_not_taken_for_computing(pinned_aside);
 }
 
 }  // namespace

@@ -8,8 +8,8 @@ namespace {
 
 constexpr base::nanoseconds_t ms = 1'000'000;
 
-struct item : waiter {
-    item() noexcept : waiter(waiter_kind::thread) {}
+struct member : waiter {
+    member() noexcept : waiter(waiter_kind::thread) {}
 };
 
 /// 20 ms in each 100 ms, from 1000 ms on.
@@ -72,9 +72,9 @@ TEST_F(group_quota_test, a_late_refill_is_worth_the_periods_that_have_begun) {
 }
 
 TEST_F(group_quota_test, holds_whoever_comes_while_it_is_throttled) {
-    item before;
-    item first;
-    item second;
+    member before;
+    member first;
+    member second;
     EXPECT_FALSE(quota_.hold(before));
     EXPECT_TRUE(quota_.charge(45 * ms, 1045 * ms));
     EXPECT_TRUE(quota_.hold(first));
@@ -92,7 +92,7 @@ TEST(group_without_quota, is_never_throttled) {
     group_quota none;
     none.set(0, 100 * ms, 0);
     EXPECT_FALSE(none.charge(1'000'000 * ms, 50 * ms));
-    item w;
+    member w;
     EXPECT_FALSE(none.hold(w));
 }
 

@@ -66,12 +66,12 @@ TEST(Waiter, ExactlyOneOfManyWakersWins) {
 }
 
 TEST(WaiterList, KeepsOrderAndRemovesFromTheMiddle) {
-    struct item : waiter {
-        item() noexcept : waiter(waiter_kind::thread) {}
+    struct listed : waiter {
+        listed() noexcept : waiter(waiter_kind::thread) {}
     };
-    item a;
-    item b;
-    item c;
+    listed a;
+    listed b;
+    listed c;
     waiter_list list;
     EXPECT_TRUE(list.empty());
     list.push_back(a);

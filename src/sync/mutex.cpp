@@ -52,25 +52,18 @@
 #include "sched/cancellable_wait.h"
 #include "sched/current.h"
 #include "sync/bounded_wait.h"
+#include "sync/lock_word.h"
 
 namespace weft {
 
 namespace {
 
 constexpr unsigned patience = 3;
-constexpr std::uint32_t min_spins = 1;
-constexpr std::uint32_t max_spins = 32;  // about 0.8 us, less than the wake of a sleeping thread
 
 const char coroutine_owner = 0;
 
-std::uint32_t load(const std::uint32_t& word) noexcept {
-    return __atomic_load_n(&word, __ATOMIC_RELAXED);
-}
-
-bool compare_exchange(std::uint32_t& word, std::uint32_t& seen, std::uint32_t next,
-                      int order) noexcept {
-    return __atomic_compare_exchange_n(&word, &seen, next, true, order, __ATOMIC_RELAXED);
-}
+using sync::compare_exchange;
+using sync::load;
 
 }  // namespace
 

@@ -33,23 +33,15 @@
 #include "base/assert.h"
 #include "sched/current.h"
 #include "sync/bounded_wait.h"
+#include "sync/lock_word.h"
 #include "sync/mutex_core.h"
 
 namespace weft {
 
 namespace {
 
-constexpr std::uint32_t min_spins = 1;
-constexpr std::uint32_t max_spins = 32;  // as mutex
-
-std::uint32_t load(const std::uint32_t& word, int order = __ATOMIC_RELAXED) noexcept {
-    return __atomic_load_n(&word, order);
-}
-
-bool compare_exchange(std::uint32_t& word, std::uint32_t& seen, std::uint32_t next,
-                      int order) noexcept {
-    return __atomic_compare_exchange_n(&word, &seen, next, true, order, __ATOMIC_RELAXED);
-}
+using sync::compare_exchange;
+using sync::load;
 
 }  // namespace
 

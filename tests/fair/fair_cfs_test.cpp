@@ -14,8 +14,8 @@
 namespace weft {
 namespace {
 
-using queue_type = fair_queue<task, cfs>;
-constexpr cfs::parameters defaults;
+using cfs_queue = fair_queue<task, cfs>;
+constexpr cfs::parameters cfs_defaults;
 
 std::int64_t distance(std::uint64_t from, std::uint64_t to) {
     return static_cast<std::int64_t>(to - from);
@@ -23,7 +23,7 @@ std::int64_t distance(std::uint64_t from, std::uint64_t to) {
 
 /// `t` sleeps and nobody else is there: it runs until its virtual time, which is that of the clock
 /// for nice 0, is `v`.
-void run_alone_to(queue_type& queue, task& t, std::uint64_t v) {
+void run_alone_to(cfs_queue& queue, task& t, std::uint64_t v) {
     queue.wake(t);
     ASSERT_EQ(queue.pick_next(), &t);
     queue.charge(v - t.vruntime);
@@ -32,7 +32,7 @@ void run_alone_to(queue_type& queue, task& t, std::uint64_t v) {
 
 /// All have been started and sleep.
 template <std::size_t Count>
-void start_and_block(queue_type& queue, std::array<task, Count>& tasks) {
+void start_and_block(cfs_queue& queue, std::array<task, Count>& tasks) {
     for (task& each : tasks) {
         queue.start(each);
         queue.pick_next();
@@ -67,7 +67,7 @@ protected:
         return woken;
     }
 
-    queue_type queue_{{.first_vruntime = GetParam()}};
+    cfs_queue queue_{{.first_vruntime = GetParam()}};
     std::deque<task> tasks_ = std::deque<task>(12);
     dice random_{seed_of_run()};
 };
@@ -83,7 +83,7 @@ TEST_P(random_cfs, virtual_time_never_goes_back_and_nobody_is_far_behind) {
         for (const task& each : tasks_) {
             if (each.where != task::place::outside) {
                 ASSERT_GE(distance(now, each.vruntime),
-                          -static_cast<std::int64_t>(defaults.latency / 2))
+                          -static_cast<std::int64_t>(cfs_defaults.latency / 2))
                     << "step " << i << ", seed " << seed_of_run();
             }
         }
@@ -103,7 +103,7 @@ TEST_P(random_cfs, a_sleeper_wakes_where_it_was_but_at_most_half_a_latency_befor
             if (&tasks_[k] != woken) {
                 continue;
             }
-            const std::uint64_t earliest = now - defaults.latency / 2;
+            const std::uint64_t earliest = now - cfs_defaults.latency / 2;
             const bool has_slept_long = distance(before[k], earliest) > 0;
             ASSERT_EQ(tasks_[k].vruntime, has_slept_long ? earliest : before[k])
                 << "step " << i << ", seed " << seed_of_run();
@@ -117,9 +117,9 @@ TEST_P(random_cfs, a_sleeper_wakes_where_it_was_but_at_most_half_a_latency_befor
 TEST(cfs_wakeup, preempts_whoever_is_more_than_the_granularity_ahead) {
     for (int nice = -20; nice <= 4; ++nice) {  // from 5 on it is more than a sleeper's bonus
         const std::uint64_t granularity =
-            to_virtual(defaults.wakeup_granularity, weight_of_nice(nice));
+            to_virtual(cfs_defaults.wakeup_granularity, weight_of_nice(nice));
         for (const std::uint64_t ahead : {std::uint64_t{0}, granularity, granularity + 1}) {
-            queue_type queue;
+            cfs_queue queue;
             task hog;
             task sleeper(nice);
             queue.start(hog);
@@ -141,7 +141,7 @@ TEST(cfs_wakeup, preempts_whoever_is_more_than_the_granularity_ahead) {
 
 TEST(cfs_wakeup, of_a_long_sleeper_preempts_unless_it_is_light) {
     for (int nice = -20; nice <= 19; ++nice) {
-        queue_type queue;
+        cfs_queue queue;
         task hog;
         task sleeper(nice);
         queue.start(sleeper);
@@ -155,7 +155,7 @@ TEST(cfs_wakeup, of_a_long_sleeper_preempts_unless_it_is_light) {
 
 TEST(cfs_buddies, who_has_preempted_runs_next_unless_that_is_unfair) {
     for (const std::uint64_t between : {600 * us, 1'200 * us}) {
-        queue_type queue;
+        cfs_queue queue;
         std::array<task, 3> tasks;
         auto& [first, comer, hog] = tasks;
         start_and_block(queue, tasks);
@@ -167,14 +167,14 @@ TEST(cfs_buddies, who_has_preempted_runs_next_unless_that_is_unfair) {
         queue.charge(base + between + 1'100 * us - hog.vruntime);
         ASSERT_TRUE(queue.wake(first));
         ASSERT_TRUE(queue.wake(comer));
-        const bool is_unfair = between > defaults.wakeup_granularity;
+        const bool is_unfair = between > cfs_defaults.wakeup_granularity;
         EXPECT_EQ(queue.pick_next(), is_unfair ? &first : &comer) << between;
     }
 }
 
 TEST(cfs_buddies, who_was_preempted_among_many_goes_on_afterwards) {
     for (const std::size_t many : {std::size_t{7}, std::size_t{8}}) {
-        queue_type queue;
+        cfs_queue queue;
         std::array<task, 8> tasks;
         task& comer = tasks[0];
         task& hog = tasks[1];
@@ -201,7 +201,7 @@ TEST(cfs_buddies, who_was_preempted_among_many_goes_on_afterwards) {
 
 TEST(cfs_buddies, who_yields_is_passed_over_unless_that_is_unfair) {
     for (const std::uint64_t ahead : {1'000 * us, 1'001 * us}) {
-        queue_type queue;
+        cfs_queue queue;
         std::array<task, 2> tasks;
         auto& [polite, other] = tasks;
         start_and_block(queue, tasks);
@@ -212,16 +212,16 @@ TEST(cfs_buddies, who_yields_is_passed_over_unless_that_is_unfair) {
         ASSERT_EQ(queue.pick_next(), &polite);
         queue.yield();
         EXPECT_EQ(polite.vruntime, 20 * ms);
-        EXPECT_EQ(queue.pick_next(), ahead > defaults.wakeup_granularity ? &polite : &other);
+        EXPECT_EQ(queue.pick_next(), ahead > cfs_defaults.wakeup_granularity ? &polite : &other);
         queue.charge(3 * ms);
-        EXPECT_EQ(queue.pick_next(), ahead > defaults.wakeup_granularity ? &other : &polite);
+        EXPECT_EQ(queue.pick_next(), ahead > cfs_defaults.wakeup_granularity ? &other : &polite);
     }
 }
 
 TEST(cfs_start, places_a_child_at_the_end_of_the_period_and_not_before_its_parent) {
     dice random(seed_of_run());
     for (int i = 0; i < 1'000; ++i) {
-        queue_type queue;
+        cfs_queue queue;
         std::deque<task> tasks(2 + random.below(12));
         for (task& each : tasks) {
             queue.set_nice(each, random.nice());
@@ -240,7 +240,7 @@ TEST(cfs_start, places_a_child_at_the_end_of_the_period_and_not_before_its_paren
 
 // Its members overrun their slices and die: the debt must be that of the next one.
 TEST(cfs_start, gains_nothing_by_making_children) {
-    queue_type queue;
+    cfs_queue queue;
     task hog;
     std::deque<task> line(1);
     queue.start(hog);
@@ -262,7 +262,7 @@ TEST(cfs_start, gains_nothing_by_making_children) {
 TEST(cfs_slice, is_the_part_of_the_period_that_the_weight_gives) {
     dice random(seed_of_run());
     for (int i = 0; i < 1'000; ++i) {
-        queue_type queue;
+        cfs_queue queue;
         std::deque<task> tasks(1 + random.below(20));
         std::uint64_t all = 0;
         for (task& each : tasks) {
@@ -270,11 +270,12 @@ TEST(cfs_slice, is_the_part_of_the_period_that_the_weight_gives) {
             queue.start(each);
             all += each.weight.value;
         }
-        const std::uint64_t period =
-            tasks.size() > 8 ? tasks.size() * defaults.minimum_granularity : defaults.latency;
+        const std::uint64_t period = tasks.size() > 8
+                                         ? tasks.size() * cfs_defaults.minimum_granularity
+                                         : cfs_defaults.latency;
         for (const task& each : tasks) {
             ASSERT_EQ(queue.slice_of(each),
-                      std::max(defaults.minimum_granularity, period * each.weight.value / all));
+                      std::max(cfs_defaults.minimum_granularity, period * each.weight.value / all));
         }
     }
 }
@@ -282,7 +283,7 @@ TEST(cfs_slice, is_the_part_of_the_period_that_the_weight_gives) {
 TEST(cfs_tick, ends_a_turn_when_the_slice_is_over_and_not_before_the_least_one) {
     dice random(seed_of_run());
     for (int i = 0; i < 300; ++i) {
-        queue_type queue;
+        cfs_queue queue;
         std::deque<task> tasks(2 + random.below(12));
         for (task& each : tasks) {
             queue.set_nice(each, random.nice());
@@ -298,7 +299,7 @@ TEST(cfs_tick, ends_a_turn_when_the_slice_is_over_and_not_before_the_least_one) 
                 queue.charge(step);
             } while (!queue.tick());
             const std::uint64_t ran = now.ran - before;
-            ASSERT_GE(ran, goes_on ? step : defaults.minimum_granularity);
+            ASSERT_GE(ran, goes_on ? step : cfs_defaults.minimum_granularity);
             ASSERT_LE(ran, goes_on ? step : queue.slice_of(now) + step);
             last = &now;
         }
@@ -306,7 +307,7 @@ TEST(cfs_tick, ends_a_turn_when_the_slice_is_over_and_not_before_the_least_one) 
 }
 
 TEST(cfs_tick, counts_a_slice_as_had_when_it_is_exceeded) {
-    queue_type queue;
+    cfs_queue queue;
     std::array<task, 2> tasks;
     start_and_block(queue, tasks);
     for (task& each : tasks) {
@@ -316,7 +317,7 @@ TEST(cfs_tick, counts_a_slice_as_had_when_it_is_exceeded) {
         queue.wake(each);
     }
     ASSERT_EQ(queue.pick_next(), &tasks[0]);
-    queue.charge(defaults.latency / 2);
+    queue.charge(cfs_defaults.latency / 2);
     EXPECT_FALSE(queue.tick());
     queue.charge(1);
     EXPECT_TRUE(queue.tick());
@@ -324,14 +325,14 @@ TEST(cfs_tick, counts_a_slice_as_had_when_it_is_exceeded) {
 
 TEST(cfs_tick, lets_everybody_run_once_in_a_period) {
     for (std::size_t count = 2; count <= 16; ++count) {
-        queue_type queue;
+        cfs_queue queue;
         std::deque<task> tasks(count);
         for (task& each : tasks) {
             queue.start(each);
         }
         constexpr std::uint64_t step = 10 * us;
         const std::uint64_t period =
-            count > 8 ? count * defaults.minimum_granularity : defaults.latency;
+            count > 8 ? count * cfs_defaults.minimum_granularity : cfs_defaults.latency;
         run(queue, 10 * period, step);
         std::vector<std::uint64_t> last_run(count, 0);
         for (std::uint64_t now = 0; now < 100 * period; now += step) {
@@ -348,7 +349,7 @@ TEST(cfs_tick, lets_everybody_run_once_in_a_period) {
 }
 
 TEST(cfs_weight, may_change_while_one_runs) {
-    queue_type queue;
+    cfs_queue queue;
     task changing(5);
     task hog;
     queue.start(changing);

@@ -13,15 +13,12 @@
 namespace weft {
 namespace {
 
-using queue_type = fair_queue<task, eevdf>;
-constexpr eevdf::parameters defaults;
-
-std::int64_t lag_of(const queue_type& queue, const task& t) {
+std::int64_t lag_of(const eevdf_queue& queue, const task& t) {
     return static_cast<std::int64_t>(queue.level_of(t).virtual_time() - t.vruntime);
 }
 
 /// `who` runs until it has had more than its share, and sleeps.
-void run_into_debt_and_block(queue_type& queue, const task& who) {
+void run_into_debt_and_block(eevdf_queue& queue, const task& who) {
     while (queue.pick_next() != &who) {
         queue.charge(100 * us);
     }
@@ -32,7 +29,7 @@ void run_into_debt_and_block(queue_type& queue, const task& who) {
 }
 
 TEST(eevdf_sleep, does_not_count_but_lasts_in_the_queue_while_there_is_a_debt) {
-    queue_type queue;
+    eevdf_queue queue;
     std::array<task, 3> tasks;
     task& debtor = tasks[0];
     for (task& each : tasks) {
@@ -57,7 +54,7 @@ TEST(eevdf_sleep, does_not_count_but_lasts_in_the_queue_while_there_is_a_debt) {
 }
 
 TEST(eevdf_sleep, leaves_at_once_without_a_debt_and_keeps_the_credit) {
-    queue_type queue;
+    eevdf_queue queue;
     std::array<task, 3> tasks;
     task& creditor = tasks[0];
     for (task& each : tasks) {
@@ -84,7 +81,7 @@ TEST(eevdf_sleep, leaves_at_once_without_a_debt_and_keeps_the_credit) {
 }
 
 TEST(eevdf_sleep, ended_before_the_debt_is_paid_leaves_the_rest_of_it) {
-    queue_type queue;
+    eevdf_queue queue;
     std::array<task, 3> tasks;
     for (task& each : tasks) {
         queue.start(each);
@@ -103,7 +100,7 @@ TEST(eevdf_sleep, ended_before_the_debt_is_paid_leaves_the_rest_of_it) {
 }
 
 TEST(eevdf_sleep, ended_after_the_debt_is_paid_but_before_anybody_looked_gives_no_credit) {
-    queue_type queue;
+    eevdf_queue queue;
     std::array<task, 3> tasks;
     for (task& each : tasks) {
         queue.start(each);
@@ -115,13 +112,13 @@ TEST(eevdf_sleep, ended_after_the_debt_is_paid_but_before_anybody_looked_gives_n
     ASSERT_GT(lag_of(queue, tasks[0]), 0);
     queue.wake(tasks[0]);
     EXPECT_NEAR(static_cast<double>(lag_of(queue, tasks[0])), 0, 1);
-    EXPECT_EQ(tasks[0].deadline - tasks[0].vruntime, defaults.slice);
+    EXPECT_EQ(tasks[0].deadline - tasks[0].vruntime, eevdf_defaults.slice);
 }
 
 // Between its bursts it sleeps for a moment: if that wiped out the debt, it would always be owed.
 TEST(eevdf_sleep, does_not_reset_a_debt) {
     for (const std::uint64_t burst : {500 * us, 3 * ms, 10 * ms}) {
-        queue_type queue;
+        eevdf_queue queue;
         task cheat;
         std::array<task, 3> hogs;
         queue.start(cheat);
@@ -137,7 +134,7 @@ TEST(eevdf_sleep, does_not_reset_a_debt) {
 }
 
 TEST(eevdf_sleep, keeps_the_lag_in_real_time_when_the_weight_changes_meanwhile) {
-    queue_type queue;
+    eevdf_queue queue;
     std::array<task, 2> tasks;
     for (task& each : tasks) {
         queue.start(each);
@@ -153,7 +150,7 @@ TEST(eevdf_sleep, keeps_the_lag_in_real_time_when_the_weight_changes_meanwhile) 
 
 /// The mean time from waking to running, with a request of `slice`.
 std::uint64_t mean_wait(std::uint64_t slice) {
-    queue_type queue;
+    eevdf_queue queue;
     std::array<task, 3> hogs;
     task interactive;
     interactive.set_slice(slice);
@@ -180,7 +177,7 @@ TEST(eevdf_slice, that_is_short_is_served_sooner) {
 }
 
 TEST(eevdf_slice, does_not_change_a_share) {
-    queue_type queue;
+    eevdf_queue queue;
     std::deque<task> tasks(4);
     std::uint64_t slice = 100 * us;
     for (task& each : tasks) {
@@ -195,7 +192,7 @@ TEST(eevdf_slice, does_not_change_a_share) {
 }
 
 TEST(eevdf_slice, takes_effect_with_the_next_request) {
-    queue_type queue;
+    eevdf_queue queue;
     std::array<task, 2> tasks;
     for (task& each : tasks) {
         queue.start(each);
@@ -210,7 +207,7 @@ TEST(eevdf_slice, takes_effect_with_the_next_request) {
 
 /// A new one's first request is a half, and so it is due before that of the one that runs.
 bool preempts_at_start(std::uint64_t slice) {
-    queue_type queue({.slice = 8 * ms});
+    eevdf_queue queue({.slice = 8 * ms});
     std::array<task, 2> tasks;
     for (task& each : tasks) {
         queue.start(each);
@@ -238,7 +235,7 @@ TEST(eevdf_wakeup, waits_for_the_end_of_a_turn_unless_its_request_is_shorter) {
 }
 
 TEST(eevdf_wakeup, waits_if_its_request_is_due_later) {
-    queue_type queue({.slice = 1 * ms});
+    eevdf_queue queue({.slice = 1 * ms});
     task hog;
     task sleeper;
     sleeper.set_slice(900 * us);
@@ -253,7 +250,7 @@ TEST(eevdf_wakeup, waits_if_its_request_is_due_later) {
 }
 
 TEST(eevdf_yield, gives_up_the_rest_of_the_request) {
-    queue_type queue;
+    eevdf_queue queue;
     std::array<task, 2> tasks;
     for (task& each : tasks) {
         queue.start(each);
@@ -262,13 +259,13 @@ TEST(eevdf_yield, gives_up_the_rest_of_the_request) {
     const std::uint64_t deadline = now->deadline;
     queue.yield();
     EXPECT_EQ(now->vruntime, deadline);
-    EXPECT_EQ(now->deadline, deadline + defaults.slice);
+    EXPECT_EQ(now->deadline, deadline + eevdf_defaults.slice);
     EXPECT_TRUE(queue.should_switch());
     EXPECT_NE(queue.pick_next(), now);
 }
 
 TEST(eevdf_yield, of_who_has_had_more_than_its_share_costs_nothing) {
-    queue_type queue;
+    eevdf_queue queue;
     std::array<task, 2> tasks;
     for (task& each : tasks) {
         queue.start(each);

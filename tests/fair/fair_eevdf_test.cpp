@@ -14,8 +14,6 @@
 namespace weft {
 namespace {
 
-using queue_type = fair_queue<task, eevdf>;
-constexpr eevdf::parameters defaults;
 __extension__ using wide = __int128;
 
 double as_double(std::uint64_t n) {
@@ -47,7 +45,7 @@ double lag_ns(const Tasks& tasks, const task& t) {
 }
 
 /// The first one of the turns from now on.
-void run_until(queue_type& queue, const task& who) {
+void run_until(eevdf_queue& queue, const task& who) {
     for (int i = 0; i < 1'000 && queue.pick_next() != &who; ++i) {
         queue.charge(100 * us);
     }
@@ -55,8 +53,8 @@ void run_until(queue_type& queue, const task& who) {
 }
 
 TEST(eevdf_request, is_as_long_in_real_time_after_a_change_of_weight_between_two_queues) {
-    queue_type old_queue;
-    queue_type young_queue;
+    eevdf_queue old_queue;
+    eevdf_queue young_queue;
     task mover(19);
     task hog;
     old_queue.start(mover);
@@ -65,14 +63,14 @@ TEST(eevdf_request, is_as_long_in_real_time_after_a_change_of_weight_between_two
     young_queue.start(hog);
     young_queue.join(mover);
     const std::uint64_t request = mover.deadline - mover.vruntime;
-    constexpr std::uint64_t slice = defaults.slice;
+    constexpr std::uint64_t slice = eevdf_defaults.slice;
     EXPECT_LE(request, to_virtual(slice, weight_of_nice(-20)));
     EXPECT_NEAR(as_double(request), as_double(to_virtual(slice / 2, weight_of_nice(-20))), 2);
 }
 
 TEST(eevdf_protection, is_not_renewed_by_a_group_that_turns_out_to_sleep) {
-    queue_type queue;
-    queue_type::group group(queue);
+    eevdf_queue queue;
+    eevdf_queue::group group(queue);
     task hog;
     std::array<task, 2> members;
     queue.start(hog);
@@ -104,7 +102,7 @@ protected:
         for (task& each : tasks_) {
             queue_.set_nice(each, random_.nice());
             each.set_slice(random_.one_in(3) ? 0 : 100 * us + random_.below(5 * ms));
-            longest_ = std::max(longest_, each.slice != 0 ? each.slice : defaults.slice);
+            longest_ = std::max(longest_, each.slice != 0 ? each.slice : eevdf_defaults.slice);
             queue_.start(each);
         }
     }
@@ -119,7 +117,7 @@ protected:
     }
 
     dice random_{seed_of_run() + GetParam()};
-    queue_type queue_{{.first_vruntime = GetParam() % 2 == 0 ? 0 : shortly_before_the_end}};
+    eevdf_queue queue_{{.first_vruntime = GetParam() % 2 == 0 ? 0 : shortly_before_the_end}};
     std::deque<task> tasks_ = std::deque<task>(2 + random_.below(12));
     std::uint64_t longest_ = 0;
 };
@@ -177,9 +175,9 @@ TEST_P(eevdf_lag, is_kept_within_two_requests_or_a_tick) {
         }
         const auto& level = queue_.level_of(tasks_[0]);
         for (const task& each : tasks_) {
-            const std::uint64_t slice = each.slice != 0 ? each.slice : defaults.slice;
+            const std::uint64_t slice = each.slice != 0 ? each.slice : eevdf_defaults.slice;
             const auto most = static_cast<std::int64_t>(
-                to_virtual(std::max(2 * slice, defaults.tick), each.weight));
+                to_virtual(std::max(2 * slice, eevdf_defaults.tick), each.weight));
             const auto lag = static_cast<std::int64_t>(level.virtual_time() - each.vruntime);
             ASSERT_EQ(level.lag_of(each), std::clamp(lag, -most, most));
             cut += std::abs(lag) > most ? 1 : 0;
@@ -211,7 +209,7 @@ protected:
     }
 
     dice random_{seed_of_run()};
-    queue_type queue_{{.first_vruntime = GetParam()}};
+    eevdf_queue queue_{{.first_vruntime = GetParam()}};
     std::deque<task> tasks_ = std::deque<task>(10);
 };
 INSTANTIATE_TEST_SUITE_P(anywhere, random_eevdf,

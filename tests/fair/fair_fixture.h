@@ -15,6 +15,9 @@ struct task : fair_entity {
     using fair_entity::fair_entity;
 };
 
+using eevdf_queue = fair_queue<task, eevdf>;
+inline constexpr eevdf::parameters eevdf_defaults;
+
 inline constexpr std::uint64_t us = 1'000;
 inline constexpr std::uint64_t ms = 1'000'000;
 

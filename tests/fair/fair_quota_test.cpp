@@ -19,8 +19,8 @@ protected:
     using queue_type = fair_queue<task, Policy>;
     using group_type = typename queue_type::group;
 };
-using policies = ::testing::Types<cfs, eevdf, fifo, round_robin>;
-TYPED_TEST_SUITE(fair_quotas, policies);
+using quota_policies = ::testing::Types<cfs, eevdf, fifo, round_robin>;
+TYPED_TEST_SUITE(fair_quotas, quota_policies);
 
 /// One group that always wants to run, alone or beside a rival, in steps of at most `step`.
 template <class Policy>

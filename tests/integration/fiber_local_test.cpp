@@ -23,8 +23,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constinit fiber_local<int> number;
-constinit fiber_local<std::string> name([] { return std::string("nobody"); });
+constinit fiber_local<int> local_number;
+constinit fiber_local<std::string> local_name([] { return std::string("nobody"); });
 constinit fiber_local<std::string> request(inherited);
 
 class FiberLocal : public ::testing::TestWithParam<unsigned> {
@@ -38,15 +38,15 @@ TEST_P(FiberLocal, EachFiberHasItsOwn) {
         with_scope([](scope& s) {
             for (int i = 0; i < 100; ++i) {
                 s.spawn([i] {
-                    EXPECT_EQ(*number, 0);
-                    EXPECT_EQ(*name, "nobody");
-                    *number = i;
-                    *name = std::to_string(i);
+                    EXPECT_EQ(*local_number, 0);
+                    EXPECT_EQ(*local_name, "nobody");
+                    *local_number = i;
+                    *local_name = std::to_string(i);
                     for (int turn = 0; turn < 5; ++turn) {
                         this_fiber::yield();
                         this_fiber::sleep_for(10us);
-                        EXPECT_EQ(*number, i);
-                        EXPECT_EQ(name->size(), std::to_string(i).size());
+                        EXPECT_EQ(*local_number, i);
+                        EXPECT_EQ(local_name->size(), std::to_string(i).size());
                     }
                 });
             }
@@ -55,15 +55,15 @@ TEST_P(FiberLocal, EachFiberHasItsOwn) {
 }
 
 TEST_P(FiberLocal, AndEachPlainThread) {
-    *number = 5;
+    *local_number = 5;
     std::thread([] {
-        EXPECT_EQ(*number, 0);
-        *number = 6;
+        EXPECT_EQ(*local_number, 0);
+        *local_number = 6;
     }).join();
-    runtime_.run([] { EXPECT_EQ(*number, 0); });
-    EXPECT_EQ(*number, 5);
-    number.reset();
-    EXPECT_EQ(*number, 0);
+    runtime_.run([] { EXPECT_EQ(*local_number, 0); });
+    EXPECT_EQ(*local_number, 5);
+    local_number.reset();
+    EXPECT_EQ(*local_number, 0);
 }
 
 TEST_P(FiberLocal, IsInheritedIfItSaysSo) {
@@ -71,9 +71,9 @@ TEST_P(FiberLocal, IsInheritedIfItSaysSo) {
     runtime_.run([] {
         EXPECT_EQ(*request, "of the thread");
         *request = "of the spawner";
-        *number = 3;
+        *local_number = 3;
         auto child = async([] {
-            EXPECT_EQ(*number, 0);
+            EXPECT_EQ(*local_number, 0);
             const std::string first = *request;
             *request = "of the child";
             return first + ", " + async([] { return *request; }).get();
@@ -109,20 +109,20 @@ TEST_P(FiberLocal, EndsWithItsFiber) {
 TEST_P(FiberLocal, EndsInReverseOrder) {
     static std::vector<int> ended;
     struct recorder {
-        int number = 0;
-        ~recorder() { ended.push_back(number); }
+        int local_number = 0;
+        ~recorder() { ended.push_back(local_number); }
     };
     static fiber_local<recorder> late;
     struct maker {
-        ~maker() { late->number = 3; }
+        ~maker() { late->local_number = 3; }
     };
     static fiber_local<recorder> first;
     static fiber_local<recorder> second;
     static fiber_local<maker> third;
     ended.clear();
     runtime_.run([] {
-        first->number = 1;
-        second->number = 2;
+        first->local_number = 1;
+        second->local_number = 2;
         third.get();
     });
     EXPECT_EQ(ended, (std::vector{3, 2, 1}));
@@ -184,7 +184,7 @@ TEST_P(FiberLocal, ACopyThatThrowsLeavesTheSpawn) {
 }
 
 task<> ask_in_coroutine() {
-    const int value = *number;
+    const int value = *local_number;
     EXPECT_EQ(value, 0);
     co_return;
 }

@@ -31,10 +31,6 @@ std::string text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::span<std::byte> writable(std::string& text) {
-    return std::as_writable_bytes(std::span(text));
-}
-
 /// Hands out what it was given in pieces of some bytes, and keeps what it is given.
 class memory_stream {
 public:

@@ -26,12 +26,8 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing;
 
-std::span<std::byte> writable(std::string& text) {
-    return std::as_writable_bytes(std::span(text));
-}
-
 enum class kind : std::uint8_t { udp, unix_datagram };
-constexpr std::array both{kind::udp, kind::unix_datagram};
+constexpr std::array both_kinds{kind::udp, kind::unix_datagram};
 
 /// Bound to a loopback port or an abstract name that nobody else uses.
 datagram_socket bound(kind how) {
@@ -49,7 +45,7 @@ class IoDatagram : public OnEachCaller {};
 INSTANTIATE_TEST_SUITE_P(Callers, IoDatagram, each_caller, name_of_caller);
 
 TEST_P(IoDatagram, SendToAndReceiveFrom) {
-    for (const kind how : both) {
+    for (const kind how : both_kinds) {
         datagram_socket a = bound(how);
         datagram_socket b = bound(how);
         const endpoint at_a = *a.local_endpoint();
@@ -75,7 +71,7 @@ TEST_P(IoDatagram, SendToAndReceiveFrom) {
 }
 
 TEST_P(IoDatagram, WhatDoesNotFitIsCutOffAndSaid) {
-    for (const kind how : both) {
+    for (const kind how : both_kinds) {
         datagram_socket a = bound(how);
         datagram_socket b = bound(how);
         const endpoint at_b = *b.local_endpoint();
@@ -98,7 +94,7 @@ TEST_P(IoDatagram, WhatDoesNotFitIsCutOffAndSaid) {
 }
 
 TEST_P(IoDatagram, WithAPeer) {
-    for (const kind how : both) {
+    for (const kind how : both_kinds) {
         datagram_socket a = bound(how);
         datagram_socket b = bound(how);
         datagram_socket stranger = bound(how);
@@ -162,7 +158,7 @@ TEST_P(IoDatagram, TooLong) {
 }
 
 TEST_P(IoDatagram, TimesOutAndIsCancelled) {
-    for (const kind how : both) {
+    for (const kind how : both_kinds) {
         datagram_socket a = bound(how);
         std::string buffer(100, '.');
         const auto begin = clock::now();
@@ -191,7 +187,7 @@ TEST_P(IoDatagram, TimesOutAndIsCancelled) {
 }
 
 TEST_P(IoDatagram, CloseEndsAllWhoWait) {
-    for (const kind how : both) {
+    for (const kind how : both_kinds) {
         for (int i = 0; i < 10; ++i) {
             datagram_socket a = bound(how);
             std::vector<std::string> buffers(4, std::string(100, '.'));
@@ -262,7 +258,7 @@ TEST_P(IoDatagram, AFullQueue) {
 TEST_P(IoDatagram, ManyReceiversAndSenders) {
     constexpr int senders = 4;
     constexpr int each = 100;
-    for (const kind how : both) {
+    for (const kind how : both_kinds) {
         datagram_socket server = bound(how);
         const endpoint at = *server.local_endpoint();
         std::mutex m;
@@ -321,7 +317,7 @@ TEST_P(IoDatagram, ManyReceiversAndSenders) {
 }
 
 TEST_P(IoDatagram, SeveralWithOneCall) {
-    for (const kind how : both) {
+    for (const kind how : both_kinds) {
         datagram_socket a = bound(how);
         datagram_socket b = bound(how);
         ASSERT_TRUE(a.connect(*b.local_endpoint()));

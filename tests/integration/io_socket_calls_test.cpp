@@ -28,10 +28,6 @@ namespace {
 using namespace std::chrono_literals;
 using namespace testing;
 
-std::span<std::byte> writable(std::string& text) {
-    return std::as_writable_bytes(std::span(text));
-}
-
 /// A file that holds `text`.
 class file {
 public:

@@ -47,6 +47,10 @@ inline std::span<const std::byte> bytes_of(std::string_view text) {
     return std::as_bytes(std::span(text));
 }
 
+inline std::span<std::byte> writable(std::string& text) {
+    return std::as_writable_bytes(std::span(text));
+}
+
 /// What one read() returns, at most `most` bytes; on failure "error: " and the reason.
 std::string read_text(socket& from, std::size_t most = 1024, deadline until = safety_net);
 

@@ -150,7 +150,7 @@ TEST_P(TlsCoroutine, DeadlinesPassAndItGoesOn) {
     home_.spawn(read_late(both.client, both.server)).join();
 }
 
-task<> converse(tls_socket& client, const std::string& text, std::error_code& error) {
+task<> converse_in_coroutine(tls_socket& client, const std::string& text, std::error_code& error) {
     error = co_await async_handshake(client);
     if (!error) {
         error = co_await async_write_text(client, text);
@@ -169,7 +169,7 @@ task<> converse(tls_socket& client, const std::string& text, std::error_code& er
 
 task<> stopped_at(std::uint64_t n, tls_socket& client, const std::string& text) {
     std::error_code error;
-    const bool stopped = co_await co::stop_at_wait(n, converse(client, text, error));
+    const bool stopped = co_await co::stop_at_wait(n, converse_in_coroutine(client, text, error));
     EXPECT_TRUE(!error || (stopped && error == std::errc::operation_canceled)) << error.message();
     error = co_await async_handshake(client);
     EXPECT_FALSE(error);
@@ -251,7 +251,7 @@ TEST_P(TlsCoroutine, ManyAtOnce) {
     }
     for (std::size_t i = 0; i < connections; ++i) {
         all.push_back(home_.spawn(serve_echo(pairs[i].server)));
-        all.push_back(home_.spawn(converse(pairs[i].client, text, errors[i])));
+        all.push_back(home_.spawn(converse_in_coroutine(pairs[i].client, text, errors[i])));
     }
     for (auto& one : all) {
         one.join();
