@@ -228,7 +228,7 @@ WEFT_TEST_BY_CALLER(ConditionConformance, ANotificationIsNotSpentOnOneThatWasSto
 
 // What follows blocks: for fibers and plain threads.
 
-WEFT_TEST_BY_CALLER(ConditionBlocking, TimedForms) {
+WEFT_TEST_BY_BLOCKING_CALLER(ConditionBlocking, TimedForms) {
     shared s;
     this->act([&]() -> task<> {
         std::unique_lock lock(s.m);
@@ -246,7 +246,7 @@ WEFT_TEST_BY_CALLER(ConditionBlocking, TimedForms) {
     });
 }
 
-WEFT_TEST_BY_CALLER(ConditionBlocking, NotifiedInTime) {
+WEFT_TEST_BY_BLOCKING_CALLER(ConditionBlocking, NotifiedInTime) {
     shared s;
     auto waiter = this->start([&]() -> task<> {
         std::unique_lock lock(s.m);
@@ -264,7 +264,7 @@ WEFT_TEST_BY_CALLER(ConditionBlocking, NotifiedInTime) {
     waiter.join();
 }
 
-WEFT_TEST_BY_CALLER(ConditionBlocking, ItsOwnStopTokenAndThatOfTheScope) {
+WEFT_TEST_BY_BLOCKING_CALLER(ConditionBlocking, ItsOwnStopTokenAndThatOfTheScope) {
     for (const bool own : {true, false}) {
         shared s;
         std::stop_source stop;

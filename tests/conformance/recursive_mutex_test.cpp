@@ -135,7 +135,7 @@ WEFT_TEST_BY_CALLER(RecursiveMutexConformance, OwnersAreOrdered) {
     EXPECT_EQ(plain, 5 * 200 * 2);
 }
 
-WEFT_TEST_BY_CALLER(RecursiveMutexBlocking, TryLockByTheOwnerAndByOthers) {
+WEFT_TEST_BY_BLOCKING_CALLER(RecursiveMutexBlocking, TryLockByTheOwnerAndByOthers) {
     recursive_mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -157,7 +157,7 @@ WEFT_TEST_BY_CALLER(RecursiveMutexBlocking, TryLockByTheOwnerAndByOthers) {
     EXPECT_TRUE(is_free(m));
 }
 
-WEFT_TEST_BY_CALLER(RecursiveMutexBlocking, TimedForms) {
+WEFT_TEST_BY_BLOCKING_CALLER(RecursiveMutexBlocking, TimedForms) {
     recursive_timed_mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -183,7 +183,7 @@ WEFT_TEST_BY_CALLER(RecursiveMutexBlocking, TimedForms) {
     EXPECT_TRUE(is_free(m));
 }
 
-WEFT_TEST_BY_CALLER(RecursiveMutexBlocking, WorksWithTheStandardGuards) {
+WEFT_TEST_BY_BLOCKING_CALLER(RecursiveMutexBlocking, WorksWithTheStandardGuards) {
     recursive_timed_mutex a;
     recursive_mutex b;
     this->act([&]() -> task<> {

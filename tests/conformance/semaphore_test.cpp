@@ -201,7 +201,7 @@ WEFT_TEST_BY_CALLER(SemaphoreConformance, TokensAreConservedUnderStopsAndDeadlin
     EXPECT_FALSE(s.try_acquire()) << "a token too many";
 }
 
-WEFT_TEST_BY_CALLER(SemaphoreBlocking, TimedForms) {
+WEFT_TEST_BY_BLOCKING_CALLER(SemaphoreBlocking, TimedForms) {
     counting_semaphore<> s(1);
     this->act([&]() -> task<> {
         EXPECT_TRUE(s.try_acquire_for(-1h));

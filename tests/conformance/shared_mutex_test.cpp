@@ -449,7 +449,7 @@ WEFT_TEST_BY_CALLER(SharedMutexConformance, MayBeDestroyedByItsNextOwner) {
 
 // What follows blocks: for fibers and plain threads.
 
-WEFT_TEST_BY_CALLER(SharedTimedMutexBlocking, TimedForms) {
+WEFT_TEST_BY_BLOCKING_CALLER(SharedTimedMutexBlocking, TimedForms) {
     shared_timed_mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -489,7 +489,7 @@ WEFT_TEST_BY_CALLER(SharedTimedMutexBlocking, TimedForms) {
     });
 }
 
-WEFT_TEST_BY_CALLER(SharedTimedMutexBlocking, TheStandardGuards) {
+WEFT_TEST_BY_BLOCKING_CALLER(SharedTimedMutexBlocking, TheStandardGuards) {
     shared_mutex a;
     shared_mutex b;
     this->act([&]() -> task<> {

@@ -63,7 +63,7 @@ WEFT_TEST_BY_CALLER(TimedMutexConformance, WaitsWithADeadline) {
 
 // What follows blocks: for fibers and plain threads.
 
-WEFT_TEST_BY_CALLER(TimedMutexBlocking, TryLockForGetsAFreeOneWhateverTheTime) {
+WEFT_TEST_BY_BLOCKING_CALLER(TimedMutexBlocking, TryLockForGetsAFreeOneWhateverTheTime) {
     timed_mutex m;
     this->act([&]() -> task<> {
         for (const auto timeout : {0ms, -5ms, 5ms}) {
@@ -81,7 +81,7 @@ WEFT_TEST_BY_CALLER(TimedMutexBlocking, TryLockForGetsAFreeOneWhateverTheTime) {
     });
 }
 
-WEFT_TEST_BY_CALLER(TimedMutexBlocking, TryLockForWaitsNoLess) {
+WEFT_TEST_BY_BLOCKING_CALLER(TimedMutexBlocking, TryLockForWaitsNoLess) {
     timed_mutex m;
     m.lock();
     this->act([&]() -> task<> {
@@ -105,7 +105,7 @@ WEFT_TEST_BY_CALLER(TimedMutexBlocking, TryLockForWaitsNoLess) {
     m.unlock();
 }
 
-WEFT_TEST_BY_CALLER(TimedMutexBlocking, TryLockForGetsWhatIsUnlockedInTime) {
+WEFT_TEST_BY_BLOCKING_CALLER(TimedMutexBlocking, TryLockForGetsWhatIsUnlockedInTime) {
     timed_mutex m;
     m.lock();
     auto waiter = this->start([&]() -> task<> {
@@ -127,7 +127,7 @@ WEFT_TEST_BY_CALLER(TimedMutexBlocking, TryLockForGetsWhatIsUnlockedInTime) {
     other.join();
 }
 
-WEFT_TEST_BY_CALLER(TimedMutexBlocking, TheEndOfTimeIsNever) {
+WEFT_TEST_BY_BLOCKING_CALLER(TimedMutexBlocking, TheEndOfTimeIsNever) {
     timed_mutex m;
     m.lock();
     auto waiter = this->start([&]() -> task<> {
@@ -144,7 +144,7 @@ WEFT_TEST_BY_CALLER(TimedMutexBlocking, TheEndOfTimeIsNever) {
     waiter.join();
 }
 
-WEFT_TEST_BY_CALLER(TimedMutexBlocking, AStopEndsTheWait) {
+WEFT_TEST_BY_BLOCKING_CALLER(TimedMutexBlocking, AStopEndsTheWait) {
     timed_mutex m;
     m.lock();
     std::stop_source stop;
@@ -161,7 +161,7 @@ WEFT_TEST_BY_CALLER(TimedMutexBlocking, AStopEndsTheWait) {
     m.unlock();
 }
 
-WEFT_TEST_BY_CALLER(TimedMutexBlocking, ManyWithShortTimeouts) {
+WEFT_TEST_BY_BLOCKING_CALLER(TimedMutexBlocking, ManyWithShortTimeouts) {
     timed_mutex m;
     long plain = 0;
     {
