@@ -2,16 +2,14 @@
 #
 # weft_test(NAME weft_lab_test SOURCES a_test.cpp LIBRARIES weft::weft [LABELS slow] [TIMEOUT 300])
 #
-# A GoogleTest executable; each of its cases is a test of ctest, found when ctest runs.
+# A GoogleTest executable; each of its cases is a test of ctest, found when ctest runs. With a sanitizer,
+# where to start a process takes longer than most cases, two processes run half of the cases each.
 include_guard(GLOBAL)
 
-# The code of tests is optimised less than what it tests, and UBSan's checks of each pointer are left
-# out of it: it is most of all code, and took most of the time of a build. Not in Debug builds.
-set(WEFT_TEST_OPTIONS "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:RelWithDebInfo>>:-O1>")
-if(WEFT_SANITIZE MATCHES "^(address|fuzzer)$")
-    list(APPEND WEFT_TEST_OPTIONS
-        "$<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=null,alignment,object-size>")
-endif()
+# The code of tests is optimised less than what it tests: it is most of all code, and took most of the
+# time of a build. Not in Debug builds.
+set(WEFT_TEST_OPTIONS
+    "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:RelWithDebInfo>>:-O1>" ${WEFT_SANITIZE_LESS})
 
 function(weft_test_options target)
     target_compile_options(${target} PRIVATE ${WEFT_TEST_OPTIONS})
@@ -35,6 +33,16 @@ function(weft_test)
     target_link_libraries(${arg_NAME} PRIVATE
         ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
     weft_precompile(${arg_NAME} test)
+    if(WEFT_SANITIZE MATCHES "^(address|thread)$")
+        math(EXPR timeout "4 * ${arg_TIMEOUT}")
+        foreach(half IN ITEMS 0 1)
+            add_test(NAME ${arg_NAME}.half_${half} COMMAND ${arg_NAME} --gtest_brief=1)
+            set_tests_properties(${arg_NAME}.half_${half} PROPERTIES
+                ENVIRONMENT "GTEST_TOTAL_SHARDS=2;GTEST_SHARD_INDEX=${half}"
+                TIMEOUT ${timeout} LABELS "${arg_LABELS}")
+        endforeach()
+        return()
+    endif()
     gtest_discover_tests(${arg_NAME}
         TEST_PREFIX "${arg_NAME}."
         DISCOVERY_MODE PRE_TEST

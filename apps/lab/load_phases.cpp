@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t begun_per_tick = 32;
 
 /// began_ of a client whose connect has ended, one way or the other.
-constexpr std::int64_t settled = -1;
+constexpr std::int64_t is_settled = -1;
 
 /// Connected clients of which every stride-th is chosen, or, when inverted, the others.
 std::vector<std::uint32_t> choose(const load_connections& connections, std::uint64_t stride,
@@ -39,7 +39,7 @@ connecting::connecting(load_connections& connections, std::span<const load_targe
         report_.asked += target.clients;
     }
     connections_.reset(report_.asked);
-    began_.resize(report_.asked, settled);
+    began_.resize(report_.asked, is_settled);
 }
 
 std::int64_t connecting::tick(std::int64_t now) {
@@ -81,7 +81,7 @@ void connecting::connected(std::uint32_t client, std::int64_t now) {
 
 void connecting::answered(std::uint32_t client, std::int64_t now) {
     report_.latency.record(now - began_[client]);
-    began_[client] = settled;
+    began_[client] = is_settled;
     ++report_.clients;
     ++ended_;
     last_ns_ = now;
@@ -89,17 +89,17 @@ void connecting::answered(std::uint32_t client, std::int64_t now) {
 
 void connecting::lost(std::uint32_t client, load_error error, bool) {
     report_.errors.add(error);
-    if (began_[client] == settled) {
+    if (began_[client] == is_settled) {
         --report_.clients;
     } else {
-        began_[client] = settled;
+        began_[client] = is_settled;
         ++ended_;
     }
 }
 
 void connecting::give_up_on_the_rest() {
     for (std::uint32_t client = 0; client < next_; ++client) {
-        if (began_[client] != settled) {
+        if (began_[client] != is_settled) {
             connections_.drop(client);
         }
     }

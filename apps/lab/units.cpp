@@ -61,9 +61,9 @@ std::string text_of_number(double value) {
     return fmt::format("{:.0f}", value);
 }
 
-std::string text_of_bytes(double bytes) {
+std::string text_of_bytes(double count) {
     static constexpr std::array<std::string_view, 5> names{"B", "KiB", "MiB", "GiB", "TiB"};
-    return scaled(bytes, 1024, names);
+    return scaled(count, 1024, names);
 }
 
 std::string text_of_rate(double per_second) {

@@ -24,7 +24,7 @@ namespace {
 // Signal dispositions belong to the process, and so does what follows. Written once, before the
 // handler is in place.
 constinit base::atomic<current_stack_fn> current_stack{nullptr};
-constinit base::atomic<bool> installed{false};
+constinit base::atomic<bool> handler_installed{false};
 constinit struct sigaction previous_segv{};
 constinit struct sigaction previous_bus{};
 
@@ -157,7 +157,7 @@ void set_current_stack_hook(current_stack_fn fn) noexcept {
 }
 
 void install_overflow_handler() noexcept {
-    if (installed.exchange(true, base::acq_rel)) {
+    if (handler_installed.exchange(true, base::acq_rel)) {
         return;
     }
     install(SIGSEGV, previous_segv);
