@@ -8,8 +8,10 @@ include_guard(GLOBAL)
 
 # The code of tests is optimised less than what it tests: it is most of all code, and took most of the
 # time of a build. Not in Debug builds.
-set(WEFT_TEST_OPTIONS
-    "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:RelWithDebInfo>>:-O1>" ${WEFT_SANITIZE_LESS})
+set(WEFT_TEST_OPTIONS ${WEFT_SANITIZE_LESS})
+if(NOT WEFT_SANITIZE_LESS)
+    set(WEFT_TEST_OPTIONS "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:RelWithDebInfo>>:-O1>")
+endif()
 
 function(weft_test_options target)
     target_compile_options(${target} PRIVATE ${WEFT_TEST_OPTIONS})

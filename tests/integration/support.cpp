@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <string>
 #include <string_view>
 #include <system_error>
 
@@ -20,10 +20,12 @@ namespace weft::testing {
 
 namespace {
 
-/// The state of a kernel thread, as the kernel's one letter says it.
+/// The state of a kernel thread, as the kernel's one letter says it; '?' if it has ended, which reading
+/// an open file may find, too.
 char state_of(pid_t tid) {
     std::ifstream file("/proc/self/task/" + std::to_string(tid) + "/stat");
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    std::string text;
+    std::getline(file, text);  // unlike an iterator of the buffer, it does not throw
     const std::size_t end_of_name = text.rfind(')');
     return end_of_name + 2 < text.size() ? text[end_of_name + 2] : '?';
 }
