@@ -20,8 +20,8 @@ namespace weft::testing {
 
 namespace {
 
-/// The state of a kernel thread, as the kernel's one letter says it; '?' if it has ended, which reading
-/// an open file may find, too.
+/// The state of a kernel thread, as the kernel's one letter says it; '?' if it has ended, which
+/// reading an open file may find, too.
 char state_of(pid_t tid) {
     std::ifstream file("/proc/self/task/" + std::to_string(tid) + "/stat");
     std::string text;
