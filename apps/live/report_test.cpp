@@ -60,7 +60,8 @@ TEST(live_report_terminal, has_both_sides_beside_each_other) {
     EXPECT_THAT(text, HasSubstr("1 records were lost"));
     EXPECT_THAT(text, Not(HasSubstr("\x1b")));
     EXPECT_THAT(report_for_terminal(small_comparison(), {.colour = true}), HasSubstr("\x1b[1m"));
-    EXPECT_THAT(report_for_terminal(small_comparison(false), {}), Not(HasSubstr("the kernel's records")));
+    EXPECT_THAT(report_for_terminal(small_comparison(false), {}),
+                Not(HasSubstr("the kernel's records")));
 }
 
 TEST(live_report_json, has_every_figure) {

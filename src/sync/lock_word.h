@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the slow paths of mutex and shared_mutex do to the word that holds a lock's state, and for how
-// long they watch it before they queue.
+// What the slow paths of mutex and shared_mutex do to the word that holds a lock's state, and for
+// how long they watch it before they queue.
 #pragma once
 
 #include <cstdint>
