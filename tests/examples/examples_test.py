@@ -142,6 +142,62 @@ class Examples(unittest.TestCase):
             finally:
                 process.kill()
         self.assertEqual(run("watch", "/does/not/exist").returncode, 2)
+
+    def test_bridge(self):
+        self.assertEqual(sorted(run("bridge", "20").stdout.splitlines()),
+                         sorted(f"car {i} has crossed" for i in range(40)))
+
+    def test_cached(self):
+        lines = run("cached", "10").stdout.splitlines()
+        self.assertEqual(sorted(lines[:-1]), [f"fetched {i}" for i in range(10)])
+        self.assertEqual(lines[-1], str(100 * sum(i * i for i in range(10))))
+
+    def test_downloads(self):
+        # Weights 3121, 1024 and 335: 3 MiB take 4.31 s of the largest; the others then share the line.
+        self.assertEqual(run("downloads").stdout, "urgent ended after 4.3 s\n"
+                         "usual ended after 7.0 s\nwhenever ended after 9.0 s\n")
+
+    def test_number_lines(self):
+        def number(text):
+            return subprocess.run([BINARIES / "number_lines"], input=text, capture_output=True,
+                                  text=True, timeout=DEADLINE_SECONDS, check=False)
+        self.assertEqual(number("a\n\nb\n").stdout, "1 a\n2 \n3 b\n")
+        self.assertEqual(number("").stdout, "")
+        unended = number("a\nb")
+        self.assertEqual((unended.returncode, unended.stdout), (1, "1 a\n"))
+        too_long = number("x" * 20000)
+        self.assertEqual(too_long.returncode, 1)
+        self.assertIn("number_lines: read", too_long.stderr)
+        with subprocess.Popen([BINARIES / "number_lines", "1"], stdin=subprocess.PIPE,
+                              stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                self.assertEqual(process.stderr.readline(), "waiting for line 1\n")
+                process.stdin.write("late\n")
+                process.stdin.flush()
+                self.assertEqual(process.stdout.readline(), "1 late\n")
+            finally:
+                process.stdin.close()
+            self.assertEqual(process.wait(DEADLINE_SECONDS), 0)
+
+    def test_primes(self):
+        self.assertEqual(run("primes", "12").stdout.split(),
+                         "2 3 5 7 11 13 17 19 23 29 31 37".split())
+
+    def test_tenants(self):
+        lines = run("tenants", "1", "3072", "1024").stdout.splitlines()
+        self.assertEqual(sorted(lines[:-1]), 20 * ["a fiber of large"] + ["a fiber of small"])
+        share = int(lines[-1].removeprefix("small got ").removesuffix(" % of the CPU"))
+        self.assertTrue(60 <= share <= 90, share)  # 75; among 21 fibers alike it were 5
+
+    def test_udp_ping(self):
+        # The first one is lost; on a busy machine more come too late.
+        self.assertRegex(run("udp_ping").stdout, r"^answered after [2-5] attempts\n$")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            asked = run("udp_ping", f"127.0.0.1:{silent.getsockname()[1]}")
+        self.assertEqual(asked.returncode, 1)
+        self.assertIn("timed out", asked.stderr)
+
     def test_word_files(self):
         with tempfile.TemporaryDirectory() as folder:
             pathlib.Path(folder, "a").write_text("one two\nthree ")
