@@ -361,9 +361,6 @@ bool register_test(const char* suite, const char* test, const char* file, int li
     return true;
 }
 
-/// WEFT_TEST_BY_CALLER(Suite, Name) { body } is a test for each kind of callers, TypeParam, and for
-/// each number of workers that it runs on. As TYPED_TEST, but that number is no part of the type,
-/// or each body would be compiled seven times and not three: minutes of a build.
 #define WEFT_TEST_BY(Suite, Name, ...)                                                          \
     template <class TypeParam>                                                                  \
     class Suite##_##Name##_Test : public ::weft::testing::ByCaller<TypeParam> {                 \
@@ -375,6 +372,9 @@ bool register_test(const char* suite, const char* test, const char* file, int li
     template <class TypeParam>                                                                  \
     void Suite##_##Name##_Test<TypeParam>::TestBody()
 
+/// WEFT_TEST_BY_CALLER(Suite, Name) { body } is a test for each kind of callers, TypeParam, and for
+/// each number of workers that it runs on. As TYPED_TEST, but that number is no part of the type,
+/// or each body would be compiled seven times and not three: minutes of a build.
 #define WEFT_TEST_BY_CALLER(Suite, Name)                                            \
     WEFT_TEST_BY(Suite, Name, ::weft::testing::fibers, ::weft::testing::coroutines, \
                  ::weft::testing::threads)
