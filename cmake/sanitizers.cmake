@@ -21,13 +21,16 @@ else()
 endif()
 
 # For tests and applications, which would take most of the time of a build: without UBSan's checks of
-# each pointer, which the library has, and not optimised. That is not for ThreadSanitizer: unoptimised,
-# each atomic operation is sequentially consistent, which hides what it should find.
+# each pointer, which the library has, and not optimised. That is not for fuzzing, which lives on speed,
+# and not for ThreadSanitizer: unoptimised, each atomic operation is sequentially consistent, which hides
+# what it should find.
 set(WEFT_SANITIZE_LESS "")
 if(WEFT_SANITIZE MATCHES "^(address|fuzzer)$")
     set(WEFT_SANITIZE_LESS
-        $<$<COMPILE_LANGUAGE:CXX>:-O0>
         $<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=null,alignment,object-size>)
+endif()
+if(WEFT_SANITIZE STREQUAL "address")
+    list(APPEND WEFT_SANITIZE_LESS $<$<COMPILE_LANGUAGE:CXX>:-O0>)
 endif()
 
 if(WEFT_SANITIZE_FLAGS)
