@@ -2,8 +2,10 @@
 #
 # weft_test(NAME weft_lab_test SOURCES a_test.cpp LIBRARIES weft::weft [LABELS slow] [TIMEOUT 300])
 #
-# A GoogleTest executable; each of its cases is a test of ctest, found when ctest runs. With a sanitizer,
-# where to start a process takes longer than most cases, two processes run half of the cases each.
+# A GoogleTest executable; each of its cases is a test of ctest, found when ctest runs. With
+# AddressSanitizer, where to start a process takes longer than most cases, two processes run half of the
+# cases each, unless WEFT_TEST_EACH_ALONE is set. ThreadSanitizer becomes slow in a process that has had
+# many fibers.
 include_guard(GLOBAL)
 
 # The code of tests is optimised less than what it tests: it is most of all code, and took most of the
@@ -35,7 +37,7 @@ function(weft_test)
     target_link_libraries(${arg_NAME} PRIVATE
         ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
     weft_precompile(${arg_NAME} test)
-    if(WEFT_SANITIZE MATCHES "^(address|thread)$")
+    if(WEFT_SANITIZE STREQUAL "address" AND NOT WEFT_TEST_EACH_ALONE)
         math(EXPR timeout "4 * ${arg_TIMEOUT}")
         foreach(half IN ITEMS 0 1)
             add_test(NAME ${arg_NAME}.half_${half} COMMAND ${arg_NAME} --gtest_brief=1)
