@@ -95,12 +95,12 @@ TEST(fair, who_computes_longer_gets_fewer_turns) {
             }
         };
         fiber longer([&] { loop(of_long, 2ms); });
-        fiber shorter([&] { loop(of_short, 20us); });
+        fiber shorter([&] { loop(of_short, 200us); });
         longer.join();
         shorter.join();
         EXPECT_NEAR(static_cast<double>(of_long.count()) / static_cast<double>(of_short.count()), 1,
                     0.3)
-            << "under fifo it is 100";
+            << "under fifo it is 10";
     });
 }
 

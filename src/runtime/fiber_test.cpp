@@ -40,7 +40,7 @@ TEST(Fiber, RunsAndIsJoined) {
 }
 
 TEST(Fiber, FifoOrderOnOneWorker) {
-    run(one_worker, [] {
+    run(runtime_options{.workers = 1, .fifo = true, .preempt = false}, [] {
         std::string order;
         const auto body = [&](char name) {
             return [&order, name] {
