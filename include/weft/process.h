@@ -21,8 +21,8 @@
 // Why posix_spawn(3): fork() in a process with threads copies its memory map, which takes long in a
 // large one, and leaves the child with locks that nobody unlocks. posix_spawn() borrows the memory
 // until the program is loaded, runs no handler and no code of this program in between, and reports
-// why a program could not be started. Spawning takes about 0.5 ms, which it spends beside the
-// worker (<weft/blocking.h>); so coroutines call the same functions.
+// why a program could not be started. Spawning takes 0.5 to 3 ms on a virtual machine, which it
+// spends beside the worker (<weft/blocking.h>); so coroutines call the same functions.
 //
 // Who waits. A child is known by a pidfd, never by its number alone: it cannot be mistaken for a
 // later process. Nothing else in the program may wait for children of all kinds (wait(2),
