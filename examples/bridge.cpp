@@ -19,11 +19,10 @@ public:
     bool enter(int direction) {
         std::unique_lock lock(mutex_);
         const auto free = [&] { return cars_ == 0 || (cars_ < 3 && direction == direction_); };
-        if (!changed_.wait(lock, std::chrono::seconds(1), free)) {
-            return false;
-        }
-        direction_ = direction;
-        return ++cars_ > 0;
+        const bool enters = changed_.wait(lock, std::chrono::seconds(1), free).has_value();
+        direction_ = enters ? direction : direction_;
+        cars_ += enters ? 1 : 0;
+        return enters;
     }
 
     void leave() {

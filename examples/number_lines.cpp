@@ -23,9 +23,12 @@ static void number_lines(std::chrono::seconds patience) {
     for (int number = 1;; ++number) {
         if (in.buffered().empty()) {
             out.flush().value();  // before it waits
-            while (!weft::wait_readable(STDIN_FILENO, patience)) {
+            auto ready = weft::wait_readable(STDIN_FILENO, patience);
+            while (!ready && ready.error() == std::errc::timed_out) {
                 std::fprintf(stderr, "waiting for line %d\n", number);
+                ready = weft::wait_readable(STDIN_FILENO, patience);
             }
+            ready.value();
         }
         const auto line = in.read_line();
         if (!line || !*line) {
