@@ -35,7 +35,7 @@ help:
 	@echo 'make test-clang    the tests built by clang, with its thread-safety analysis'
 	@echo 'make test-aarch64  the tests for AArch64, under qemu'
 	@echo 'make coverage      the tests, and which lines they ran: build/coverage/report'
-	@echo 'make soak          the tests under both sanitizers, many times  (ROUNDS=20)'
+	@echo 'make soak          ten thousand clients; the tests under both sanitizers, many times  (ROUNDS=20)'
 	@echo 'make fuzz          readers of files and messages on bytes of all kinds  (SECONDS=60)'
 	@echo 'make format        format all C++ files'
 	@echo 'make tidy          clang-tidy over all C++ files but tests'
@@ -108,7 +108,9 @@ bars: setup-bench
 	@python3 bench/bars.py $(if $(ONLY),--only '$(ONLY)')
 
 soak: setup-build
-	@$(MAKE) build/asan/build.ninja build/tsan/build.ninja
+	@$(MAKE) build/dev/build.ninja build/asan/build.ninja build/tsan/build.ninja
+	$(call build,dev)
+	@WEFT_E2E_CLIENTS=10000 ctest --preset dev -R '^e2e.thousands$$'
 	$(call build,asan)
 	$(call build,tsan)
 	@ctest --preset asan --repeat until-fail:$(ROUNDS)

@@ -2,10 +2,9 @@
 #
 # weft_test(NAME weft_lab_test SOURCES a_test.cpp LIBRARIES weft::weft [LABELS slow] [TIMEOUT 300])
 #
-# A GoogleTest executable; each of its cases is a test of ctest, found when ctest runs. With
-# AddressSanitizer, where to start a process takes longer than most cases, two processes run half of the
-# cases each, unless WEFT_TEST_EACH_ALONE is set. ThreadSanitizer becomes slow in a process that has had
-# many fibers.
+# A GoogleTest executable; each of its cases is a test of ctest, found when ctest runs. With a
+# sanitizer, where to start a process takes longer than most cases, a few processes share the cases,
+# unless WEFT_TEST_EACH_ALONE is set.
 include_guard(GLOBAL)
 
 # The code of tests is optimised less than what it tests: it is most of all code, and took most of the
@@ -14,6 +13,10 @@ set(WEFT_TEST_OPTIONS ${WEFT_SANITIZE_LESS})
 if(NOT WEFT_SANITIZE_LESS)
     set(WEFT_TEST_OPTIONS "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:RelWithDebInfo>>:-O1>")
 endif()
+
+# ThreadSanitizer becomes slow in a process that has had many fibers.
+set(WEFT_TEST_PROCESSES_address 2)
+set(WEFT_TEST_PROCESSES_thread 8)
 
 function(weft_test_options target)
     target_compile_options(${target} PRIVATE ${WEFT_TEST_OPTIONS})
@@ -37,12 +40,15 @@ function(weft_test)
     target_link_libraries(${arg_NAME} PRIVATE
         ${arg_LIBRARIES} GTest::gmock GTest::gtest GTest::gtest_main)
     weft_precompile(${arg_NAME} test)
-    if(WEFT_SANITIZE STREQUAL "address" AND NOT WEFT_TEST_EACH_ALONE)
+    set(processes "${WEFT_TEST_PROCESSES_${WEFT_SANITIZE}}")
+    if(processes AND NOT WEFT_TEST_EACH_ALONE)
         math(EXPR timeout "4 * ${arg_TIMEOUT}")
-        foreach(half IN ITEMS 0 1)
-            add_test(NAME ${arg_NAME}.half_${half} COMMAND ${arg_NAME} --gtest_brief=1)
-            set_tests_properties(${arg_NAME}.half_${half} PROPERTIES
-                ENVIRONMENT "GTEST_TOTAL_SHARDS=2;GTEST_SHARD_INDEX=${half}"
+        foreach(part RANGE 1 ${processes})
+            math(EXPR index "${part} - 1")
+            set(test ${arg_NAME}.${part}_of_${processes})
+            add_test(NAME ${test} COMMAND ${arg_NAME} --gtest_brief=1)
+            set_tests_properties(${test} PROPERTIES
+                ENVIRONMENT "GTEST_TOTAL_SHARDS=${processes};GTEST_SHARD_INDEX=${index}"
                 TIMEOUT ${timeout} LABELS "${arg_LABELS}")
         endforeach()
         return()

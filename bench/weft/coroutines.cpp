@@ -71,7 +71,7 @@ cost awaits(std::size_t size, Awaited make) {
 }  // namespace
 
 cost task_call(std::size_t size) {
-    return awaits(size, leaf);
+    return awaits(size, [](std::size_t i) { return leaf(i); });
 }
 
 cost await_ready_value(std::size_t size) {

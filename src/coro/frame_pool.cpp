@@ -87,8 +87,17 @@ constinit std::array<shared_list, classes> shared;
 
 struct local_list {
     free_frame_node* first = nullptr;
-    std::size_t size = 0;
+    std::size_t room =
+        0;  // for so many more; 0 also before a thread's first frame and after its end
+
+    void push(void* frame) noexcept {
+        auto* const node = ::new (frame) free_frame_node;
+        node->next = first;
+        first = node;
+    }
 };
+
+constexpr std::size_t most_room = frame_pool::most_local - 1;
 
 enum class thread_phase : unsigned char {
     fresh,   // has no list yet
@@ -109,7 +118,7 @@ struct at_thread_end {
         mine.phase = thread_phase::ending;
         for (auto& list : mine.lists) {
             free_chain(std::exchange(list.first, nullptr));
-            list.size = 0;
+            list.room = 0;
         }
     }
 };
@@ -119,6 +128,9 @@ struct at_thread_end {
     // Names it, so that it is constructed and its destructor is registered.
     static_cast<void>(&cleaner);
     mine.phase = thread_phase::pooled;
+    for (auto& list : mine.lists) {
+        list.room = most_room;
+    }
 }
 
 [[gnu::noinline]] void* refill(std::size_t index) {
@@ -129,15 +141,15 @@ struct at_thread_end {
     if (mine.phase == thread_phase::pooled) {
         if (free_frame_node* const chain = shared[index].take()) {
             list.first = chain->next;
-            list.size = frame_pool::batch - 1;
+            list.room = most_room - (frame_pool::batch - 1);
             return chain;
         }
     }
     return ::operator new(size_of_class(index));
 }
 
-/// The list is full: half of it goes to the others.
-[[gnu::noinline]] void spill(std::size_t index) noexcept {
+/// Half of a full list goes to the others.
+void spill(std::size_t index) noexcept {
     local_list& list = mine.lists[index];
     free_frame_node* const chain = list.first;
     free_frame_node* last = chain;
@@ -145,18 +157,32 @@ struct at_thread_end {
         last = last->next;
     }
     list.first = std::exchange(last->next, nullptr);
-    list.size -= frame_pool::batch;
+    list.room += frame_pool::batch;
     if (!shared[index].put(chain)) {
         free_chain(chain);
     }
 }
 
-}  // namespace
+/// Where the list has no room.
+[[gnu::noinline]] void free_slowly(void* frame, std::size_t index) noexcept {
+    if (mine.phase == thread_phase::ending) {
+        ::operator delete(frame);
+        return;
+    }
+    local_list& list = mine.lists[index];
+    list.push(frame);
+    if (mine.phase == thread_phase::fresh) {
+        begin_thread();
+        --list.room;
+    } else {
+        spill(index);
+    }
+}
 
-// Never inlined: a coroutine or a fiber goes on on other kernel threads, and a compiler that sees
-// the body would keep the address of `mine` across such a move.
-[[gnu::noinline]] void* frame_pool::allocate(std::size_t size) {
-    if (size > largest) {
+/// Both for functions that are never inlined: a coroutine or a fiber goes on on other kernel
+/// threads, and a compiler that sees the body would keep the address of `mine` across such a move.
+[[gnu::always_inline]] inline void* take_frame(std::size_t size) {
+    if (size > frame_pool::largest) {
         return ::operator new(size);
     }
     const std::size_t index = class_of(size);
@@ -166,41 +192,50 @@ struct at_thread_end {
         return refill(index);
     }
     list.first = frame->next;
-    --list.size;
+    ++list.room;
     return frame;
 }
 
-[[gnu::noinline]] void frame_pool::free(void* frame, std::size_t size) noexcept {
-    if (size > largest || mine.phase == thread_phase::ending) {
+[[gnu::always_inline]] inline void give_frame(void* frame, std::size_t size) noexcept {
+    if (size > frame_pool::largest) {
         ::operator delete(frame);
         return;
     }
-    if (mine.phase == thread_phase::fresh) [[unlikely]] {
-        begin_thread();
-    }
     const std::size_t index = class_of(size);
     local_list& list = mine.lists[index];
-    list.first = ::new (frame) free_frame_node{list.first, nullptr};
-    if (++list.size == most_local) [[unlikely]] {
-        spill(index);
+    if (list.room == 0) [[unlikely]] {
+        free_slowly(frame, index);
+        return;
     }
+    --list.room;
+    list.push(frame);
+}
+
+}  // namespace
+
+[[gnu::noinline]] void* frame_pool::allocate(std::size_t size) {
+    return take_frame(size);
+}
+
+[[gnu::noinline]] void frame_pool::free(void* frame, std::size_t size) noexcept {
+    give_frame(frame, size);
 }
 
 std::size_t frame_pool::shared_frames(std::size_t size) noexcept {
     return shared[class_of(size)].batches() * batch;
 }
 
-void* allocate_frame(std::size_t size) {
+[[gnu::noinline]] void* allocate_frame(std::size_t size) {
 #if WEFT_POOL_FRAMES
-    return frame_pool::allocate(size);
+    return take_frame(size);
 #else
     return ::operator new(size);
 #endif
 }
 
-void free_frame(void* frame, [[maybe_unused]] std::size_t size) noexcept {
+[[gnu::noinline]] void free_frame(void* frame, [[maybe_unused]] std::size_t size) noexcept {
 #if WEFT_POOL_FRAMES
-    frame_pool::free(frame, size);
+    give_frame(frame, size);
 #else
     ::operator delete(frame);
 #endif

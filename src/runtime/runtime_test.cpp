@@ -149,6 +149,15 @@ TEST_P(Runtime, RingOfFibersPassesAToken) {
 }
 
 // A tree of fibers, each of which waits for its children: spawn, join, park and steal at once.
+// ThreadSanitizer takes some milliseconds to make a fiber.
+#if defined(__SANITIZE_THREAD__)
+constexpr int tree_depth = 8;
+constexpr int mixed_fibers = 40;
+#else
+constexpr int tree_depth = 11;
+constexpr int mixed_fibers = 200;
+#endif
+
 int count_leaves(int depth) {
     if (depth == 0) {
         return 1;
@@ -163,7 +172,7 @@ int count_leaves(int depth) {
 }
 
 TEST_P(Runtime, TreeOfFibers) {
-    EXPECT_EQ(run(options(), [] { return count_leaves(11); }), 1 << 11);
+    EXPECT_EQ(run(options(), [] { return count_leaves(tree_depth); }), 1 << tree_depth);
 }
 
 // One fiber keeps its worker; what it has spawned must run elsewhere.
@@ -300,7 +309,7 @@ TEST_P(Runtime, RandomMix) {
         mutex m;
         counting_semaphore<> tokens(3);
         long guarded = 0;
-        constexpr int fibers = 200;
+        constexpr int fibers = mixed_fibers;
         constexpr int steps = 100;
         std::vector<fiber> all;
         for (int n = 0; n < fibers; ++n) {
@@ -343,8 +352,8 @@ TEST_P(Runtime, RandomMix) {
 }
 
 #if defined(__SANITIZE_THREAD__)
-constexpr std::ptrdiff_t many_parked = 4'000;  // it has room for 8,128 stacks and threads
-constexpr int many_batches = 20;
+constexpr std::ptrdiff_t many_parked = 2'000;  // it has room for 8,128 stacks and threads
+constexpr int many_batches = 4;
 #elif defined(__SANITIZE_ADDRESS__)
 constexpr std::ptrdiff_t many_parked = 20'000;
 constexpr int many_batches = 50;

@@ -110,6 +110,39 @@ TEST(Task, ReferencesAndMoveOnlyResultsThroughAwaits) {
     run(two_workers, [] { sync_wait(references_and_moves_through_awaits()); });
 }
 
+/// Its destructor throws.
+struct throws_late {
+    throws_late() = default;
+    throws_late(const throws_late&) = delete;
+    throws_late& operator=(const throws_late&) = delete;
+    ~throws_late() noexcept(false) { throw std::runtime_error("late"); }
+};
+
+task<std::shared_ptr<int>> throws_after_its_return(std::shared_ptr<int> value) {
+    const throws_late late;
+    co_return value;
+}
+
+task<std::shared_ptr<int>> returns_anew(std::shared_ptr<int> first, std::shared_ptr<int> second) {
+    try {
+        const throws_late late;
+        co_return first;
+    } catch (const std::runtime_error&) {
+        co_return second;
+    }
+}
+
+TEST(Task, WhatIsReturnedLastCounts) {
+    run(one_worker, [] {
+        const auto first = std::make_shared<int>(1);
+        const auto second = std::make_shared<int>(2);
+        EXPECT_THROW(sync_wait(throws_after_its_return(first)), std::runtime_error);
+        EXPECT_EQ(sync_wait(returns_anew(first, second)), second);
+        EXPECT_EQ(first.use_count(), 1);
+        EXPECT_EQ(second.use_count(), 1);
+    });
+}
+
 TEST(Task, IsLazyAndDestroyedUnstarted) {
     int value = 0;
     const auto counted = std::make_shared<int>(0);
