@@ -32,6 +32,7 @@
 #include <new>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <weft/detail/cancel_scope.h>
 #include <weft/wait_group.h>
@@ -194,9 +195,8 @@ const sched::cancel_bounds* bounds_of(std::coroutine_handle<Promise> coroutine) 
 template <class T>
 class outcome {
     static constexpr bool is_reference = std::is_reference_v<T>;
-    struct nothing {};
     using stored = std::conditional_t<
-        std::is_void_v<T>, nothing,
+        std::is_void_v<T>, std::monostate,
         std::conditional_t<is_reference, std::add_pointer_t<std::remove_reference_t<T>>,
                            std::remove_cv_t<T>>>;
 
