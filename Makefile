@@ -7,11 +7,12 @@ JOBS   ?= $(shell nproc)
 PREFIX ?= /usr/local
 SETUP  ?= tools/setup
 # Arguments for `weft clients`, e.g. make run ARGS='--clients 2000 --models thread,fiber', and for
-# bench/bars.py, e.g. make bench ARGS='--rounds 1'
+# bench/bars.py, e.g. make bench ARGS='--rounds 1', make bars ARGS=--all
 ARGS   ?=
 # Which bars to measure, a pattern on area or metric, e.g. make bars ONLY=foundation
 ONLY   ?=
-ROUNDS ?= 20
+# How often `make soak` repeats the tests of the scheduler; all others a tenth as often
+ROUNDS ?= 50
 # For how long `make fuzz` runs each reader, and which, a pattern, e.g. make fuzz ONLY=workload
 SECONDS ?= 60
 
@@ -35,7 +36,7 @@ help:
 	@echo 'make test-clang    the tests built by clang, with its thread-safety analysis'
 	@echo 'make test-aarch64  the tests for AArch64, under qemu'
 	@echo 'make coverage      the tests, and which lines they ran: build/coverage/report'
-	@echo 'make soak          ten thousand clients; the tests under both sanitizers, many times  (ROUNDS=20)'
+	@echo 'make soak          10,000 and 100,000 clients; the tests under both sanitizers, many times  (ROUNDS=50)'
 	@echo 'make fuzz          readers of files and messages on bytes of all kinds  (SECONDS=60)'
 	@echo 'make format        format all C++ files'
 	@echo 'make tidy          clang-tidy over all C++ files but tests'
@@ -105,16 +106,19 @@ bench: setup-bench
 bars: setup-bench
 	@$(MAKE) build/release/build.ninja
 	$(call build,release)
-	@python3 bench/bars.py $(if $(ONLY),--only '$(ONLY)')
+	@python3 bench/bars.py $(if $(ONLY),--only '$(ONLY)') $(ARGS)
 
 soak: setup-build
 	@$(MAKE) build/dev/build.ninja build/asan/build.ninja build/tsan/build.ninja
 	$(call build,dev)
 	@WEFT_E2E_CLIENTS=10000 ctest --preset dev -R '^e2e.thousands$$'
+	@build/dev/apps/cli/weft clients --clients 100000 --models fiber,coroutine --duration 1
 	$(call build,asan)
 	$(call build,tsan)
-	@ctest --preset asan --repeat until-fail:$(ROUNDS)
-	@ctest --preset tsan --repeat until-fail:$(ROUNDS)
+	@ctest --preset tsan -j $(JOBS) -R '^weft_(sched|runtime)_test' -E RuntimeManyFibers \
+	    --repeat until-fail:$(ROUNDS)
+	@ctest --preset asan -j $(JOBS) --repeat until-fail:$$((($(ROUNDS) + 9) / 10))
+	@ctest --preset tsan -j $(JOBS) --repeat until-fail:$$((($(ROUNDS) + 9) / 10))
 
 # What is found is kept in build/fuzz/found, what leads further in build/fuzz/corpus.
 fuzz: setup-fuzz

@@ -91,11 +91,11 @@ def skipped(bar, reason):
     return Verdict(bar, State.SKIPPED, reason=reason)
 
 
-def exit_status(verdicts, allow_skip=False):
-    """0: all hold. 1: one is short. 3: none is short, but one was skipped (allow_skip: 0)."""
+def exit_status(verdicts, left_out=(), allow_skip=False):
+    """0: all hold. 1: one is short. 3: none is short, but one was not measured (allow_skip: 0)."""
     states = {each.state for each in verdicts}
     if State.SHORT in states:
         return 1
-    if State.SKIPPED in states and not allow_skip:
+    if (State.SKIPPED in states or left_out) and not allow_skip:
         return 3
     return 0

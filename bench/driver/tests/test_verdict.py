@@ -92,6 +92,12 @@ class ExitStatusTest(unittest.TestCase):
         self.assertEqual(exit_status([self.holds, self.skip]), 3)
         self.assertEqual(exit_status([self.holds, self.skip], allow_skip=True), 0)
 
+    def test_left_out(self):
+        self.assertEqual(exit_status([self.holds], left_out=[ABSOLUTE]), 3)
+        self.assertEqual(exit_status([], left_out=[ABSOLUTE]), 3)
+        self.assertEqual(exit_status([self.short], left_out=[ABSOLUTE]), 1)
+        self.assertEqual(exit_status([self.holds], left_out=[ABSOLUTE], allow_skip=True), 0)
+
 
 if __name__ == "__main__":
     unittest.main()
