@@ -91,6 +91,10 @@ cost blocked_sleep(std::size_t size) {
     return longest_gap_beside([size] { ::sleep(static_cast<unsigned>(size)); });
 }
 
+cost blocked_none(std::size_t size) {
+    return longest_gap_beside([size] { weft::this_fiber::sleep_for(std::chrono::seconds(size)); });
+}
+
 cost blocked_flock(std::size_t size) {
     locked_file file;
     std::jthread unlocker([&] {

@@ -28,8 +28,8 @@ void check(std::uint64_t sum, std::size_t size) {
 }
 
 /// One fiber sends `size` numbers through a channel of `capacity`, another one receives them.
-cost send_through(std::size_t capacity, std::size_t size, unsigned workers) {
-    return weft::run({.workers = workers}, [&] {
+cost send_through(std::size_t capacity, std::size_t size, const weft::runtime_options& options) {
+    return weft::run(options, [&] {
         std::uint64_t sum = 0;
         const cost measured = timed(size, [&] {
             const numbers channel(capacity);
@@ -55,12 +55,16 @@ cost send_through(std::size_t capacity, std::size_t size, unsigned workers) {
 }  // namespace
 
 cost channel(std::size_t size, unsigned workers) {
-    return send_through(0, size, workers);
+    return send_through(0, size, {.workers = workers});
+}
+
+cost channel_no_preempt(std::size_t size) {
+    return send_through(0, size, {.workers = 1, .preempt = false});
 }
 
 cost channel_buffered(std::size_t size, unsigned workers) {
     constexpr std::size_t capacity = 128;
-    return send_through(capacity, size, workers);
+    return send_through(capacity, size, {.workers = workers});
 }
 
 cost select_two(std::size_t size, unsigned workers) {

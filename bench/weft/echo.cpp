@@ -65,7 +65,8 @@ weft::result<void> beside_a_hog(const weft::runtime_options& options, Serve serv
 int serve_echo(std::string_view kind) {
     const bool no_preempt = kind == "no-preempt";
     const bool hog = kind == "hog";
-    const auto model = weft::parse_model(no_preempt || hog ? "fiber" : kind);
+    const bool fifo = kind == "fifo";
+    const auto model = weft::parse_model(no_preempt || hog || fifo ? "fiber" : kind);
     if (!model) {
         return failed(model.error());
     }
@@ -83,6 +84,7 @@ int serve_echo(std::string_view kind) {
     weft::serve_options options;
     options.runtime.workers = 1;
     options.runtime.preempt = !no_preempt;
+    options.runtime.fifo = fifo;
     const auto serve = [&] {
         return *model == weft::model::coroutine
                    ? weft::serve(*listener, weft::async_handler(echo_coroutine), options)

@@ -81,6 +81,10 @@ cost semaphore_ping_pong_no_preempt(std::size_t size) {
     return ping_pong_on({.workers = 1, .preempt = false}, size);
 }
 
+cost semaphore_ping_pong_fifo(std::size_t size) {
+    return ping_pong_on({.workers = 1, .fifo = true}, size);
+}
+
 cost spawn(std::size_t size) {
     return weft::run(workers(1), [&] {
         std::vector<weft::fiber> alive(batch);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // bench_weft WORKLOAD [--size N] [--repeat R] [--workers W] measures and prints a line of JSON;
-// bench_weft echo[-coroutine|-thread|-process|-hog|-no-preempt] serves and prints its port.
+// bench_weft echo[-coroutine|-thread|-process|-hog|-no-preempt|-fifo] serves and prints its port.
 #include <string_view>
 #include <vector>
 
@@ -28,7 +28,15 @@ workloads primitives() {
          .unit = "ns",
          .default_size = 2'000'000,
          .run = bench::semaphore_ping_pong_no_preempt},
+        {.name = "semaphore-fifo",
+         .unit = "ns",
+         .default_size = 2'000'000,
+         .run = bench::semaphore_ping_pong_fifo},
         {.name = "channel", .unit = "ns", .default_size = 2'000'000, .run_on = bench::channel},
+        {.name = "channel-no-preempt",
+         .unit = "ns",
+         .default_size = 2'000'000,
+         .run = bench::channel_no_preempt},
         {.name = "channel-buffered",
          .unit = "ns",
          .default_size = 5'000'000,
@@ -92,6 +100,7 @@ workloads fairness() {
          .run = bench::shares_equal},
         {.name = "blocked-sleep", .unit = "ms", .default_size = 1, .run = bench::blocked_sleep},
         {.name = "blocked-flock", .unit = "ms", .default_size = 1, .run = bench::blocked_flock},
+        {.name = "blocked-none", .unit = "ms", .default_size = 1, .run = bench::blocked_none},
         {.name = "preemption",
          .unit = "us",
          .default_size = 2,

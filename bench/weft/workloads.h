@@ -27,9 +27,15 @@ cost semaphore_ping_pong(std::size_t size);
 /// The same without preemption.
 cost semaphore_ping_pong_no_preempt(std::size_t size);
 
+/// The same under fifo.
+cost semaphore_ping_pong_fifo(std::size_t size);
+
 /// One fiber sends `size` numbers to another through a channel without a buffer; nanoseconds for
 /// one.
 cost channel(std::size_t size, unsigned workers);
+
+/// The same on one worker, without preemption.
+cost channel_no_preempt(std::size_t size);
 
 /// The same with a buffer of 128.
 cost channel_buffered(std::size_t size, unsigned workers);
@@ -91,6 +97,9 @@ cost shares_equal(std::size_t size);
 /// in milliseconds.
 cost blocked_sleep(std::size_t size);
 cost blocked_flock(std::size_t size);
+
+/// The same where nobody blocks: the other fiber sleeps as fibers do.
+cost blocked_none(std::size_t size);
 
 /// Two fibers compute with slices of 0.1 ms on one CPU for `size` seconds; CPU time of a worker for
 /// one preemption in microseconds, and beside it that of a mere interrupt.
