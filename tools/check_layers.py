@@ -25,8 +25,9 @@ LEVELS = {
 }
 
 # Applications do not know each other, with these exceptions.
-APP_MAY_USE = {"cli": {"lab", "live", "report", "sched"}, "lab": {"report"},
-               "live": {"report", "sched"}, "sched": {"report"}}
+APP_MAY_USE = {"cli": {"lab", "live", "measure", "report", "sched"}, "lab": {"report"},
+               "live": {"report", "sched"}, "measure": {"lab", "live", "report"},
+               "sched": {"report"}}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.MULTILINE)
 # Not std::atomic_signal_fence: it holds back the compiler only.

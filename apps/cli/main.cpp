@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `weft`. The programs that `weft clients` starts as processes of their own are this one with the
-// words _server, _load and _probe.
+// words _server, _load and _probe; those of `weft measure` with _measure.
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -21,6 +21,8 @@
 #include "lab/probes.h"
 #include "lab/server_host.h"
 #include "load_command.h"
+#include "measure/round_host.h"
+#include "measure_command.h"
 #include "output.h"
 #include "sched_command.h"
 
@@ -54,6 +56,9 @@ int run(int argc, char** argv) {
     weft::cli::add_clients_command(program, options);
     weft::lab::load_run_options load;
     const CLI::App* const load_command = weft::cli::add_load_command(program, load);
+    weft::cli::measure_options measure;
+    measure.command_line = options.command_line;
+    const CLI::App* const measure_command = weft::cli::add_measure_command(program, measure);
     weft::cli::sched_options sched;
     const CLI::App* const sched_command = weft::cli::add_sched_command(program, sched);
     try {
@@ -64,18 +69,24 @@ int run(int argc, char** argv) {
     if (sched_command->parsed()) {
         return weft::cli::run_sched_command(sched);
     }
+    if (measure_command->parsed()) {
+        return weft::cli::run_measure_command(measure);
+    }
     return load_command->parsed() ? weft::cli::run_load_command(load)
                                   : weft::cli::run_clients_command(options);
 }
 
-/// A part of `weft clients`, told what to do over the channel that it inherits.
+/// A part of `weft clients` or `weft measure`, told what to do over the channel that it inherits.
 int run_part(std::string_view word) {
     if (::fcntl(weft::lab::child_control_fd, F_GETFD) < 0) {
-        fmt::print(stderr, "weft: {} is started by weft clients, not by hand\n", word);
+        fmt::print(stderr, "weft: {} is started by weft itself, not by hand\n", word);
         return status_usage;
     }
     if (word == "_server") {
         return weft::lab::run_server_host(weft::lab::child_control_fd);
+    }
+    if (word == "_measure") {
+        return weft::measure::run_round_host(weft::lab::child_control_fd);
     }
     return word == "_load" ? weft::lab::run_load_host(weft::lab::child_control_fd)
                            : weft::lab::run_probe_host(weft::lab::child_control_fd);
@@ -85,7 +96,7 @@ int run_part(std::string_view word) {
 
 int main(int argc, char** argv) {
     const std::string_view word = argc == 2 ? argv[1] : "";
-    if (word == "_server" || word == "_load" || word == "_probe") {
+    if (word == "_server" || word == "_load" || word == "_probe" || word == "_measure") {
         return run_part(word);
     }
     // A reader of the output or a child that goes away is an error to handle, not an end.

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "mark_ink.h"
 #include "statistics.h"
 #include "summary.h"
 #include "units.h"
@@ -22,39 +23,7 @@ constexpr std::size_t label_width = 31;
 constexpr std::size_t cell_width = 17;
 constexpr std::size_t claim_indent = 5;
 
-enum class ink { plain, bold, dim, green, yellow, red };
-
-std::string_view code_of(ink colour) {
-    switch (colour) {
-        case ink::plain:
-            return "";
-        case ink::bold:
-            return "\x1b[1m";
-        case ink::dim:
-            return "\x1b[2m";
-        case ink::green:
-            return "\x1b[32m";
-        case ink::yellow:
-            return "\x1b[33m";
-        case ink::red:
-            return "\x1b[31m";
-    }
-    std::unreachable();
-}
-
-ink ink_of(mark mark) {
-    switch (mark) {
-        case mark::holds:
-            return ink::green;
-        case mark::partly:
-            return ink::yellow;
-        case mark::off:
-            return ink::red;
-        case mark::undecided:
-            return ink::dim;
-    }
-    std::unreachable();
-}
+using report::ink;
 
 std::string padded_left(std::string_view text, std::size_t width) {
     const std::size_t columns = columns_of(text);
@@ -79,10 +48,7 @@ private:
     symbols signs() const { return style_.unicode ? symbols::unicode : symbols::ascii; }
 
     std::string painted(std::string_view text, ink colour) const {
-        if (!style_.colour || colour == ink::plain) {
-            return std::string(text);
-        }
-        return fmt::format("{}{}\x1b[0m", code_of(colour), text);
+        return report::painted(text, colour, style_);
     }
 
     void line(std::string_view text = "", ink colour = ink::plain) {

@@ -11,7 +11,7 @@ namespace {
 
 using workloads = std::vector<bench::workload>;
 
-/// What a single thing costs.
+/// What a single step costs.
 workloads primitives() {
     return {
         {.name = "yield", .unit = "ns", .default_size = 2'000'000, .run = bench::yield},
@@ -46,6 +46,12 @@ workloads primitives() {
          .unit = "ns",
          .default_size = 2'000'000,
          .run = bench::mutex_contended},
+    };
+}
+
+/// What fibers, coroutines and timers cost, and what waits.
+workloads life() {
+    return {
         {.name = "spawn", .unit = "ns", .default_size = 1'000'000, .run = bench::spawn},
         {.name = "spawn-wait-group",
          .unit = "ns",
@@ -154,7 +160,7 @@ int main(int argc, char** argv) {
         return bench::serve_echo(kind.empty() ? "fiber" : kind.substr(1));
     }
     std::vector<bench::workload> all;
-    for (const auto& some : {primitives(), fairness(), behaviour()}) {
+    for (const auto& some : {primitives(), life(), fairness(), behaviour()}) {
         all.insert(all.end(), some.begin(), some.end());
     }
     return bench::run_main("weft", all, argc, argv);

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+
+#include "probe.h"
+#include "probes/probes.h"
+
+namespace weft::measure {
+
+namespace {
+
+using lab::unit;
+
+constexpr const char* resident = "resident memory";
+constexpr const char* alive = "alive";
+constexpr const char* parked = "parked";
+constexpr const char* working_set = "touched between switches";
+
+figure_info time_of(std::string_view id, std::string_view what) {
+    return {.id = id, .what = what, .unit = unit::nanoseconds};
+}
+figure_info time_by(std::string_view id, std::string_view what, std::string_view axis,
+                    unit of = unit::plain) {
+    return {.id = id, .what = what, .unit = unit::nanoseconds, .axis = axis, .axis_unit = of};
+}
+figure_info bytes_by(std::string_view id, std::string_view what, std::string_view axis,
+                     unit of = unit::plain) {
+    return {.id = id, .what = what, .unit = unit::bytes, .axis = axis, .axis_unit = of};
+}
+
+probe fork_probe() {
+    return {
+        .name = "fork",
+        .what = "fork a process, by its resident memory",
+        .how =
+            "A process touches memory in 4 KiB pages and forks a child that ends at once: fork() "
+            "until it "
+            "returns in the parent (call), until the child has been waited for (wait), until the "
+            "child's "
+            "first byte has come through a pipe (first_word). The same with memory in huge pages "
+            "where the "
+            "kernel gives them. zygote: a process that was forked while this one was small forks "
+            "the child, "
+            "on a byte through a pipe; its child's first byte.",
+        .as_root = "",
+        .claims = {"C2", "C19", "C29"},
+        .figures =
+            {time_by("fork.call", "fork(), until it returns in the parent", resident, unit::bytes),
+             time_by("fork.wait", "fork(), the child's end and wait()", resident, unit::bytes),
+             time_by("fork.huge.call", "fork() with memory in huge pages", resident, unit::bytes),
+             time_by("fork.first_word", "fork(), until the child's first byte", resident,
+                     unit::bytes),
+             time_by("zygote.first_word", "a zygote's fork, until the child's first byte", resident,
+                     unit::bytes)},
+        .seconds = 4,
+        .why_not = nullptr,
+        .run = probe_fork};
+}
+
+probe exec_probe() {
+    return {.name = "exec",
+            .what = "start another program, by the resident memory of who starts it",
+            .how =
+                "/bin/true, from its start until its end has been waited for: by fork() and "
+                "execve(), by "
+                "vfork() and execve(), by posix_spawn().",
+            .as_root = "",
+            .claims = {"C29"},
+            .figures = {time_by("exec.fork", "fork, exec and wait", resident, unit::bytes),
+                        time_by("exec.vfork", "vfork, exec and wait", resident, unit::bytes),
+                        time_by("exec.spawn", "posix_spawn and wait", resident, unit::bytes)},
+            .seconds = 3,
+            .why_not = nullptr,
+            .run = probe_exec};
+}
+
+probe copy_on_write_probe() {
+    return {.name = "copy_on_write",
+            .what = "the first write to a page after fork",
+            .how =
+                "16 MiB in 4 KiB pages, all touched; after fork() one byte of each page is "
+                "written: by the "
+                "child, by the parent while the child lives. Beside it the same write to pages "
+                "that are "
+                "one's own (none), the first touch of fresh memory, the write to memory that is "
+                "mapped as "
+                "shared, and to huge pages. private: how much of the block the child's private "
+                "memory grew "
+                "by (Private_Dirty of smaps_rollup).",
+            .as_root = "",
+            .claims = {"C16", "C17"},
+            .figures = {time_of("cow.none", "a write to a page of one's own"),
+                        time_of("cow.first_touch", "the first touch of a fresh page"),
+                        time_of("cow.child", "the child's first write to a 4 KiB page"),
+                        time_of("cow.parent", "the parent's first write to a 4 KiB page"),
+                        time_of("cow.huge", "the child's first write to a 2 MiB page"),
+                        time_of("shared.child", "the child's first write to a shared 4 KiB page"),
+                        {.id = "cow.private",
+                         .what = "of what the child wrote, copied",
+                         .unit = unit::percent},
+                        {.id = "shared.private",
+                         .what = "of what the child wrote to shared memory, copied",
+                         .unit = unit::percent}},
+            .seconds = 2,
+            .why_not = nullptr,
+            .run = probe_copy_on_write};
+}
+
+probe thread_probe() {
+    return {
+        .name = "thread",
+        .what = "create a kernel thread, by the number alive and by stack size",
+        .how =
+            "pthread_create() of a thread that ends at once, until it returns (create) and until "
+            "pthread_join() has returned (create_join), beside as many threads that wait on a "
+            "futex.",
+        .as_root = "",
+        .claims = {"C5", "C20"},
+        .figures = {time_by("thread.create", "pthread_create()", alive),
+                    time_by("thread.create_join", "pthread_create() and pthread_join()", alive),
+                    time_by("thread.create_join.by_stack", "the same, by the size of its stack",
+                            "stack size", unit::bytes)},
+        .seconds = 2,
+        .why_not = nullptr,
+        .run = probe_threads};
+}
+
+probe fiber_probe() {
+    return {.name = "fiber",
+            .what = "create fibers and coroutines, and switch fibers, by their number",
+            .how =
+                "One worker. create: empty ones in batches of 500, each created, run and joined, "
+                "beside as "
+                "many that wait. switch: fibers that yield without end under fifo, one turn each; "
+                "fair: two "
+                "of them under fair sharing, which is the default.",
+            .as_root = "",
+            .claims = {"C8", "C10", "C21", "C23"},
+            .figures = {time_by("fiber.create", "create, run and join a fiber", alive),
+                        time_by("coroutine.create", "create, run and join a coroutine", alive),
+                        time_by("switch.fiber", "a yield between fibers", "runnable"),
+                        time_by("switch.fiber.fair", "a yield between two fibers, fair sharing",
+                                "runnable")},
+            .seconds = 4,
+            .why_not = nullptr,
+            .run = probe_fibers};
+}
+
+probe memory_probe() {
+    return {.name = "memory",
+            .what = "what one that waits costs in memory, by kind and number",
+            .how =
+                "That many are created and wait, in a process of their own; private pages, page "
+                "tables (of "
+                "/proc/PID) and kernel stacks (of /proc/meminfo) after less before, divided by "
+                "their number. "
+                "by_stack: resident memory of a fiber that waits with so much of its stack in use.",
+            .as_root = "",
+            .claims = {"C6", "C9", "C24", "C25", "C26", "C27"},
+            .figures = {bytes_by("memory.process", "a process that waits", parked),
+                        bytes_by("memory.process.resident", "its private pages", parked),
+                        bytes_by("memory.process.page_tables", "its page tables", parked),
+                        bytes_by("memory.process.kernel_stack", "its kernel stack", parked),
+                        bytes_by("memory.process.reserved", "its address space", parked),
+                        bytes_by("memory.thread", "a kernel thread that waits", parked),
+                        bytes_by("memory.thread.resident", "its private pages", parked),
+                        bytes_by("memory.thread.page_tables", "its page tables", parked),
+                        bytes_by("memory.thread.kernel_stack", "its kernel stack", parked),
+                        bytes_by("memory.thread.reserved", "its address space", parked),
+                        bytes_by("memory.fiber", "a fiber that waits", parked),
+                        bytes_by("memory.fiber.resident", "its private pages", parked),
+                        bytes_by("memory.fiber.page_tables", "its page tables", parked),
+                        bytes_by("memory.fiber.reserved", "its address space", parked),
+                        bytes_by("memory.fiber.by_stack", "a fiber that uses its stack",
+                                 "stack in use", unit::bytes),
+                        bytes_by("memory.coroutine", "a coroutine that waits", parked),
+                        bytes_by("memory.coroutine.resident", "its private pages", parked),
+                        bytes_by("memory.coroutine.page_tables", "its page tables", parked)},
+            .seconds = 3,
+            .why_not = nullptr,
+            .run = probe_memory};
+}
+
+probe switch_probe() {
+    return {
+        .name = "switch",
+        .what = "switch threads, processes, fibers and coroutines, by what they touch",
+        .how =
+            "Two that wake each other in turn: by a futex (threads and processes, on one CPU; "
+            "other_cpu: "
+            "on two), by a yield (fibers and coroutines). Between two switches each writes to one "
+            "byte "
+            "of every cache line of its own memory, of the size on the axis; the same work by one "
+            "alone, "
+            "without a switch, is switch.work. runnable: threads of one CPU that all call "
+            "sched_yield(); "
+            "time for a switch that the kernel counted.",
+        .as_root = "",
+        .claims = {"C7", "C10", "C15", "C22"},
+        .figures =
+            {time_by("switch.work", "the work alone, without a switch", working_set, unit::bytes),
+             time_by("switch.thread", "a switch between threads of one CPU, with the work",
+                     working_set, unit::bytes),
+             time_by("switch.process", "a switch between processes of one CPU, with the work",
+                     working_set, unit::bytes),
+             time_by("switch.fiber.working_set", "a switch between fibers, with the work",
+                     working_set, unit::bytes),
+             time_of("switch.coroutine", "a yield between two coroutines"),
+             time_of("switch.thread.other_cpu", "one thread wakes another one on another CPU"),
+             time_by("switch.thread.runnable", "a switch among threads that are all runnable",
+                     "runnable")},
+        .seconds = 4,
+        .why_not = nullptr,
+        .run = probe_switches};
+}
+
+probe step_probe() {
+    return {
+        .name = "steps",
+        .what = "the steps of a switch, one by one",
+        .how =
+            "getppid(), which does nothing but enter the kernel and come back; the callee-saved "
+            "registers "
+            "and the stack pointer saved and taken from another stack; MXCSR and the x87 control "
+            "word "
+            "read and written; XSAVE and XRSTOR of all state that the kernel enabled.",
+        .as_root = "",
+        .claims = {"C15"},
+        .figures = {time_of("step.registers", "callee-saved registers and the stack"),
+                    time_of("step.control_words", "control words of SSE and x87"),
+                    time_of("step.simd", "all floating-point and SIMD state, saved and restored"),
+                    time_of("step.system_call", "into the kernel and back")},
+        .seconds = 0.5,
+        .why_not = nullptr,
+        .run = probe_steps};
+}
+
+probe scheduling_probe() {
+    return {
+        .name = "scheduling",
+        .what = "turns, wake-ups, shares, and ten thousand that sleep",
+        .how =
+            "turn: two threads compute on one CPU and read the clock; a gap of 0.2 ms ends a turn. "
+            "wake: how "
+            "much later than asked a sleep of 1 ms ends, alone and beside one that computes. "
+            "share: nice "
+            "0, 5 and 10 compute on one CPU; the largest distance from what the weights give. "
+            "storm: 10,000 "
+            "sleep for 1 ms at a time; CPU time of the process for one wake-up, and wake-ups a "
+            "second.",
+        .as_root = "",
+        .claims = {"C13", "C14", "C28"},
+        .figures = {time_of("sched.tick", "the kernel's timer tick"),
+                    time_of("sched.turn", "a turn of one of two threads that compute on one CPU"),
+                    time_of("wake.thread.idle", "a thread wakes too late, alone"),
+                    time_of("wake.thread.beside_hog",
+                            "a thread wakes too late beside one that computes"),
+                    time_of("wake.fiber.idle", "a fiber wakes too late, alone"),
+                    time_of("wake.fiber.beside_hog",
+                            "a fiber wakes too late beside one that computes"),
+                    {.id = "share.thread.error",
+                     .what = "shares of threads, points off",
+                     .unit = unit::plain},
+                    {.id = "share.fiber.error",
+                     .what = "shares of fibers, points off",
+                     .unit = unit::plain},
+                    time_of("storm.thread.cpu", "CPU for a wake-up of one of 10,000 threads"),
+                    time_of("storm.fiber.cpu", "CPU for a wake-up of one of 10,000 fibers"),
+                    {.id = "storm.thread.rate",
+                     .what = "wake-ups of 10,000 threads",
+                     .unit = unit::per_second},
+                    {.id = "storm.fiber.rate",
+                     .what = "wake-ups of 10,000 fibers",
+                     .unit = unit::per_second}},
+        .seconds = 5,
+        .why_not = nullptr,
+        .run = probe_scheduling};
+}
+
+probe isolation_probe() {
+    constexpr const char* bug = "bug";
+    const auto others = [](std::string_view id, std::string_view what) {
+        return figure_info{
+            .id = id, .what = what, .unit = unit::plain, .axis = bug, .is_curve = false};
+    };
+    return {.name = "isolation",
+            .what = "who dies of a bug in one of four",
+            .how =
+                "Four processes, threads or fibers; the first one calls a null pointer (0), "
+                "overflows its stack "
+                "(1), writes over its neighbour's data (2) or aborts (3); how many of the other "
+                "three then "
+                "run and find their data as it was.",
+            .as_root = "",
+            .claims = {"C18"},
+            .figures = {others("isolation.process", "of three other processes, unharmed"),
+                        others("isolation.thread", "of three other threads, unharmed"),
+                        others("isolation.fiber", "of three other fibers, unharmed")},
+            .seconds = 0.3,
+            .why_not = nullptr,
+            .run = probe_isolation};
+}
+
+}  // namespace
+
+std::span<const probe> all_probes() {
+    static const std::array probes{fork_probe(),     exec_probe(),  copy_on_write_probe(),
+                                   thread_probe(),   fiber_probe(), memory_probe(),
+                                   switch_probe(),   step_probe(),  scheduling_probe(),
+                                   isolation_probe()};
+    return probes;
+}
+
+const probe* find_probe(std::string_view name) {
+    const auto found = std::ranges::find(all_probes(), name, &probe::name);
+    return found == all_probes().end() ? nullptr : &*found;
+}
+
+}  // namespace weft::measure

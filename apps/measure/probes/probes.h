@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The probes, one function a file; see probe_list.cpp for what each is.
+#pragma once
+
+#include "measure/probe.h"
+
+namespace weft::measure {
+
+void probe_fork(probe_round& round);
+void probe_exec(probe_round& round);
+void probe_copy_on_write(probe_round& round);
+void probe_threads(probe_round& round);
+void probe_fibers(probe_round& round);
+void probe_memory(probe_round& round);
+void probe_switches(probe_round& round);
+void probe_steps(probe_round& round);
+void probe_scheduling(probe_round& round);
+void probe_isolation(probe_round& round);
+
+}  // namespace weft::measure

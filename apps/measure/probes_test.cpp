@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Probes find what was put there: a cost of known size, and whether memory is shared. What is not
+// known (how fast this machine is) is only looked at for its order. Quick rounds of each probe run,
+// here in the test's own process.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "lab/statistics.h"
+#include "measurement.h"
+#include "probes/in_child.h"
+#include "probes/memory_block.h"
+#include "probes/probes.h"
+#include "sampling.h"
+
+namespace weft::measure {
+namespace {
+
+std::map<std::string, std::map<double, double>> medians_of(const findings& found) {
+    std::map<std::string, std::map<double, double>> medians;
+    for (const record& one : found.records) {
+        medians[one.figure][one.at] = lab::median(one.samples).value_or(std::nan(""));
+    }
+    return medians;
+}
+
+auto run_quickly(void (*probe)(probe_round&)) {
+    probe_round round(0.2, true, 1);
+    in_child(round, [probe](probe_round& own) { probe(own); });
+    return medians_of(round.found());
+}
+
+TEST(sampling, finds_a_cost_that_was_put_there) {
+    constexpr double cost = 200'000;
+    const auto samples = time_batches({.seconds = 0.1}, 1, [] {
+        const std::int64_t until = now_ns() + static_cast<std::int64_t>(cost);
+        while (now_ns() < until) {
+        }
+    });
+    EXPECT_GE(*lab::median(samples), cost);
+}
+
+TEST(probes, in_a_child_tell_what_they_found_and_how_they_fail) {
+    probe_round round(1, false, 7);
+    in_child(round, [](probe_round& own) {
+        own.add("x", 3, {1, 2});
+        own.tell("seed", std::to_string(own.seed()));
+    });
+    ASSERT_EQ(round.found().records.size(), 1u);
+    EXPECT_EQ(round.found().records[0].samples, (std::vector<double>{1, 2}));
+    EXPECT_EQ(round.found().facts.at(0).text, "7");
+    EXPECT_THROW(in_child(round, [](probe_round&) { throw std::runtime_error("no"); }),
+                 std::runtime_error);
+    EXPECT_THROW(in_child(round, [](probe_round&) { ::_exit(3); }), std::runtime_error);
+}
+
+TEST(probes, of_fork_see_more_memory_cost_more) {
+    const auto found = run_quickly(probe_fork);
+    const auto& calls = found.at("fork.call");
+    ASSERT_GE(calls.size(), 3u);
+    EXPECT_GT(calls.rbegin()->second, calls.begin()->second);
+    EXPECT_TRUE(found.contains("zygote.first_word"));
+}
+
+TEST(probes, of_copying_see_that_private_pages_are_copied_and_shared_ones_not) {
+    const auto found = run_quickly(probe_copy_on_write);
+    EXPECT_GT(found.at("cow.private").at(0), 90);
+    EXPECT_LT(found.at("shared.private").at(0), 10);
+    EXPECT_GT(found.at("cow.child").at(0), found.at("cow.none").at(0));
+}
+
+TEST(probes, of_isolation_see_who_dies) {
+    const auto found = run_quickly(probe_isolation);
+    for (const double bug : {0, 1, 3}) {
+        EXPECT_EQ(found.at("isolation.process").at(bug), 3);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+        EXPECT_EQ(found.at("isolation.thread").at(bug), 0);
+        EXPECT_EQ(found.at("isolation.fiber").at(bug), 0);
+#endif
+    }
+    EXPECT_EQ(found.at("isolation.process").at(2), 3);
+    EXPECT_EQ(found.at("isolation.thread").at(2), 2) << "the neighbour's data were written over";
+    EXPECT_EQ(found.at("isolation.fiber").at(2), 2);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)  // whose own costs they would find
+
+TEST(probes, of_memory_see_that_a_fiber_takes_less_than_a_thread) {
+    const auto found = run_quickly(probe_memory);
+    EXPECT_LT(found.at("memory.fiber").at(10'000), found.at("memory.thread").at(100));
+    EXPECT_LT(found.at("memory.thread").at(100), found.at("memory.process").at(100));
+    EXPECT_GT(found.at("memory.fiber.by_stack").at(49'152), 49'152);
+}
+
+TEST(probes, of_switches_see_work_and_kinds) {
+    const auto found = run_quickly(probe_switches);
+    const auto& threads = found.at("switch.thread");
+    EXPECT_GT(threads.at(mib), threads.at(0)) << "what is touched between switches costs";
+    EXPECT_LT(found.at("switch.fiber.working_set").at(0), threads.at(0));
+    EXPECT_TRUE(found.contains("switch.process"));
+    EXPECT_TRUE(found.contains("switch.thread.runnable"));
+}
+
+TEST(probes, of_all_others_find_all_that_they_declare) {
+    for (const std::string_view name : {"exec", "thread", "fiber", "steps"}) {
+        const probe* const one = find_probe(name);
+        ASSERT_NE(one, nullptr);
+        const auto found = run_quickly(one->run);
+        for (const figure_info& info : one->figures) {
+#if !defined(__x86_64__)
+            if (info.id.starts_with("step.") && info.id != "step.system_call") {
+                continue;
+            }
+#endif
+            EXPECT_TRUE(found.contains(std::string(info.id))) << info.id;
+        }
+    }
+}
+
+#endif
+
+}  // namespace
+}  // namespace weft::measure
