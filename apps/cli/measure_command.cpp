@@ -14,6 +14,7 @@
 #include "lab/option_values.h"
 #include "measure/plan.h"
 #include "measure/report_data.h"
+#include "measure/report_html.h"
 #include "measure/report_terminal.h"
 #include "measure/runner.h"
 #include "output.h"
@@ -56,6 +57,9 @@ bool report(const measure_options& options, const measure::measurement& all) {
     if (!all.figures.empty() && !options.csv_path.empty()) {
         written = write_output(options.csv_path, measure::report_as_csv(all)) && written;
     }
+    if (!all.figures.empty() && !options.html_path.empty()) {
+        written = write_output(options.html_path, measure::report_as_html(all)) && written;
+    }
     const bool to_stdout = options.json_path == "-" || options.csv_path == "-";
     const int text = to_stdout ? STDERR_FILENO : STDOUT_FILENO;
     return print(text, measure::report_for_terminal(all, style_of_report(text))) && written;
@@ -87,6 +91,8 @@ CLI::App* add_measure_command(CLI::App& program, measure_options& into) {
     lab::add_option(*command, "--csv", into.csv_path,
                     "Write the figures as CSV; - for standard output", "FILE",
                     lab::report_path_or_stdout);
+    lab::add_option(*command, "--html", into.html_path, "Write a report with charts, as one file",
+                    "FILE", lab::report_path_from);
     command->footer(
         "Example: weft measure --only 'C2,C16,fork*' --json fork.json\n"
         "Takes about three minutes. What is measured, and how: docs/measuring.md, weft(1).");

@@ -19,6 +19,7 @@ struct measure_options {
     unsigned rounds = 0;  ///< 0: as the plan has it
     std::string json_path;
     std::string csv_path;
+    std::string html_path;
     std::string command_line;
 };
 

@@ -22,6 +22,8 @@ constexpr double mebibyte = 1 << 20;
 /// What "about" allows, either way.
 constexpr double about = 2;
 constexpr double clients = 10'000;
+/// An interval that reaches farther from the median decides nothing by itself.
+constexpr double widest_verdict = 0.5;
 
 /// What a line says, once it is measured.
 struct finding {
@@ -43,28 +45,38 @@ std::string against(double value, double claimed) {
                : fmt::format("{} more than claimed", lab::text_of_factor(value / claimed));
 }
 
-/// A figure that is claimed to lie between two values, or about at one.
+/// Of a value that is claimed to lie between two, or about at one.
+mark mark_between(double value, double low, double high) {
+    if (low < high ? value >= low && value <= high : is_about(value, low)) {
+        return mark::holds;
+    }
+    return is_about(value, std::clamp(value, low, high)) ? mark::partly : mark::off;
+}
+
+/// A figure of which that is claimed. Undecided where its interval says as much for it as against
+/// it.
 maybe_finding between(const measurement& all, std::string_view id, double at, lab::unit unit,
                       double low, double high) {
     const figure_point* const point = point_near(all, id, at);
     if (point == nullptr) {
         return std::nullopt;
     }
-    const double value = point->value.median;
-    const bool holds = low < high ? value >= low && value <= high : is_about(value, low);
-    const double nearest = std::clamp(value, low, high);
-    finding line{.measured = with_interval(point->value, unit),
+    const summary& value = point->value;
+    finding line{.measured = with_interval(value, unit),
                  .conclusion = {},
+                 .mark = mark_between(value.median, low, high),
                  .doubtful = point->doubtful};
-    if (holds) {
+    const bool is_known = relative_half_width(value) <= widest_verdict;
+    if (!is_known && (mark_between(value.low, low, high) != line.mark ||
+                      mark_between(value.high, low, high) != line.mark)) {
+        line.mark = mark::undecided;
+        line.conclusion = "its rounds differ too much for a verdict";
+    } else if (line.mark == mark::holds) {
         line.conclusion = "as claimed";
-        line.mark = mark::holds;
-    } else if (is_about(value, nearest)) {
+    } else if (line.mark == mark::partly) {
         line.conclusion = "near what is claimed";
-        line.mark = mark::partly;
     } else {
-        line.conclusion = against(value, nearest);
-        line.mark = mark::off;
+        line.conclusion = against(value.median, std::clamp(value.median, low, high));
     }
     return line;
 }

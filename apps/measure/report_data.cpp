@@ -16,12 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string_view name_of_unit(lab::unit unit) {
-    constexpr std::array<std::string_view, 6> names{"bytes",       "per_second", "microseconds",
-                                                    "nanoseconds", "percent",    "plain"};
-    return names[static_cast<std::size_t>(unit)];
-}
-
 json json_of(const lab::machine& machine) {
     json limits = json::object();
     for (const lab::limit& one : machine.limits) {
@@ -129,6 +123,12 @@ std::string csv_field(std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view name_of_unit(lab::unit unit) noexcept {
+    constexpr std::array<std::string_view, 6> names{"bytes",       "per_second", "microseconds",
+                                                    "nanoseconds", "percent",    "plain"};
+    return names[static_cast<std::size_t>(unit)];
+}
 
 json to_json(const measurement& all) {
     json facts = json::object();

@@ -5,12 +5,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include "measurement.h"
 
 namespace weft::measure {
+
+/// "nanoseconds", "bytes".
+std::string_view name_of_unit(lab::unit unit) noexcept;
 
 nlohmann::json to_json(const measurement& all);
 std::string report_as_json(const measurement& all);

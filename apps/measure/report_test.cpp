@@ -14,7 +14,9 @@
 #include "claims.h"
 #include "lab/units.h"
 #include "plan.h"
+#include "report_charts.h"
 #include "report_data.h"
+#include "report_html.h"
 #include "report_terminal.h"
 
 namespace weft::measure {
@@ -101,6 +103,16 @@ TEST(claims, say_what_was_measured) {
     EXPECT_EQ(line_of(lines, "C26").mark, lab::mark::partly) << "trivial, but twice as much";
 }
 
+TEST(claims, of_what_is_not_known_are_undecided) {
+    measurement all = invented();
+    figure_point& point = all.figures[1].points[0];
+    point.value.low = 5e3;
+    point.value.high = 400e3;
+    const auto lines = claims_of(all);
+    EXPECT_EQ(line_of(lines, "C5").mark, lab::mark::undecided);
+    EXPECT_THAT(line_of(lines, "C5").conclusion, HasSubstr("differ too much"));
+}
+
 TEST(claims, say_why_there_is_no_measurement) {
     const auto lines = claims_of(invented());
     EXPECT_THAT(line_of(lines, "C14").conclusion, HasSubstr("it died"));
@@ -173,6 +185,21 @@ TEST(report, as_json_and_csv) {
     const std::string csv = report_as_csv(invented());
     EXPECT_EQ(std::ranges::count(csv, '\n'), 9);
     EXPECT_THAT(csv, HasSubstr("fork.call,\"fork(), until it returns in the parent\",nanoseconds"));
+}
+
+TEST(report, as_html_is_one_file_with_its_data_and_escapes_what_comes_from_elsewhere) {
+    measurement all = invented();
+    all.machine.cpu_model = "<script>alert(1)</script>";
+    const std::string page = report_as_html(all);
+    EXPECT_THAT(page, Not(HasSubstr("<script>alert(1)")));
+    EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)"));
+    EXPECT_THAT(page, HasSubstr("id=\"chart-costs\""));
+    EXPECT_THAT(page, HasSubstr("id=\"chart-memory\""));
+    EXPECT_THAT(page, Not(HasSubstr("src=\"http")));
+    EXPECT_LT(page.size(), 1u << 20);
+    const auto charts = charts_of(all);
+    EXPECT_THAT(description_of(charts.front()), HasSubstr("create and join a thread 60 us"));
+    EXPECT_TRUE(charts_of({}).empty());
 }
 
 TEST(report, explains_and_lists) {

@@ -12,6 +12,7 @@
 
 WEFT_ASSET(page_html);
 WEFT_ASSET(common_css);
+WEFT_ASSET(common_js);
 WEFT_ASSET(chart_js);
 
 namespace weft::report {
@@ -82,9 +83,10 @@ std::string to_text(const html_page& page, const nlohmann::json& data) {
     const std::string title = escaped(page.title);
     const std::string version = escaped(page.version);
     const std::string data_text = as_script_data(data);
-    const std::array<part, 8> parts{{{"title", title},
+    const std::array<part, 9> parts{{{"title", title},
                                      {"version", version},
                                      {"common", asset_common_css()},
+                                     {"common_script", asset_common_js()},
                                      {"style", page.style},
                                      {"body", page.body},
                                      {"data", data_text},

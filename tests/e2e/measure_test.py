@@ -8,7 +8,9 @@ How fast this machine is nobody knows: what is judged is that the figures fit to
 import csv
 import io
 import json
+import pathlib
 import signal
+import tempfile
 import unittest
 
 import weft_program
@@ -48,6 +50,16 @@ class Measure(unittest.TestCase):
         self.assertIn("cow.child", [row["figure"] for row in rows])
         for row in rows:
             self.assertLessEqual(float(row["low"]), float(row["high"]))
+
+    def test_html_is_one_file(self):
+        with tempfile.TemporaryDirectory(prefix="weft-e2e-") as folder:
+            path = pathlib.Path(folder) / "report.html"
+            done = run("measure", *LITTLE, "--html", str(path))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            page = path.read_text()
+        self.assertTrue(page.rstrip().endswith("</html>"))
+        self.assertIn("C16", page)
+        self.assertLess(len(page), 1 << 20)
 
     def test_lists_and_explains(self):
         listed = run("measure", "--list")

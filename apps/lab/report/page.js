@@ -7,29 +7,12 @@
     const data = JSON.parse(document.getElementById("data").textContent);
     const drawn = [];
 
-    const tone = (name) =>
-        getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+    const { tone, texts, axis } = weft;
 
     const toneOf = (series, model) =>
         series.tone === "model" ? tone(model)
         : series.tone === "model-light" ? tone(model + "-light")
         : tone(series.tone);
-
-    const scaled = (value, step, names) => {
-        let at = 0;
-        while (at + 1 < names.length && Math.abs(value) >= step) {
-            value /= step;
-            at += 1;
-        }
-        return Number(value.toPrecision(3)) + " " + names[at];
-    };
-
-    const texts = {
-        bytes: (value) => scaled(value, 1024, ["B", "KiB", "MiB", "GiB"]),
-        per_second: (value) => scaled(value, 1000, ["/s", "k/s", "M/s"]),
-        microseconds: (value) => scaled(value * 1000, 1000, ["ns", "µs", "ms", "s"]),
-        plain: (value) => String(Number(value.toPrecision(3))),
-    };
 
     // Beside each bar its figure, over it the range of the repeats; a bar that goes on beyond the
     // axis is broken.
@@ -66,12 +49,6 @@
             });
             ctx.restore();
         },
-    });
-
-    const axis = (extra) => ({
-        grid: { color: tone("line"), borderColor: tone("line") },
-        ...extra,
-        ticks: { color: tone("soft"), maxRotation: 0, ...(extra.ticks || {}) },
     });
 
     // Bytes are read in powers of two, so the axis counts in them too.
@@ -183,12 +160,6 @@
         },
     });
 
-    const common = {
-        animation: false,
-        responsive: true,
-        maintainAspectRatio: false,
-    };
-
     const draw = () => {
         while (drawn.length > 0) {
             drawn.pop().destroy();
@@ -198,12 +169,11 @@
             canvas.parentElement.style.height =
                 (chart.kind === "bars" ? 56 + 44 * chart.rows.length : 280) + "px";
             const config = chart.kind === "bars" ? bars(chart) : percentiles(chart);
-            Object.assign(config.options, common);
+            Object.assign(config.options, weft.options);
             config.options.plugins.legend = { display: false };
             drawn.push(new Chart(canvas, config));
         }
     };
 
-    draw();
-    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+    weft.draw(draw);
 })();
