@@ -336,6 +336,47 @@ maybe_finding small_and_large(const measurement& all) {
         .doubtful = any_doubtful(*forks)};
 }
 
+maybe_finding process_for_each(const measurement& all) {
+    const auto processes = median_near(all, "postgres.processes", 1000);
+    const auto connect = median_near(all, "postgres.connect");
+    if (!processes || !connect) {
+        return std::nullopt;
+    }
+    const bool one = std::abs(*processes - 1) < 0.05;
+    return finding{.measured = fmt::format("{:.2f} processes for a connection, which takes {}",
+                                           *processes, figure_text(*connect, unit::nanoseconds)),
+                   .conclusion = one ? "as claimed" : "not one for each",
+                   .mark = one ? mark::holds : mark::off};
+}
+
+maybe_finding memory_of_a_connection(const measurement& all) {
+    auto line = between(all, "postgres.memory", 100, unit::bytes, 5e6, 10e6);
+    if (line) {
+        if (const auto more = median_near(all, "postgres.memory.by_use")) {
+            line->measured +=
+                fmt::format(" unused, + {} by the first use", figure_text(*more, unit::bytes));
+        }
+    }
+    return line;
+}
+
+maybe_finding a_thousand_connections(const measurement& all) {
+    const figure_point* const point = point_near(all, "postgres.memory", 1000);
+    const auto more = median_near(all, "postgres.memory.by_use");
+    if (point == nullptr || !more) {
+        return std::nullopt;
+    }
+    constexpr double claimed = 10e9;
+    const double total = 1000 * (point->value.median + *more);
+    return finding{
+        .measured =
+            fmt::format("{} in all, once used ({} connections)", figure_text(total, unit::bytes),
+                        place_text(point->at, unit::plain)),
+        .conclusion = is_about(total, claimed) ? "about as claimed" : against(total, claimed),
+        .mark = is_about(total, claimed) ? mark::holds : mark::off,
+        .doubtful = point->doubtful};
+}
+
 struct stated_claim {
     std::string_view id;
     std::string_view subject;
@@ -347,13 +388,13 @@ struct stated_claim {
 constexpr auto ns = unit::nanoseconds;
 
 constexpr std::array stated{
-    stated_claim{"C1", "PostgreSQL: a client is a forked process", "1:1", nullptr},
+    stated_claim{"C1", "PostgreSQL: a client is a forked process", "1:1", &process_for_each},
     stated_claim{"C2", "fork() of a 50 MB process", "~2 ms",
                  [](const measurement& all) {
                      return between(all, "fork.call", 50 * mebibyte, ns, 2e6, 2e6);
                  }},
-    stated_claim{"C3", "memory of a PostgreSQL connection", "5-10 MB", nullptr},
-    stated_claim{"C4", "1,000 PostgreSQL connections", "~10 GB", nullptr},
+    stated_claim{"C3", "memory of a PostgreSQL connection", "5-10 MB", &memory_of_a_connection},
+    stated_claim{"C4", "1,000 PostgreSQL connections", "~10 GB", &a_thousand_connections},
     stated_claim{"C5", "creating a thread", "~50 us",
                  [](const measurement& all) {
                      return between(all, "thread.create_join", 0, ns, 50'000, 50'000);
@@ -409,9 +450,6 @@ constexpr std::array stated{
 
 /// Why there is no measurement.
 std::string reason_of(const measurement& all, std::string_view id) {
-    if (id == "C1" || id == "C3" || id == "C4") {
-        return "the probe of PostgreSQL is not built yet";
-    }
     if (id == "C11" || id == "C12") {
         return "a picture; weft clients counts what threads have of their own";
     }

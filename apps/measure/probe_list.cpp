@@ -301,13 +301,44 @@ probe isolation_probe() {
             .run = probe_isolation};
 }
 
+probe postgres_probe() {
+    constexpr const char* connections = "connections";
+    return {
+        .name = "postgres",
+        .what = "connections to PostgreSQL, by their number",
+        .how =
+            "A server of its own with a new cluster, the defaults but for fsync=off, through a "
+            "Unix socket. "
+            "connect: until it is ready for a query, and closing; query: 'select 1' and its "
+            "answer. memory: "
+            "private pages, page tables and kernel stacks of all its processes, after that many "
+            "connections less before, divided by their number; by_use: how much more one has that "
+            "has "
+            "read the catalogues once.",
+        .as_root = "",
+        .claims = {"C1", "C3", "C4"},
+        .figures = {time_of("postgres.connect", "a connection, until it is ready, and its end"),
+                    time_of("postgres.query", "'select 1' and its answer"),
+                    {.id = "postgres.processes",
+                     .what = "processes for a connection",
+                     .unit = unit::plain,
+                     .axis = connections},
+                    bytes_by("postgres.memory", "a connection that nobody uses", connections),
+                    {.id = "postgres.memory.by_use",
+                     .what = "what the first use adds",
+                     .unit = unit::bytes}},
+        .seconds = 3,
+        .why_not = why_not_postgres,
+        .run = probe_postgres};
+}
+
 }  // namespace
 
 std::span<const probe> all_probes() {
-    static const std::array probes{fork_probe(),     exec_probe(),  copy_on_write_probe(),
-                                   thread_probe(),   fiber_probe(), memory_probe(),
-                                   switch_probe(),   step_probe(),  scheduling_probe(),
-                                   isolation_probe()};
+    static const std::array probes{fork_probe(),      exec_probe(),    copy_on_write_probe(),
+                                   thread_probe(),    fiber_probe(),   memory_probe(),
+                                   switch_probe(),    step_probe(),    scheduling_probe(),
+                                   isolation_probe(), postgres_probe()};
     return probes;
 }
 

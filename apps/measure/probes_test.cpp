@@ -124,6 +124,19 @@ TEST(probes, of_all_others_find_all_that_they_declare) {
     }
 }
 
+TEST(probes, of_postgres_see_a_process_for_each_connection) {
+    if (const auto why = why_not_postgres()) {
+        GTEST_SKIP() << why->reason;
+    }
+    const auto found = run_quickly(probe_postgres);
+    for (const auto& [count, processes] : found.at("postgres.processes")) {
+        EXPECT_EQ(processes, 1) << count;
+    }
+    EXPECT_GT(found.at("postgres.memory").at(100), 100'000);
+    EXPECT_GT(found.at("postgres.memory.by_use").at(0), 100'000);
+    EXPECT_GT(found.at("postgres.connect").at(0), found.at("postgres.query").at(0));
+}
+
 #endif
 
 }  // namespace

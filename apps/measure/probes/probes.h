@@ -3,6 +3,8 @@
 // The probes, one function a file; see probe_list.cpp for what each is.
 #pragma once
 
+#include <optional>
+
 #include "measure/probe.h"
 
 namespace weft::measure {
@@ -17,5 +19,7 @@ void probe_switches(probe_round& round);
 void probe_steps(probe_round& round);
 void probe_scheduling(probe_round& round);
 void probe_isolation(probe_round& round);
+void probe_postgres(probe_round& round);
+std::optional<obstacle> why_not_postgres();
 
 }  // namespace weft::measure

@@ -32,7 +32,7 @@ namespace weft::measure {
 
 namespace {
 
-constexpr std::size_t line = 64;
+constexpr std::size_t cache_line = 64;
 
 void stay_on(std::uint32_t cpu) {
     live::pin_thread({cpu});
@@ -86,7 +86,7 @@ class working_set {
 public:
     explicit working_set(std::size_t size) : bytes_(size) {}
     void work() noexcept {
-        for (std::size_t at = 0; at < bytes_.size(); at += line) {
+        for (std::size_t at = 0; at < bytes_.size(); at += cache_line) {
             auto& byte = *const_cast<volatile unsigned char*>(&bytes_[at]);
             byte = static_cast<unsigned char>(byte + 1);
         }
