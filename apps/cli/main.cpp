@@ -16,6 +16,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "clients_command.h"
+#include "compare_command.h"
 #include "lab/child_process.h"
 #include "lab/load_host.h"
 #include "lab/probes.h"
@@ -59,6 +60,9 @@ int run(int argc, char** argv) {
     weft::cli::measure_options measure;
     measure.command_line = options.command_line;
     const CLI::App* const measure_command = weft::cli::add_measure_command(program, measure);
+    weft::cli::compare_options compare;
+    const CLI::App* const compare_command = weft::cli::add_compare_command(program, compare);
+    const CLI::App* const doctor_command = weft::cli::add_doctor_command(program);
     weft::cli::sched_options sched;
     const CLI::App* const sched_command = weft::cli::add_sched_command(program, sched);
     try {
@@ -68,6 +72,12 @@ int run(int argc, char** argv) {
     }
     if (sched_command->parsed()) {
         return weft::cli::run_sched_command(sched);
+    }
+    if (compare_command->parsed()) {
+        return weft::cli::run_compare_command(compare);
+    }
+    if (doctor_command->parsed()) {
+        return weft::cli::run_doctor_command();
     }
     if (measure_command->parsed()) {
         return weft::cli::run_measure_command(measure);

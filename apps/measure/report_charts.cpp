@@ -55,8 +55,8 @@ constexpr std::array memory_rows{
     row_of{"memory.process", 1e3, "process", "process"},
 };
 
-chart ladder(const measurement& all, std::string id, std::string title, std::string caption,
-             std::span<const row_of> rows) {
+chart ladder_of(const measurement& all, std::string id, std::string title, std::string caption,
+                std::span<const row_of> rows) {
     chart out{.id = std::move(id),
               .title = std::move(title),
               .caption = std::move(caption),
@@ -207,12 +207,13 @@ json json_of(const chart_curve& curve) {
 
 std::vector<chart> charts_of(const measurement& all) {
     std::vector<chart> charts{
-        ladder(all, "costs", "The ladder of costs",
-               "From the registers of a switch to a fork: each line of the axis is ten times the "
-               "one before.",
-               cost_rows),
-        ladder(all, "memory", "One that waits, in memory",
-               "Private pages, page tables and kernel stack of one; logarithmic.", memory_rows)};
+        ladder_of(
+            all, "costs", "The ladder of costs",
+            "From the registers of a switch to a fork: each line of the axis is ten times the "
+            "one before.",
+            cost_rows),
+        ladder_of(all, "memory", "One that waits, in memory",
+                  "Private pages, page tables and kernel stack of one; logarithmic.", memory_rows)};
     for (const curves_of& wanted : all_curves()) {
         charts.push_back(curves(all, wanted));
     }

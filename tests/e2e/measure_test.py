@@ -91,6 +91,31 @@ class Measure(unittest.TestCase):
             self.assertIn("what people say", text)
             program.wait_until_none_lives()
 
+    def test_compares_two_runs(self):
+        with tempfile.TemporaryDirectory(prefix="weft-e2e-") as folder:
+            path = pathlib.Path(folder) / "a.json"
+            done = run("measure", "--quick", "--only", "steps", "--json", str(path))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            same = run("compare", str(path), str(path), "--json", "-")
+            self.assertEqual(same.returncode, 0, same.stderr)
+            document = json.loads(same.stdout)
+            self.assertGreater(len(document["points"]), 1)
+            self.assertFalse(any(point["differs"] for point in document["points"]))
+            self.assertIn("0 of", same.stderr)
+            path.write_text("{}")
+            wrong = run("compare", str(path), str(path))
+            self.assertEqual(wrong.returncode, 1)
+            self.assertRegex(wrong.stderr, r"\Aweft: [^\n]+\n\Z")
+        missing = run("compare", "/nowhere/a.json", "/nowhere/b.json")
+        self.assertEqual(missing.returncode, 1)
+        self.assertIn("No such file", missing.stderr)
+
+    def test_the_doctor_looks_at_this_machine(self):
+        done = run("doctor")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for what in ("descriptors", "guard pages", "clock"):
+            self.assertRegex(done.stdout, f"(?m)^(fine|limited) +{what}")
+
     def test_a_part_is_not_started_by_hand(self):
         done = run("_measure")
         self.assertEqual(done.returncode, 2)

@@ -30,7 +30,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::int64_t shortest_gap = 200'000;  // longer than an interrupt, shorter than a turn
-constexpr std::array ladder{0, 5, 10};
+constexpr std::array nice_ladder{0, 5, 10};
 constexpr std::size_t storm = 10'000;
 /// So long nothing else on the machine has much of a CPU.
 constexpr double storm_seconds = 0.3;
@@ -118,16 +118,16 @@ double weight_of(int nice) {
 }
 
 /// The largest distance of a share from what the weights give, in percent points.
-double worst_error(const std::array<double, ladder.size()>& work) {
+double worst_error(const std::array<double, nice_ladder.size()>& work) {
     double all_work = 0;
     double all_weights = 0;
-    for (std::size_t i = 0; i < ladder.size(); ++i) {
+    for (std::size_t i = 0; i < nice_ladder.size(); ++i) {
         all_work += work[i];
-        all_weights += weight_of(ladder[i]);
+        all_weights += weight_of(nice_ladder[i]);
     }
     double worst = 0;
-    for (std::size_t i = 0; i < ladder.size(); ++i) {
-        const double ideal = weight_of(ladder[i]) / all_weights;
+    for (std::size_t i = 0; i < nice_ladder.size(); ++i) {
+        const double ideal = weight_of(nice_ladder[i]) / all_weights;
         worst = std::max(worst, std::abs(100 * (work[i] / all_work - ideal)));
     }
     return worst;
@@ -136,12 +136,12 @@ double worst_error(const std::array<double, ladder.size()>& work) {
 void shares_of_threads(probe_round& round, double seconds) {
     stay_on_one_cpu();
     const std::int64_t until = now_ns() + static_cast<std::int64_t>(seconds * 1e9);
-    std::array<double, ladder.size()> work{};
+    std::array<double, nice_ladder.size()> work{};
     {
         std::vector<std::jthread> all;
-        for (std::size_t i = 0; i < ladder.size(); ++i) {
+        for (std::size_t i = 0; i < nice_ladder.size(); ++i) {
             all.emplace_back([&, i] {
-                live::set_nice_of_thread(ladder[i]);
+                live::set_nice_of_thread(nice_ladder[i]);
                 while (now_ns() < until) {
                 }
                 work[i] = static_cast<double>(live::cpu_time_of_thread());
@@ -154,12 +154,12 @@ void shares_of_threads(probe_round& round, double seconds) {
 /// Of fibers the laps count: they have no clock of their own.
 void shares_of_fibers(probe_round& round, double seconds) {
     stay_on_one_cpu();
-    std::array<double, ladder.size()> work{};
+    std::array<double, nice_ladder.size()> work{};
     const std::int64_t until = now_ns() + static_cast<std::int64_t>(seconds * 1e9);
     weft::run(runtime_options{.workers = 1}, [&] {
         std::vector<fiber> all;
-        for (std::size_t i = 0; i < ladder.size(); ++i) {
-            all.push_back(spawn({.nice = ladder[i]}, [&, i] {
+        for (std::size_t i = 0; i < nice_ladder.size(); ++i) {
+            all.push_back(spawn({.nice = nice_ladder[i]}, [&, i] {
                 double laps = 0;
                 while (now_ns() < until) {
                     ++laps;
