@@ -200,6 +200,7 @@ public:
     result<std::optional<std::string_view>> read_line(std::size_t limit, deadline until = {}) {
         return detail::line_of(read_until("\n", limit, until));
     }
+    /// The same; the limit is the buffer's capacity().
     result<std::optional<std::string_view>> read_line(deadline until = {}) {
         return read_line(buffer_.capacity(), until);
     }
@@ -256,6 +257,7 @@ public:
     /// Drops so much of buffered().
     void skip(std::size_t size) noexcept { buffer_.consume(size); }
 
+    /// Bytes of the buffer. It does not change.
     [[nodiscard]] std::size_t capacity() const noexcept { return buffer_.capacity(); }
 
 private:
@@ -305,6 +307,7 @@ public:
         }
         return write_through(bytes, until);
     }
+    /// The same for the bytes of a text.
     result<void> write(std::string_view text, deadline until = {}) {
         return write(std::as_bytes(std::span(text)), until);
     }
@@ -323,6 +326,7 @@ public:
     /// How many bytes wait for a flush().
     [[nodiscard]] std::size_t buffered() const noexcept { return size_; }
 
+    /// Bytes of the buffer. It does not change.
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 
 private:
@@ -479,6 +483,7 @@ template <class Source>
 auto read_line(buffered_reader<Source>& in, std::size_t limit, deadline until = {}) {
     return coro::buffered_calls::read_line(in, limit, until);
 }
+/// The same; the limit is the buffer's capacity().
 template <class Source>
 auto read_line(buffered_reader<Source>& in, deadline until = {}) {
     return coro::buffered_calls::read_line(in, in.capacity(), until);
@@ -515,6 +520,7 @@ template <class Sink>
 auto write(buffered_writer<Sink>& out, std::span<const std::byte> bytes, deadline until = {}) {
     return coro::buffered_calls::write(out, bytes, until);
 }
+/// The same for the bytes of a text, which must live until then, too.
 template <class Sink>
 auto write(buffered_writer<Sink>& out, std::string_view text, deadline until = {}) {
     return coro::buffered_calls::write(out, std::as_bytes(std::span(text)), until);

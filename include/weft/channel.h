@@ -98,6 +98,7 @@ public:
         return to_result(sync::channel_try_send(handle_.get(), std::addressof(value)));
     }
 
+    /// The same with a copy of `value`, which is made before anything else.
     result<void> try_send(const T& value) const
         requires std::copy_constructible<T>
     {
@@ -140,6 +141,8 @@ public:
                                         : 0;
     }
 
+    /// How many values it holds at most; 0: none, or channel(nullptr). Any thread, at any time, as
+    /// size() and is_closed().
     [[nodiscard]] std::size_t capacity() const noexcept {
         return handle_.get() != nullptr ? handle_.get()->capacity : 0;
     }
@@ -164,9 +167,13 @@ public:
         using value_type = T;
         using difference_type = std::ptrdiff_t;
 
+        /// At the end.
         iterator() noexcept = default;
 
+        /// The value that was received last, to be moved from. Not at the end.
         T&& operator*() const noexcept { return std::move(*value_); }
+        /// Waits for the next value, as receive(). At the end afterwards: it is closed and empty,
+        /// or the wait was ended.
         iterator& operator++() {
             value_.reset();  // not kept while it waits for the next one
             if (std::optional<T> next = from_->receive()) {
@@ -174,6 +181,7 @@ public:
             }
             return *this;
         }
+        /// The same; there is no copy of an input iterator to return.
         void operator++(int) { ++*this; }
         friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept {
             return !i.value_;
@@ -190,6 +198,7 @@ public:
     /// Receives the first one: `for (T each : c)` ends as receive() does. The handle must outlive
     /// the loop.
     iterator begin() const { return iterator(*this); }
+    /// What an iterator is equal to when the loop ends.
     std::default_sentinel_t end() const noexcept { return std::default_sentinel; }
 
     /// For the library's own use.

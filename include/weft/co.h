@@ -191,6 +191,7 @@ auto lock(Mutex& m) noexcept {
     return coro::recursive_awaiter<as>(m, {}, coro::bounded::no);
 }
 
+/// As lock(deadline); the result is a result<std::unique_lock<Mutex>>.
 template <std::derived_from<sync::recursive_mutex_base> Mutex>
 auto lock(Mutex& m, deadline until) noexcept {
     using as = coro::as_lock_result<std::unique_lock<Mutex>>;
@@ -204,6 +205,7 @@ auto lock(Mutex& m) noexcept {
     return coro::sync_awaiter<coro::exclusive_call, as>(m, {}, coro::bounded::no);
 }
 
+/// As lock(deadline); the result is a result<std::unique_lock<Mutex>>.
 template <std::derived_from<shared_mutex> Mutex>
 auto lock(Mutex& m, deadline until) noexcept {
     using as = coro::as_lock_result<std::unique_lock<Mutex>>;
@@ -319,6 +321,7 @@ inline auto arrive_and_wait(latch& l, std::ptrdiff_t n = 1) noexcept {
     return wait(l);
 }
 
+/// As arrive_and_wait(n, deadline): a result<void>. What was counted down stays so.
 inline auto arrive_and_wait(latch& l, std::ptrdiff_t n, deadline until) noexcept {
     l.count_down(n);
     return wait(l, until);

@@ -61,8 +61,12 @@ public:
         }
     }
 
+    /// Unlocks `lock`, waits for a notification, and locks it again, however long that takes. May
+    /// return without a reason. The caller must have the lock; no stop ends this wait.
     void wait(std::unique_lock<mutex>& lock) { wait_once(lock); }
 
+    /// Waits until `satisfied()`, which is called under the lock, also before the first wait. What
+    /// it throws leaves, with the lock held.
     template <class Predicate>
     void wait(std::unique_lock<mutex>& lock, Predicate satisfied) {
         while (!satisfied()) {
@@ -82,6 +86,7 @@ public:
         return {};
     }
 
+    /// As wait(lock), until `when`: cv_status::timeout if that, or a stop, came first.
     template <class Clock, class Duration>
     cv_status wait_until(std::unique_lock<mutex>& lock,
                          const std::chrono::time_point<Clock, Duration>& when) {
@@ -95,12 +100,14 @@ public:
         return wait(lock, deadline::at(when), std::move(satisfied)).has_value();
     }
 
+    /// As wait(lock), for `timeout` at most: cv_status::timeout if that, or a stop, came first.
     template <class Rep, class Period>
     cv_status wait_for(std::unique_lock<mutex>& lock,
                        const std::chrono::duration<Rep, Period>& timeout) {
         return status(wait_once(lock, deadline(timeout)));
     }
 
+    /// As above, for `timeout` at most. Whether `satisfied()` holds at the end.
     template <class Rep, class Period, class Predicate>
     bool wait_for(std::unique_lock<mutex>& lock, const std::chrono::duration<Rep, Period>& timeout,
                   Predicate satisfied) {
@@ -113,12 +120,14 @@ public:
         return wait_stoppable(lock, stop, deadline::never(), std::move(satisfied));
     }
 
+    /// As above, and ends at `when` as well. Whether `satisfied()` holds at the end.
     template <class Clock, class Duration, class Predicate>
     bool wait_until(std::unique_lock<mutex>& lock, std::stop_token stop,
                     const std::chrono::time_point<Clock, Duration>& when, Predicate satisfied) {
         return wait_stoppable(lock, stop, deadline::at(when), std::move(satisfied));
     }
 
+    /// As above, for `timeout` at most. Whether `satisfied()` holds at the end.
     template <class Rep, class Period, class Predicate>
     bool wait_for(std::unique_lock<mutex>& lock, std::stop_token stop,
                   const std::chrono::duration<Rep, Period>& timeout, Predicate satisfied) {

@@ -112,8 +112,13 @@ public:
     /// Ends whoever waits for it. Idempotent.
     void close() noexcept;
 
+    /// Whether it was opened and not closed or released since. Any thread.
     [[nodiscard]] bool is_open() const noexcept;
+    /// Its own address; one system call. Of one that was opened and has sent nothing yet, no port.
+    /// std::errc::bad_file_descriptor when closed.
     [[nodiscard]] result<endpoint> local_endpoint() const;
+    /// The address that was given to connect(); one system call. std::errc::not_connected if there
+    /// is none, std::errc::bad_file_descriptor when closed.
     [[nodiscard]] result<endpoint> peer_endpoint() const;
 
     /// For setsockopt(2) and the like; -1 when closed.

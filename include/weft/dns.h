@@ -79,11 +79,13 @@ enum class errc {
 /// The category of errc, "weft.dns". Its messages say what to do. Thread-safe.
 const std::error_category& error_category() noexcept;
 
+/// The code in dns::error_category(). Thread-safe.
 std::error_code make_error_code(errc code) noexcept;
 
 /// Of addresses.
 enum class family : std::uint8_t { any, ipv4, ipv6 };
 
+/// Of resolver::create().
 struct resolver_options {
     /// Whom to ask, in this order; none: those of `resolv_conf`.
     std::vector<endpoint> servers = {};
@@ -119,6 +121,7 @@ struct service {
     friend bool operator==(const service&, const service&) = default;
 };
 
+/// Looks names up; see the head of the file. Move-only.
 class resolver {
 public:
     /// Reads the configuration now. std::errc::invalid_argument for options that make no sense, or
@@ -155,6 +158,7 @@ private:
     std::unique_ptr<core> core_;
 };
 
+/// How dns::connect() spreads its attempts.
 struct connect_options {
     /// After which the next address is tried, too, if those before have not answered.
     std::chrono::milliseconds stagger{250};

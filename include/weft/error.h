@@ -35,6 +35,7 @@ enum class errc {
 /// The category of weft::errc. Thread-safe.
 const std::error_category& error_category() noexcept;
 
+/// The code in weft::error_category(). Thread-safe.
 std::error_code make_error_code(errc code) noexcept;
 
 }  // namespace weft
@@ -77,6 +78,7 @@ public:
     void assign(int code, const std::error_category& category) noexcept {
         *this = std::error_code(code, category);
     }
+    /// No error any more: code 0 in std::system_category(), no operation, no subject.
     void clear() noexcept { *this = error(); }
 
     /// Operation, subject, the code's message, and where weft knows what to do, that. (A copy as

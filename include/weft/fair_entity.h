@@ -39,6 +39,7 @@ struct fair_weight {
     std::uint32_t value = nice_0_weight;
     std::uint32_t inverse = 1U << 22;
 
+    /// `weight` must not be 0.
     static constexpr fair_weight of(std::uint32_t weight) noexcept {
         return {weight, static_cast<std::uint32_t>((std::uint64_t{1} << 32) / weight)};
     }
@@ -94,6 +95,7 @@ enum class arrival : std::uint8_t {
 class fair_entity {
 public:
     fair_entity() = default;
+    /// Of this nice value, from least_nice to greatest_nice.
     explicit fair_entity(int nice) noexcept : weight(weight_of_nice(nice)) {}
     fair_entity(const fair_entity&) = delete;
     fair_entity& operator=(const fair_entity&) = delete;

@@ -44,6 +44,8 @@ struct fair_quota {
     std::uint64_t burst_ns = 0;  ///< how much of what it left may be added to a later quota
 };
 
+/// What is shared is given out to entities of a type derived from fair_entity, by a policy: cfs,
+/// eevdf, fifo or round_robin. See the head of the file.
 template <class Entity, class Policy = cfs>
 class fair_queue {
     static_assert(std::is_base_of_v<fair_entity, Entity>);
@@ -55,6 +57,8 @@ public:
     /// A group of entities. Lives as long as the queue or any member uses it.
     class group : private fair_entity {
     public:
+        /// A group of `queue` without members. The weight is clamped to least_weight and
+        /// greatest_weight.
         explicit group(fair_queue& queue, std::uint32_t weight_of_group = nice_0_weight,
                        fair_quota limit = {}) noexcept
             : members_(queue.settings_),
@@ -65,7 +69,9 @@ public:
             vruntime = members_.virtual_time();
         }
 
+        /// Its weight.
         [[nodiscard]] std::uint32_t share() const noexcept { return weight.value; }
+        /// CPU time that its members have run, all told, in nanoseconds.
         [[nodiscard]] std::uint64_t ran_ns() const noexcept { return ran; }
         /// How much of its quota it may still run; below 0: by how much it has run too long.
         [[nodiscard]] std::int64_t left_ns() const noexcept { return left_; }
@@ -86,6 +92,8 @@ public:
         bool throttled_ = false;
     };
 
+    /// An empty queue. The settings are copied; what they are says the policy (fair_cfs.h and
+    /// others).
     explicit fair_queue(const parameters& settings = {}) noexcept
         : settings_(settings), top_(settings_) {}
     fair_queue(const fair_queue&) = delete;
@@ -95,6 +103,7 @@ public:
     [[nodiscard]] Entity* current() const noexcept { return current_; }
     /// How many may run, the current one among them: not those of groups that wait for a quota.
     [[nodiscard]] std::uint64_t runnable() const noexcept { return runnable_; }
+    /// Whether nobody may run: runnable() is 0.
     [[nodiscard]] bool empty() const noexcept { return runnable_ == 0; }
 
     /// A new entity becomes runnable, in `where` or in no group. Whether it should run at once.
@@ -207,6 +216,7 @@ public:
 
     /// Another weight, also while it runs.
     void set_nice(Entity& e, int nice) noexcept { home_of(e).reweight(e, weight_of_nice(nice)); }
+    /// The same for a group, clamped to least_weight and greatest_weight.
     void set_weight(group& g, std::uint32_t weight) noexcept {
         top_.reweight(g, fair_weight::of(std::clamp(weight, least_weight, greatest_weight)));
     }

@@ -43,6 +43,7 @@ class scheduler;
 enum class start_action : std::uint8_t;
 }  // namespace sched
 
+/// What a fiber is started with. All may be left out.
 struct fiber_options {
     /// Shown in reports of overflows, crashes and failed assertions. Copied.
     std::string_view name = {};
@@ -144,10 +145,13 @@ public:
     /// Unique within a runtime, never reused; the default value is nobody's.
     class id {
     public:
+        /// Nobody's.
         id() noexcept = default;
         auto operator<=>(const id&) const noexcept = default;
+        /// A number to be shown; 0: nobody's.
         [[nodiscard]] std::uint64_t value() const noexcept { return value_; }
 
+        /// Writes the number.
         template <class Char, class Traits>
         friend std::basic_ostream<Char, Traits>& operator<<(std::basic_ostream<Char, Traits>& out,
                                                             id value) {
@@ -161,6 +165,7 @@ public:
         std::uint64_t value_ = 0;
     };
 
+    /// None: not joinable().
     fiber() noexcept = default;
 
     /// Runs `callable(args...)`, or `callable(stop_token, args...)` if it takes one, on a new fiber
@@ -174,6 +179,7 @@ public:
     explicit fiber(Callable&& callable, Args&&... args)
         : fiber(fiber_options{}, std::forward<Callable>(callable), std::forward<Args>(args)...) {}
 
+    /// The same with options, which are copied.
     template <class Callable, class... Args>
     explicit fiber(const fiber_options& options, Callable&& callable, Args&&... args) {
         start(options, nullptr, std::forward<Callable>(callable), std::forward<Args>(args)...);
@@ -198,6 +204,7 @@ public:
     /// Requests a stop and joins; an exception of the fiber that nobody took terminates.
     ~fiber() { end(); }
 
+    /// Whether it owns a fiber, which may have ended: not joined, detached or moved away.
     [[nodiscard]] bool joinable() const noexcept { return block_ != nullptr; }
 
     /// Waits until the fiber has ended, then rethrows the exception that left it, if any. From a
@@ -207,13 +214,18 @@ public:
     /// Lets the fiber go on on its own. An exception that leaves it then terminates the process.
     void detach() noexcept;
 
+    /// Of the fiber; nobody's if not joinable().
     [[nodiscard]] id get_id() const noexcept;
 
     /// Valid if the callable takes a stop token; otherwise it has no state to request a stop of.
     [[nodiscard]] std::stop_source get_stop_source() const noexcept { return stop_source_; }
+    /// The token that the callable got; without state if it takes none.
     [[nodiscard]] std::stop_token get_stop_token() const noexcept {
         return stop_source_.get_token();
     }
+    /// Asks the fiber to end: its token says so, and its waits end with
+    /// std::errc::operation_canceled. Does not wait. False if that was requested before or the
+    /// callable takes no token. Beside anything but moving and destroying.
     bool request_stop() noexcept { return stop_source_.request_stop(); }
 
     void swap(fiber& other) noexcept {
@@ -279,6 +291,7 @@ template <class Callable, class... Args>
     return fiber(std::forward<Callable>(callable), std::forward<Args>(args)...);
 }
 
+/// The same with options.
 template <class Callable, class... Args>
 [[nodiscard]] fiber spawn(const fiber_options& options, Callable&& callable, Args&&... args) {
     return fiber(options, std::forward<Callable>(callable), std::forward<Args>(args)...);
@@ -306,6 +319,7 @@ result<void> sleep_for(std::chrono::duration<Rep, Period> duration) {
 /// The nice value of the running fiber; see fiber_options. 0 on a plain thread, where setting it
 /// does nothing.
 int nice() noexcept;
+/// Another nice value from now on, clamped to -20 and 19.
 void set_nice(int nice) noexcept;
 
 /// The slice of the running fiber from now on; see fiber_options. Throws std::bad_alloc. Nothing on

@@ -36,6 +36,7 @@ class group;
 class scheduler;
 }  // namespace sched
 
+/// What a group is made with.
 struct fiber_group_options {
     /// For reports. Copied.
     std::string_view name = {};
@@ -48,6 +49,7 @@ struct fiber_group_options {
     std::chrono::nanoseconds period = std::chrono::milliseconds(100);
 };
 
+/// What a group has had, and has.
 struct fiber_group_stats {
     std::chrono::nanoseconds cpu_time{0};  ///< that its fibers have used; 0 under fifo
     std::uint64_t fibers = 0;              ///< started and not ended
@@ -66,16 +68,20 @@ public:
     /// From any thread.
     explicit fiber_group(runtime& on, const fiber_group_options& options = {});
 
+    /// What was moved from may be assigned to or destroyed, nothing else.
     fiber_group(fiber_group&& other) noexcept
         : group_(std::exchange(other.group_, nullptr)), owner_(other.owner_) {}
+    /// Lets go of its own group first; that goes on as long as fibers are in it.
     fiber_group& operator=(fiber_group&& other) noexcept {
         fiber_group(std::move(other)).swap(*this);
         return *this;
     }
+    /// Fibers of the group go on.
     ~fiber_group();
 
     /// Takes effect within some 20 ms.
     void set_weight(std::uint32_t weight) noexcept;
+    /// As given or set, clamped.
     [[nodiscard]] std::uint32_t weight() const noexcept;
 
     /// Valid as long as the handle.

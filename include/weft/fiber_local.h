@@ -62,12 +62,14 @@ class fiber_local {
 public:
     using maker = T (*)();
 
+    /// Each begins with T().
     constexpr fiber_local() noexcept
         requires std::default_initializable<T>
         : fiber_local(&make_default, plain) {}
     /// A fiber begins with `make()`.
     constexpr explicit fiber_local(maker make) noexcept : fiber_local(make, plain) {}
 
+    /// A fiber begins with a copy of its spawner's, or with T() if that has none.
     constexpr explicit fiber_local(inherited_t) noexcept
         requires std::default_initializable<T> && std::copy_constructible<T>
         : fiber_local(&make_default, copied) {}
@@ -92,7 +94,9 @@ public:
         return *made.release();
     }
 
+    /// As get().
     T& operator*() const { return get(); }
+    /// As get(), as a pointer.
     T* operator->() const { return std::addressof(get()); }
 
     /// Ends the caller's value; the next get() makes a new one.

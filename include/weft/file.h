@@ -45,8 +45,10 @@ namespace io {
 struct file_access_key;
 }
 
+/// What file::open() asks for.
 enum class file_access : std::uint8_t { read, write, read_write };
 
+/// How file::open() opens or creates.
 struct file_options {
     file_access access = file_access::read;
     bool create = false;        ///< if it is not there
@@ -56,8 +58,10 @@ struct file_options {
     mode_t permissions = 0666;  ///< of one that is created, less the umask
 };
 
+/// What lies under a name; `other`: a device, a pipe, a socket.
 enum class file_kind : std::uint8_t { regular, directory, link, other };
 
+/// What file::status() tells.
 struct file_status {
     file_kind kind = file_kind::other;
     std::uint64_t size = 0;  ///< bytes
@@ -77,6 +81,10 @@ public:
     /// Closes it; what close() would report is lost.
     ~file();
 
+    /// Opens or creates the file. std::errc::no_such_file_or_directory,
+    /// std::errc::permission_denied, std::errc::file_exists and what else open(2) reports;
+    /// std::errc::operation_not_supported for pipes and sockets. The descriptor is closed on exec.
+    /// Others run on the worker while the system is slow.
     static result<file> open(const std::string& path, const file_options& options = {},
                              deadline until = {});
 
@@ -105,13 +113,16 @@ public:
     /// Makes it this long; what is new is zero.
     result<void> truncate(std::uint64_t size, deadline until = {});
 
+    /// Kind, size, permissions and when it was written last: fstat(2).
     [[nodiscard]] result<file_status> status(deadline until = {}) const;
 
     /// Reports what a network file system found out only now. The file is closed in any case.
     /// Idempotent. Blocks where that file system does.
     result<void> close();
 
+    /// Whether it was opened and not closed, moved away or released since.
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
+    /// For other system calls; -1 when closed. It stays this object's.
     [[nodiscard]] int native_handle() const noexcept { return fd_; }
     /// Gives the descriptor up without closing it; -1 when closed.
     int release() noexcept { return std::exchange(fd_, -1); }

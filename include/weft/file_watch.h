@@ -61,9 +61,11 @@ enum class file_events : std::uint32_t {
     folder = 0x40000000,  ///< what this is about is a folder
 };
 
+/// Kinds that are in one of the two.
 constexpr file_events operator|(file_events a, file_events b) noexcept {
     return static_cast<file_events>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
+/// Kinds that are in both.
 constexpr file_events operator&(file_events a, file_events b) noexcept {
     return static_cast<file_events>(static_cast<std::uint32_t>(a) & static_cast<std::uint32_t>(b));
 }
@@ -72,6 +74,7 @@ constexpr file_events operator&(file_events a, file_events b) noexcept {
 /// have been made.
 enum class watch_id : std::int32_t { none = -1 };
 
+/// Something that has happened to what is watched.
 struct file_event {
     watch_id watch = watch_id::none;  ///< none: overflow
     file_events events = file_events::none;
@@ -87,12 +90,14 @@ struct file_event {
     }
 };
 
+/// How file_watcher::add() watches.
 struct watch_options {
     bool follow_links = true;   ///< of the last part of the path
     bool only_folders = false;  ///< std::errc::not_a_directory for other things
     bool once = false;          ///< the watch ends with its first event
 };
 
+/// Watches files and folders; an inotify(7) instance. Thread safety: see the head of the file.
 class file_watcher : public io::descriptor_owner {
 public:
     /// Closed.

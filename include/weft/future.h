@@ -152,6 +152,7 @@ class promise;
 template <class T>
 class [[nodiscard]] future {
 public:
+    /// Of nothing: not valid().
     future() noexcept = default;
     future(future&& other) noexcept
         : state_(std::move(other.state_)), joins_(std::exchange(other.joins_, false)) {}
@@ -165,8 +166,11 @@ public:
     }
     future(const future&) = delete;
     future& operator=(const future&) = delete;
+    /// Waits for the result if it came from weft::async() and nobody took it.
     ~future() { end(); }
 
+    /// Whether it has a result to come or to be taken. All calls but this one throw
+    /// std::future_errc::no_state without.
     [[nodiscard]] bool valid() const noexcept { return static_cast<bool>(state_); }
 
     /// Whether get() would return at once. Never waits.
@@ -185,12 +189,14 @@ public:
     /// caller is stopped.
     result<void> wait(deadline until) const { return state_.get().ready().wait(until); }
 
+    /// As wait(), for `timeout` at most; std::future_status::timeout also when a stop ends it.
     template <class Rep, class Period>
     std::future_status wait_for(const std::chrono::duration<Rep, Period>& timeout) const {
         return state_.get().ready().wait_for(timeout) ? std::future_status::ready
                                                       : std::future_status::timeout;
     }
 
+    /// The same until `when`.
     std::future_status wait_until(clock::time_point when) const {
         return state_.get().ready().wait_until(when) ? std::future_status::ready
                                                      : std::future_status::timeout;
@@ -259,6 +265,7 @@ struct future_access {
 template <class T>
 class promise {
 public:
+    /// Throws std::bad_alloc.
     promise() : state_(new detail::future_state<T>) {}
     promise(promise&&) noexcept = default;
     promise& operator=(promise&& other) noexcept {
@@ -309,6 +316,7 @@ public:
         state_.get().publish();
     }
 
+    /// Once, or set_value(): the future throws `exception`, which is not null.
     void set_exception(std::exception_ptr exception) {
         claim().value.set_exception(std::move(exception));
         state_.get().publish();

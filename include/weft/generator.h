@@ -181,6 +181,7 @@ private:
 template <class T>
 class generator<T>::iterator {
 public:
+    /// An input iterator, as that of std::generator: move-only, and good until the generator ends.
     using value_type = generator::value_type;
     using difference_type = std::ptrdiff_t;
 
@@ -190,13 +191,17 @@ public:
         return *this;
     }
 
+    /// The element that was yielded last. Not at the end.
     reference operator*() const noexcept {
         return static_cast<reference>(*body_.promise().element_);
     }
+    /// Runs the body until it yields again or ends. Throws what leaves the body, which has ended
+    /// then.
     iterator& operator++() {
         body_.promise().advance();
         return *this;
     }
+    /// The same; there is no copy of an input iterator to return.
     void operator++(int) { ++*this; }
 
     friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept {

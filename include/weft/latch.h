@@ -52,6 +52,7 @@ public:
     ~latch() { check_unused(); }
 #endif
 
+    /// The greatest count.
     static constexpr std::ptrdiff_t max() noexcept {
         return std::numeric_limits<std::ptrdiff_t>::max() / 2;
     }
@@ -64,6 +65,7 @@ public:
         return __atomic_load_n(&word_, __ATOMIC_ACQUIRE) < one;
     }
 
+    /// Waits until it is at zero, however long that takes.
     void wait() const noexcept {
         if (!try_wait()) {
             wait_slow();
@@ -78,6 +80,7 @@ public:
         return wait_slow(until);
     }
 
+    /// Counts down by `n`, then waits.
     void arrive_and_wait(std::ptrdiff_t n = 1) noexcept {
         count_down(n);
         wait();
@@ -126,6 +129,7 @@ public:
     barrier_base(const barrier_base&) = delete;
     barrier_base& operator=(const barrier_base&) = delete;
 
+    /// The greatest number of arrivals of a phase.
     static constexpr std::ptrdiff_t max() noexcept {
         return std::numeric_limits<std::ptrdiff_t>::max() / 2;
     }
@@ -217,6 +221,7 @@ public:
         return mine;
     }
 
+    /// Arrives once and waits until the phase is complete, however long that takes.
     void arrive_and_wait() { wait(arrive()); }
 
     /// The wait ends at the deadline or a stop. The caller has arrived, then too: the phase may be
@@ -238,6 +243,7 @@ private:
 /// reset at once; it stays set until then.
 class event {
 public:
+    /// Off, or on.
     constexpr explicit event(bool set = false) noexcept : word_(set ? on : off) {}
     event(const event&) = delete;
     event& operator=(const event&) = delete;
@@ -247,15 +253,19 @@ public:
     ~event() { check_unused(); }
 #endif
 
+    /// On, and all that wait go on. What was written before it is seen by them. Any thread; never
+    /// waits.
     void set() noexcept;
 
     /// Those that wait() from now on wait again.
     void reset() noexcept { __atomic_fetch_and(&word_, ~on, __ATOMIC_ACQ_REL); }
 
+    /// Whether it is on. Never waits.
     [[nodiscard]] bool is_set() const noexcept {
         return (__atomic_load_n(&word_, __ATOMIC_ACQUIRE) & on) != 0;
     }
 
+    /// Waits until it is on, however long that takes.
     void wait() noexcept {
         if (!is_set()) {
             wait_slow();

@@ -42,6 +42,7 @@ struct once_core;
 class once_run;
 }  // namespace sync
 
+/// As std::mutex. Not recursive.
 class mutex {
 public:
     constexpr mutex() noexcept = default;
@@ -53,6 +54,7 @@ public:
     ~mutex() { check_unused(); }
 #endif
 
+    /// Waits until the caller has it, however long that takes.
     void lock() noexcept {
 #ifdef NDEBUG
         if (!take()) [[unlikely]] {
@@ -75,6 +77,7 @@ public:
 #endif
     }
 
+    /// Takes it if it is free: never waits. Whether the caller has it now.
     [[nodiscard]] bool try_lock() noexcept {
 #ifdef NDEBUG
         return take() || try_lock_slow();
@@ -83,6 +86,7 @@ public:
 #endif
     }
 
+    /// Lets another have it. By the fiber, coroutine or plain thread that locked it.
     void unlock() noexcept {
 #ifndef NDEBUG
         check_owner();
@@ -141,16 +145,22 @@ class timed_mutex {
 public:
     constexpr timed_mutex() noexcept = default;
 
+    /// As mutex::lock().
     void lock() noexcept { mutex_.lock(); }
+    /// As mutex::lock(until).
     [[nodiscard]] result<void> lock(deadline until) noexcept { return mutex_.lock(until); }
+    /// As mutex::try_lock().
     [[nodiscard]] bool try_lock() noexcept { return mutex_.try_lock(); }
+    /// As mutex::unlock().
     void unlock() noexcept { mutex_.unlock(); }
 
+    /// Waits for `timeout` at most; whether the caller has it now.
     template <class Rep, class Period>
     [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& timeout) noexcept {
         return try_lock() || mutex_.lock(deadline(timeout)).has_value();
     }
 
+    /// Waits until `when` at most; whether the caller has it now.
     template <class Clock, class Duration>
     [[nodiscard]] bool try_lock_until(
         const std::chrono::time_point<Clock, Duration>& when) noexcept {
@@ -168,8 +178,12 @@ namespace sync {
 /// What recursive_mutex and recursive_timed_mutex are.
 class recursive_mutex_base {
 public:
+    /// Waits until the caller has it, however long that takes. Who has it already does not wait,
+    /// and has it once more.
     void lock() noexcept;
+    /// As lock(), until the deadline or a stop.
     [[nodiscard]] result<void> lock(deadline until) noexcept;
+    /// Takes it if it is free or the caller has it: never waits. Not in coroutines.
     [[nodiscard]] bool try_lock() noexcept;
     /// Aborts if the caller does not have it.
     void unlock() noexcept;
@@ -202,11 +216,13 @@ class recursive_timed_mutex : public sync::recursive_mutex_base {
 public:
     constexpr recursive_timed_mutex() noexcept = default;
 
+    /// Waits for `timeout` at most; whether the caller has it now, once more.
     template <class Rep, class Period>
     [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& timeout) noexcept {
         return try_lock() || lock(deadline(timeout)).has_value();
     }
 
+    /// Waits until `when` at most; whether the caller has it now, once more.
     template <class Clock, class Duration>
     [[nodiscard]] bool try_lock_until(
         const std::chrono::time_point<Clock, Duration>& when) noexcept {

@@ -90,6 +90,7 @@ private:
     using descriptor_owner::descriptor_owner;
 };
 
+/// Both ends of a pipe.
 struct pipe_ends {
     pipe_reader reader;
     pipe_writer writer;

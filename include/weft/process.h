@@ -88,6 +88,7 @@ class process_stream {
 public:
     /// That of this process.
     constexpr process_stream() noexcept = default;
+    /// The same, by name.
     static constexpr process_stream inherit() noexcept { return {}; }
     /// Nothing to read; what is written vanishes.
     static constexpr process_stream null() noexcept { return {kind::null, -1}; }
@@ -98,8 +99,11 @@ public:
     /// For the error stream: where the output goes.
     static constexpr process_stream same_as_output() noexcept { return {kind::output, -1}; }
 
+    /// Which of the above it is.
     enum class kind : std::uint8_t { inherit, null, pipe, descriptor, output };
+    /// Which of the above it is.
     [[nodiscard]] constexpr kind what() const noexcept { return kind_; }
+    /// That of descriptor(); -1 of the others.
     [[nodiscard]] constexpr int fd() const noexcept { return fd_; }
 
 private:

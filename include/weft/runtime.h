@@ -27,6 +27,7 @@ namespace sched {
 class scheduler;
 }
 
+/// What a runtime is made with. A table with more about each: docs/runtime.md.
 struct runtime_options {
     /// Kernel threads that run fibers; 0: as many as CPUs that this process may use, or what the
     /// environment variable WEFT_WORKERS says.
@@ -75,6 +76,7 @@ public:
                      std::forward<Args>(args)...);
     }
 
+    /// The same with options.
     template <class Callable, class... Args>
     [[nodiscard]] fiber spawn(const fiber_options& options, Callable&& callable, Args&&... args) {
         fiber f;
@@ -114,6 +116,7 @@ public:
     /// A snapshot; the numbers need not be of the same moment.
     [[nodiscard]] runtime_stats stats() const;
 
+    /// How many workers it has: runtime_options::workers, or what that 0 stood for.
     [[nodiscard]] unsigned workers() const noexcept;
 
     /// For the library's own use.
@@ -132,6 +135,7 @@ std::invoke_result_t<Main&> run(const runtime_options& options, Main main) {
     return r.run(std::move(main));
 }
 
+/// The same with the usual options.
 template <class Main>
     requires(!std::is_same_v<std::remove_cvref_t<Main>, runtime_options>)
 std::invoke_result_t<Main&> run(Main main) {

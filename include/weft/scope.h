@@ -66,6 +66,7 @@ public:
                      std::forward<Args>(args)...);
     }
 
+    /// The same with options.
     template <class Callable, class... Args>
     auto spawn(const fiber_options& options, Callable&& callable, Args&&... args) {
         return start(options,
@@ -87,6 +88,8 @@ public:
     /// Children and body shall end: their waits end as said above.
     bool request_stop() noexcept { return source_.request_stop(); }
 
+    /// Stops when the scope does: by request_stop(), by a child's exception, or with what is around
+    /// the scope.
     [[nodiscard]] std::stop_token get_stop_token() const noexcept { return source_.get_token(); }
 
     /// For the library's own use: what with_scope() is made of. `owner` null: where the caller

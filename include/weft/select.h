@@ -176,6 +176,7 @@ template <class T, std::invocable Handler = sync::no_handler>
     return sync::send_case<T, Handler>(to.state(), value, std::move(handler));
 }
 
+/// read() would not wait: something has come, the peer has ended the stream, or it would fail.
 template <std::invocable Handler = sync::no_handler>
 [[nodiscard]] auto on_readable(const socket& from, Handler handler = {}) {
     return sync::handled<io::readiness_case, Handler>(std::move(handler), from, false);
@@ -187,6 +188,7 @@ template <std::invocable Handler = sync::no_handler>
     return sync::handled<io::readiness_case, Handler>(std::move(handler), from);
 }
 
+/// write() would not wait for its first byte, or would fail.
 template <std::invocable Handler = sync::no_handler>
 [[nodiscard]] auto on_writable(const socket& to, Handler handler = {}) {
     return sync::handled<io::readiness_case, Handler>(std::move(handler), to, true);
@@ -200,21 +202,25 @@ template <std::derived_from<io::descriptor_owner> Source, std::invocable Handler
     return sync::handled<io::readiness_case, Handler>(std::move(handler), from, false);
 }
 
+/// The same of a pipe.
 template <std::invocable Handler = sync::no_handler>
 [[nodiscard]] auto on_writable(const pipe_writer& to, Handler handler = {}) {
     return sync::handled<io::readiness_case, Handler>(std::move(handler), to, true);
 }
 
+/// A stop was requested of `token`, which may be another one than those that bound the caller.
 template <std::invocable Handler = sync::no_handler>
 [[nodiscard]] auto on_stop(std::stop_token token, Handler handler = {}) {
     return sync::handled<sync::stop_case, Handler>(std::move(handler), std::move(token));
 }
 
+/// Nothing else was ready until then. The earliest of several counts.
 template <std::invocable Handler = sync::no_handler>
 [[nodiscard]] auto on_deadline(deadline until, Handler handler = {}) {
     return sync::handled<sync::deadline_case, Handler>(std::move(handler), until);
 }
 
+/// Nothing else is ready now: the select does not wait.
 template <std::invocable Handler = sync::no_handler>
 [[nodiscard]] auto otherwise(Handler handler = {}) {
     return sync::handled<sync::otherwise_case, Handler>(std::move(handler));

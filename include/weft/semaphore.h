@@ -48,6 +48,7 @@ public:
         return acquire_slow(until);
     }
 
+    /// Takes a token if there is one: never waits. Whether it did.
     [[nodiscard]] bool try_acquire() noexcept {
         std::uint64_t seen = __atomic_load_n(&word_, __ATOMIC_RELAXED);
         while (seen >= token) {
@@ -66,6 +67,7 @@ public:
         return try_acquire() || acquire_slow(deadline::at(when)).has_value();
     }
 
+    /// The same for `timeout` at most.
     template <class Rep, class Period>
     [[nodiscard]] bool try_acquire_for(const std::chrono::duration<Rep, Period>& timeout) noexcept {
         return try_acquire() || acquire_slow(deadline(timeout)).has_value();
@@ -118,12 +120,14 @@ public:
     constexpr explicit counting_semaphore(std::ptrdiff_t tokens) noexcept
         : semaphore_base(tokens) {}
 
+    /// The most tokens that it can hold.
     static constexpr std::ptrdiff_t max() noexcept { return LeastMaxValue; }
 
     /// Adds `count` tokens; going beyond max() aborts.
     void release(std::ptrdiff_t count = 1) noexcept { semaphore_base::release(count, max()); }
 };
 
+/// Of one token at most.
 using binary_semaphore = counting_semaphore<1>;
 
 }  // namespace weft

@@ -69,6 +69,7 @@ public:
     /// From now on, reads and writes that cannot finish before `when` fail with
     /// std::errc::timed_out. Never, at the start.
     void set_deadline(deadline when) noexcept { deadline_ = when; }
+    /// What set_deadline() was told last.
     [[nodiscard]] deadline current_deadline() const noexcept { return deadline_; }
 
     /// The client's address. One system call; fails when the client has gone.
@@ -143,6 +144,7 @@ private:
 /// Serves one client, from accept to close: the connection is closed when it returns. One object is
 /// shared by all connections and called from many threads at once (but in the process model).
 using handler = std::function<void(connection&)>;
+/// The same for the coroutine model. `co_await` only within; it must not block.
 using async_handler = std::function<task<>(async_connection&)>;
 
 /// A number that the server changes and anybody may read, at any time, from any thread.
@@ -152,6 +154,7 @@ public:
     serve_counter(const serve_counter&) = delete;
     serve_counter& operator=(const serve_counter&) = delete;
 
+    /// The number now. Never waits.
     [[nodiscard]] std::uint64_t load() const noexcept;
     operator std::uint64_t() const noexcept {
         return load();

@@ -51,6 +51,7 @@ public:
     ~shared_mutex() { check_unused(); }
 #endif
 
+    /// Waits until the caller has it for writing, that is alone, however long that takes.
     void lock() noexcept {
 #ifndef NDEBUG
         check_not_mine();
@@ -75,6 +76,7 @@ public:
         return {};
     }
 
+    /// Takes it for writing if nobody has it: never waits. Whether the caller has it now.
     [[nodiscard]] bool try_lock() noexcept {
         if (!swap(0, writer, __ATOMIC_ACQUIRE)) {
             return false;
@@ -83,6 +85,7 @@ public:
         return true;
     }
 
+    /// By the writer, who may be a fiber, a coroutine or a plain thread.
     void unlock() noexcept {
 #ifndef NDEBUG
         check_owner();
@@ -92,6 +95,8 @@ public:
         }
     }
 
+    /// Waits until the caller has it for reading, with others, however long that takes. Who reads
+    /// must not lock it again: a writer that waits comes first, and both would wait for ever.
     void lock_shared() noexcept {
         if (!try_lock_shared()) {
             lock_shared_slow();
@@ -118,6 +123,7 @@ public:
         return false;
     }
 
+    /// By a reader. The last one lets a writer have it.
     void unlock_shared() noexcept {
         std::uint32_t seen = __atomic_load_n(&word_, __ATOMIC_RELAXED);
         // The last one, if somebody waits for it, hands the mutex over.
@@ -173,23 +179,27 @@ class shared_timed_mutex : public shared_mutex {
 public:
     constexpr shared_timed_mutex() noexcept = default;
 
+    /// Waits for `timeout` at most; whether the caller has it for writing now.
     template <class Rep, class Period>
     [[nodiscard]] bool try_lock_for(const std::chrono::duration<Rep, Period>& timeout) noexcept {
         return try_lock() || lock(deadline(timeout)).has_value();
     }
 
+    /// Waits until `when` at most; whether the caller has it for writing now.
     template <class Clock, class Duration>
     [[nodiscard]] bool try_lock_until(
         const std::chrono::time_point<Clock, Duration>& when) noexcept {
         return try_lock() || lock(deadline::at(when)).has_value();
     }
 
+    /// Waits for `timeout` at most; whether the caller has it for reading now.
     template <class Rep, class Period>
     [[nodiscard]] bool try_lock_shared_for(
         const std::chrono::duration<Rep, Period>& timeout) noexcept {
         return try_lock_shared() || lock_shared(deadline(timeout)).has_value();
     }
 
+    /// Waits until `when` at most; whether the caller has it for reading now.
     template <class Clock, class Duration>
     [[nodiscard]] bool try_lock_shared_until(
         const std::chrono::time_point<Clock, Duration>& when) noexcept {

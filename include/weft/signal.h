@@ -39,6 +39,7 @@
 
 namespace weft {
 
+/// A signal that has come.
 struct signal_info {
     int signal = 0;     ///< its number
     int code = 0;       ///< SI_USER, SI_QUEUE, SI_KERNEL, CLD_EXITED ...; see sigaction(2)

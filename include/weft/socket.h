@@ -58,6 +58,7 @@ public:
     /// Copies an address that a system call returned.
     static result<endpoint> from_native(const sockaddr* address, socklen_t size) noexcept;
 
+    /// AF_INET, AF_INET6, AF_UNIX; AF_UNSPEC of none.
     [[nodiscard]] int family() const noexcept { return address_.any.sa_family; }
 
     /// 0 for Unix addresses.
@@ -66,7 +67,9 @@ public:
     /// As parse() reads it.
     [[nodiscard]] std::string to_string() const;
 
+    /// For system calls; as long as the endpoint lives.
     [[nodiscard]] const sockaddr* data() const noexcept { return &address_.any; }
+    /// Bytes of what data() points to; 0 of none.
     [[nodiscard]] socklen_t size() const noexcept { return size_; }
 
     friend bool operator==(const endpoint& a, const endpoint& b) noexcept {
@@ -157,9 +160,13 @@ public:
     /// Ends the connection and whoever waits for it. Idempotent.
     void close() noexcept;
 
+    /// Whether it was opened and not closed or released since. Any thread.
     [[nodiscard]] bool is_open() const noexcept;
 
+    /// The address of this side; one system call. std::errc::bad_file_descriptor when closed.
     [[nodiscard]] result<endpoint> local_endpoint() const;
+    /// The address of the other side; one system call. std::errc::not_connected when the peer has
+    /// gone, std::errc::bad_file_descriptor when closed.
     [[nodiscard]] result<endpoint> peer_endpoint() const;
 
     /// For setsockopt(2) and the like; -1 when closed. It is in blocking mode, and must stay so for
@@ -226,9 +233,14 @@ public:
     /// listening socket cannot accept on it any more either. Idempotent.
     void close() noexcept;
 
+    /// Whether it was opened and not closed or released since. Any thread.
     [[nodiscard]] bool is_open() const noexcept;
+    /// Where it listens, with the port that the kernel has chosen; one system call.
+    /// std::errc::bad_file_descriptor when closed.
     [[nodiscard]] result<endpoint> local_endpoint() const;
+    /// For setsockopt(2) and the like; -1 when closed. It is in blocking mode.
     [[nodiscard]] int native_handle() const noexcept;
+    /// Gives the descriptor up without closing it; -1 when closed. Whoever waits must have left.
     int release() noexcept;
 
 private:

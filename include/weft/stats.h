@@ -8,6 +8,7 @@
 
 namespace weft {
 
+/// Of one worker, since it was started, but for `queued`.
 struct worker_stats {
     std::uint64_t started = 0;     ///< fibers and coroutines spawned on this worker
     std::uint64_t finished = 0;    ///< fibers and coroutines that ended on this worker
@@ -19,6 +20,7 @@ struct worker_stats {
     std::uint64_t blocked = 0;     ///< times that one blocked in the kernel and others went on
 };
 
+/// Of a runtime; runtime::stats().
 struct runtime_stats {
     std::vector<worker_stats> workers;
     std::uint64_t kernel_threads = 0;  ///< that run fibers, or are suspended or spare

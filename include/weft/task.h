@@ -443,6 +443,7 @@ task_handle<T> spawn_on(sched::scheduler* owner, task<T> body);
 template <class T>
 class [[nodiscard]] task_handle {
 public:
+    /// None: not joinable().
     task_handle() noexcept = default;
     task_handle(task_handle&& other) noexcept
         : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
@@ -457,6 +458,7 @@ public:
     task_handle& operator=(const task_handle&) = delete;
     ~task_handle() { end(); }
 
+    /// Whether it has a task, which may have ended: not joined, awaited, detached or moved away.
     [[nodiscard]] bool joinable() const noexcept { return coroutine_ != nullptr; }
 
     /// Waits until the task has ended; returns its value or throws its exception. From a fiber or a

@@ -21,6 +21,7 @@ public:
     /// Never: the call waits as long as it takes.
     constexpr deadline() noexcept = default;
 
+    /// That moment of the steady clock.
     constexpr deadline(clock::time_point when) noexcept  // NOLINT(google-explicit-constructor)
         : nanoseconds_(saturated(when.time_since_epoch())) {}
 
@@ -29,6 +30,7 @@ public:
     deadline(std::chrono::duration<Rep, Period> timeout)  // NOLINT(google-explicit-constructor)
         : nanoseconds_(from_now(saturated(timeout))) {}
 
+    /// The same as deadline(): to be said where a call has a form with a deadline and one without.
     static constexpr deadline never() noexcept { return {}; }
 
     /// That moment of any clock. Of another one than weft::clock it is converted now: when that
@@ -43,11 +45,13 @@ public:
         }
     }
 
+    /// Whether there is no such moment.
     [[nodiscard]] constexpr bool is_never() const noexcept { return nanoseconds_ == never_value; }
 
     /// Nanoseconds since the epoch of the steady clock; the largest value means never.
     [[nodiscard]] constexpr std::int64_t nanoseconds() const noexcept { return nanoseconds_; }
 
+    /// The moment, of weft::clock; never: the last one that it knows.
     [[nodiscard]] constexpr clock::time_point time() const noexcept {
         return clock::time_point(
             std::chrono::duration_cast<clock::duration>(std::chrono::nanoseconds(nanoseconds_)));

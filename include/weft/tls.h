@@ -115,8 +115,10 @@ enum class tls_errc {
 /// The category of tls_errc, "weft.tls". Its messages say what to do. Thread-safe.
 const std::error_category& tls_error_category() noexcept;
 
+/// The code in tls_error_category(). Thread-safe.
 std::error_code make_error_code(tls_errc code) noexcept;
 
+/// Of the protocol. Older ones are not spoken.
 enum class tls_version : std::uint8_t { v1_2, v1_3 };
 
 /// A certificate, those that link it to an authority, and its private key, all in PEM, each in a
@@ -143,6 +145,7 @@ enum class tls_client_certificate : std::uint8_t {
     required,
 };
 
+/// Of tls_context::client(). Copied.
 struct tls_client_options {
     /// Whom to trust, PEM; both may be given. Neither: the system's authorities, from the file that
     /// SSL_CERT_FILE names or where Linux distributions have it.
@@ -160,6 +163,7 @@ struct tls_client_options {
     std::size_t session_cache = 256;
 };
 
+/// Of tls_context::server(). Copied.
 struct tls_server_options {
     /// At least one. A client gets those that are for the name it asks for, or else the first; of
     /// several for one name, with keys of different kinds, the one that it can verify.
@@ -185,6 +189,9 @@ public:
     /// Reads all files now; `why`, if given, gets the reason of a failure in words.
     static result<tls_context> client(const tls_client_options& options = {},
                                       std::string* why = nullptr);
+    /// The same for servers. std::errc::invalid_argument without a certificate;
+    /// tls_errc::bad_certificate_file, tls_errc::bad_key_file, tls_errc::key_mismatch,
+    /// tls_errc::bad_authority_file, or what the system says of a file.
     static result<tls_context> server(const tls_server_options& options,
                                       std::string* why = nullptr);
 
@@ -193,6 +200,7 @@ public:
     /// that asks for no client certificates goes on to resume sessions that it began before; any
     /// other context begins anew.
     result<void> reload(const tls_client_options& options, std::string* why = nullptr);
+    /// The same for a server: for new certificates, without a restart.
     result<void> reload(const tls_server_options& options, std::string* why = nullptr);
 
 private:
@@ -239,6 +247,8 @@ public:
     /// Ends the connection and whoever waits for it, without a word to the peer. Idempotent.
     void close() noexcept;
 
+    /// Whether it was given a socket and not closed or moved away since. The connection may have
+    /// failed all the same.
     [[nodiscard]] bool is_open() const noexcept;
 
     /// Why the connection is over, in words: "the server's certificate is for example.org, not for

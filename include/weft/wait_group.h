@@ -28,6 +28,7 @@ struct wait_group_core;
 
 class wait_group {
 public:
+    /// So much is to be done.
     constexpr explicit wait_group(std::size_t count = 0) noexcept : word_(count * one) {}
     wait_group(const wait_group&) = delete;
     wait_group& operator=(const wait_group&) = delete;
@@ -37,6 +38,8 @@ public:
     ~wait_group() { check_unused(); }
 #endif
 
+    /// So much more is to be done. Never waits. Before the done() that belongs to it, and before
+    /// those that it concerns begin to wait, unless something else is still to be done.
     void add(std::size_t count = 1) noexcept {
         __atomic_fetch_add(&word_, count * one, __ATOMIC_RELAXED);
     }
@@ -55,6 +58,7 @@ public:
         return __atomic_load_n(&word_, __ATOMIC_ACQUIRE) < one;
     }
 
+    /// Waits until nothing is left to be done, however long that takes.
     void wait() noexcept {
         if (!is_done()) {
             wait_slow();
@@ -75,6 +79,7 @@ public:
         return is_done() || wait_slow(deadline::at(when)).has_value();
     }
 
+    /// False if something was left to be done after `timeout`, or at a stop.
     template <class Rep, class Period>
     [[nodiscard]] bool wait_for(const std::chrono::duration<Rep, Period>& timeout) noexcept {
         return is_done() || wait_slow(deadline(timeout)).has_value();

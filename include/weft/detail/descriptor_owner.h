@@ -23,6 +23,7 @@ public:
     /// Idempotent.
     void close() noexcept;
 
+    /// Whether it was opened and not closed or released since. Any thread.
     [[nodiscard]] bool is_open() const noexcept;
 
     /// It is in non-blocking mode. -1 when closed.

@@ -10,6 +10,9 @@
 // that have slept for a hundred days (entity_is_long_sleeper), which needs a clock. Buddies belong
 // to one level: the kernel also prefers the groups of those that it prefers (set_next_buddy,
 // set_last_buddy), and the group of one that has just gone to sleep (dequeue_task_fair).
+//
+// What it is meant to do says the kernel's Documentation/scheduler/sched-design-CFS.rst, cited
+// below by section where it speaks of a function.
 #pragma once
 
 #include <algorithm>
@@ -107,7 +110,9 @@ public:
         }
     }
 
-    /// pick_next_entity(). Null when nobody is there; perhaps the current one.
+    /// pick_next_entity(). Null when nobody is there; perhaps the current one. The one with the
+    /// smallest vruntime, the leftmost of the tree (sched-design-CFS.rst, 2 and 3), but for
+    /// buddies.
     [[nodiscard]] Node* pick() const noexcept {
         Node* left = tree_.first();
         if (left == nullptr || (current_ != nullptr && before(*current_, *left))) {
@@ -152,7 +157,8 @@ public:
         insert(n);
     }
 
-    /// update_curr(). Whether somebody else should run now: CFS decides that at ticks.
+    /// update_curr(): what it has run is added to its vruntime (sched-design-CFS.rst, 2). Whether
+    /// somebody else should run now: CFS decides that at ticks.
     bool charge(std::uint64_t ns) noexcept {
         current_->vruntime += to_virtual(ns, current_->weight);
         ran_ += ns;
@@ -177,7 +183,8 @@ public:
         return settings_->minimum_granularity;
     }
 
-    /// check_preempt_tick(): whether the current one has had its slice.
+    /// check_preempt_tick(): whether the current one has had its slice, or is ahead of the leftmost
+    /// by more than a slice (sched-design-CFS.rst, 3, and task_tick in 6).
     bool tick(std::uint64_t slice) noexcept {
         if (count_ < 2) {
             return false;
@@ -194,7 +201,7 @@ public:
     }
 
     /// check_preempt_wakeup(): whether `n`, which has just come, should run instead of the current
-    /// one.
+    /// one (sched-design-CFS.rst, 6: wakeup_preempt).
     bool preempts(Node& n) noexcept {
         if (!outruns(*current_, n)) {
             return false;
@@ -206,7 +213,7 @@ public:
         return true;
     }
 
-    /// yield_task_fair().
+    /// yield_task_fair() (sched-design-CFS.rst, 6: yield_task; since then it is a buddy to skip).
     void yield() noexcept {
         if (count_ > 1) {
             clear_buddies(*current_);
@@ -265,7 +272,7 @@ private:
         tree_.insert(n);
     }
 
-    /// update_min_vruntime(): it never goes back.
+    /// update_min_vruntime(): it never goes back (sched-design-CFS.rst, 3).
     void update_min_vruntime() noexcept {
         const Node* least = tree_.first();
         if (least == nullptr || (current_ != nullptr && before(*current_, *least))) {

@@ -21,6 +21,9 @@
 // kernel has a feature switch, its default holds. Left out: what fair_cfs.h leaves out, and that a
 // group asks for the shortest of its members' slices (cfs_rq_min_slice): it asks for the queue's.
 //
+// What it is meant to do says the kernel's Documentation/scheduler/sched-eevdf.rst, cited below
+// where it speaks of a function.
+//
 // Source of the algorithm: Stoica, Abdel-Wahab: Earliest Eligible Virtual Deadline First, TR-95-22,
 // Old Dominion University, 1995.
 #pragma once
@@ -90,7 +93,8 @@ public:
 
     /// dequeue_entity() of one that is queued or current. It sleeps, or else goes to another queue
     /// and takes its deadline along. One that has had more than its share and sleeps stays
-    /// (DELAY_DEQUEUE), so that a short sleep does not wipe out a debt.
+    /// (DELAY_DEQUEUE), so that a short sleep does not wipe out a debt: what sched-eevdf.rst calls
+    /// deferred dequeue.
     void dequeue(Node& n, bool sleeps) noexcept {
         if (sleeps && n.where != Node::place::delayed && !eligible(n)) {
             if (current_ == &n) {
@@ -116,8 +120,9 @@ public:
         take_out(n);
     }
 
-    /// pick_eevdf(). Null when nobody is there; perhaps the current one. Those that have slept off
-    /// their debt leave here.
+    /// pick_eevdf(): the earliest deadline of those whose lag is not negative (sched-eevdf.rst).
+    /// Null when nobody is there; perhaps the current one. Those that have slept off their debt
+    /// leave here.
     [[nodiscard]] Node* pick() noexcept {
         for (;;) {
             Node* const n = earliest();
@@ -169,7 +174,8 @@ public:
     [[nodiscard]] std::uint64_t least_slice() const noexcept { return 0; }
 
     /// check_preempt_wakeup_fair(): whether `n`, which has just come, should run instead of the
-    /// current one. A shorter request that is due earlier breaks the current one's protection.
+    /// current one: if it is due earlier (sched-eevdf.rst). A shorter request that is due earlier
+    /// breaks the current one's protection.
     bool preempts(Node& n) noexcept {
         const Node& now = *current_;
         if (slice_of(n) < slice_of(now) && eligible(n) &&
