@@ -44,11 +44,13 @@
 
 namespace weft {
 
+/// What a buffered_reader reads from: it has the read() of a socket, pipe or file.
 template <class Source>
 concept byte_source = requires(Source& source, std::span<std::byte> bytes, deadline until) {
     { source.read(bytes, until) } -> std::same_as<result<std::size_t>>;
 };
 
+/// What a buffered_writer writes to: it has the write() of a socket, pipe or file.
 template <class Sink>
 concept byte_sink = requires(Sink& sink, std::span<const std::byte> bytes, deadline until) {
     { sink.write(bytes, until) } -> std::same_as<result<void>>;
@@ -182,6 +184,9 @@ namespace coro {
 struct buffered_calls;
 }
 
+/// Reads lines, records and blocks through a buffer. It refers to the source, which must live
+/// longer. One caller at a time, as of the source; a call that failed at a deadline or by a stop
+/// loses nothing unless it says so.
 template <byte_source Source>
 class buffered_reader {
 public:
@@ -281,6 +286,8 @@ private:
     detail::read_buffer buffer_;
 };
 
+/// Gathers small writes in a buffer. It refers to the sink, which must live longer. One caller at a
+/// time.
 template <byte_sink Sink>
 class buffered_writer {
 public:

@@ -57,6 +57,7 @@
 
 namespace weft {
 
+/// See the head of the file. All calls may be made by any fiber or plain thread at any time.
 template <class T>
 class channel {
     static_assert(std::is_object_v<T> && !std::is_array_v<T> &&

@@ -36,6 +36,7 @@ namespace sync {
 struct condition_core;
 }
 
+/// As std::condition_variable, for weft::mutex. Thread-safe.
 class condition_variable {
 public:
     constexpr condition_variable() noexcept = default;

@@ -61,13 +61,17 @@ struct outgoing_datagram {
     endpoint to;  ///< none: to the peer of the socket
 };
 
+/// See the head of the file.
 class datagram_socket {
 public:
     /// Closed.
     datagram_socket() noexcept = default;
+    /// What was moved from is closed.
     datagram_socket(datagram_socket&& other) noexcept
         : descriptor_(std::exchange(other.descriptor_, nullptr)) {}
+    /// Closes what it had.
     datagram_socket& operator=(datagram_socket&& other) noexcept;
+    /// Closes it. Nobody may be in a call.
     ~datagram_socket();
 
     /// With the address `local`. Port 0: one that the kernel chooses, see local_endpoint(). The

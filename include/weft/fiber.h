@@ -185,10 +185,12 @@ public:
         start(options, nullptr, std::forward<Callable>(callable), std::forward<Args>(args)...);
     }
 
+    /// What was moved from is not joinable().
     fiber(fiber&& other) noexcept
         : block_(std::exchange(other.block_, nullptr)),
           stop_source_(std::exchange(other.stop_source_, std::stop_source(std::nostopstate))) {}
 
+    /// Requests a stop of its own fiber and joins it first, as std::jthread does.
     fiber& operator=(fiber&& other) noexcept {
         if (this != &other) {
             end();

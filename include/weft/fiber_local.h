@@ -30,6 +30,7 @@ namespace weft {
 struct inherited_t {
     explicit inherited_t() = default;
 };
+/// To be said: `fiber_local<T>(weft::inherited)`.
 inline constexpr inherited_t inherited{};
 
 namespace detail {

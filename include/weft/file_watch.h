@@ -108,6 +108,7 @@ public:
 
     file_watcher(file_watcher&&) noexcept;
     file_watcher& operator=(file_watcher&&) noexcept;
+    /// Ends all watches. Nobody may be in a call.
     ~file_watcher();
 
     /// Begins to watch a file or folder. What is watched already, under whatever name, has one

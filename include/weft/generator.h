@@ -41,6 +41,7 @@ class generator;
 /// What `co_yield elements_of(g)` yields from.
 template <class T>
 struct elements_of {
+    /// `all` is used up.
     explicit elements_of(generator<T>&& all) noexcept : range(std::move(all)) {}
 
     generator<T> range;
@@ -73,6 +74,7 @@ public:
         body_.promise().advance();
         return iterator(body_);
     }
+    /// What an iterator is equal to when the body has ended.
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
 private:

@@ -52,7 +52,9 @@ namespace weft {
 /// How a process ended.
 class exit_status {
 public:
+    /// Ended by itself with this code, from 0 to 255.
     static constexpr exit_status of_code(int code) noexcept { return {code, 0, false}; }
+    /// Ended by this signal.
     static constexpr exit_status of_signal(int signal, bool core_dumped = false) noexcept {
         return {0, signal, core_dumped};
     }
@@ -64,9 +66,11 @@ public:
     /// From 0 to 255; 0 after a signal.
     [[nodiscard]] constexpr int code() const noexcept { return code_; }
 
+    /// By a signal.
     [[nodiscard]] constexpr bool signalled() const noexcept { return signal_ != 0; }
     /// The number of the signal; 0 if there was none.
     [[nodiscard]] constexpr int signal() const noexcept { return signal_; }
+    /// Whether the system has written its memory to a file; only after a signal.
     [[nodiscard]] constexpr bool core_dumped() const noexcept { return core_dumped_; }
 
     /// "exited with code 1", "killed by signal 11 (core dumped)".
@@ -144,7 +148,9 @@ public:
     /// None.
     child_process() noexcept;
     child_process(child_process&&) noexcept;
+    /// The child that it had is ended first, as by the destructor.
     child_process& operator=(child_process&& other) noexcept;
+    /// Kills the child if it was not waited for, and waits until it is gone.
     ~child_process();
 
     /// Waits until the child has ended. Then its number is free for others. May be called again.

@@ -111,6 +111,7 @@ private:
 
 }  // namespace sync
 
+/// As std::counting_semaphore. Who releases need not have acquired.
 template <std::ptrdiff_t LeastMaxValue = std::numeric_limits<std::ptrdiff_t>::max()>
 class counting_semaphore : public sync::semaphore_base {
     static_assert(LeastMaxValue >= 0);

@@ -156,6 +156,7 @@ public:
 
     /// The number now. Never waits.
     [[nodiscard]] std::uint64_t load() const noexcept;
+    /// As load().
     operator std::uint64_t() const noexcept {
         return load();
     }  // NOLINT(google-explicit-constructor)

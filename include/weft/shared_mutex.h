@@ -40,6 +40,7 @@ namespace sync {
 struct shared_mutex_core;
 }
 
+/// As std::shared_mutex: many readers, or one writer.
 class shared_mutex {
 public:
     constexpr shared_mutex() noexcept = default;

@@ -66,6 +66,7 @@ public:
     signal_set(signal_set&& other) noexcept
         : descriptor_owner(std::move(other)), place_(std::exchange(other.place_, -1)) {}
     signal_set& operator=(signal_set&& other) noexcept;
+    /// As close(). Nobody may be in a call.
     ~signal_set();
 
     /// The next signal.

@@ -112,8 +112,11 @@ class socket {
 public:
     /// Closed.
     socket() noexcept = default;
+    /// What was moved from is closed.
     socket(socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, nullptr)) {}
+    /// Closes what it had.
     socket& operator=(socket&& other) noexcept;
+    /// Closes it. Nobody may be in a call.
     ~socket();
 
     /// Takes a connected descriptor of type SOCK_STREAM over. It stays the caller's on failure.
@@ -135,6 +138,7 @@ public:
 
     /// As write(): all of the parts, one after the other, with as few system calls as can be.
     result<void> writev(std::span<const std::span<const std::byte>> parts, deadline until = {});
+    /// The same: `writev({head, body})`.
     result<void> writev(std::initializer_list<std::span<const std::byte>> parts,
                         deadline until = {}) {
         return writev(std::span(parts.begin(), parts.size()), until);
@@ -214,8 +218,11 @@ class listener {
 public:
     /// Closed.
     listener() noexcept = default;
+    /// What was moved from is closed.
     listener(listener&& other) noexcept : descriptor_(std::exchange(other.descriptor_, nullptr)) {}
+    /// Closes what it had.
     listener& operator=(listener&& other) noexcept;
+    /// Closes it. Nobody may be in a call.
     ~listener();
 
     /// Port 0: one that the kernel chooses, see local_endpoint(). The file of a Unix path stays

@@ -22,6 +22,7 @@ struct worker_stats {
 
 /// Of a runtime; runtime::stats().
 struct runtime_stats {
+    /// One entry for each worker.
     std::vector<worker_stats> workers;
     std::uint64_t kernel_threads = 0;  ///< that run fibers, or are suspended or spare
     std::uint64_t live = 0;            ///< fibers and coroutines started and not ended

@@ -285,6 +285,7 @@ private:
 
 }  // namespace coro
 
+/// A coroutine that has not begun. Move-only; not thread-safe. See the head of the file.
 template <class T>
 class [[nodiscard]] task {
 public:
@@ -295,8 +296,10 @@ public:
         }
     };
 
+    /// What `co_await` of it returns.
     using value_type = T;
 
+    /// None.
     task() noexcept = default;
     task(task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
     task& operator=(task&& other) noexcept {
@@ -305,6 +308,7 @@ public:
     }
     task(const task&) = delete;
     task& operator=(const task&) = delete;
+    /// Destroys the coroutine if it was neither awaited nor spawned.
     ~task() {
         if (coroutine_) {
             coroutine_.destroy();
@@ -456,6 +460,7 @@ public:
     }
     task_handle(const task_handle&) = delete;
     task_handle& operator=(const task_handle&) = delete;
+    /// Joins, if nobody has joined, awaited or detached it.
     ~task_handle() { end(); }
 
     /// Whether it has a task, which may have ended: not joined, awaited, detached or moved away.

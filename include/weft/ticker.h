@@ -49,6 +49,7 @@ public:
 
     /// The tick for which wait() waits.
     [[nodiscard]] clock::time_point next() const noexcept { return next_at().time(); }
+    /// From one tick of the grid to the next.
     [[nodiscard]] clock::duration period() const noexcept {
         return std::chrono::duration_cast<clock::duration>(std::chrono::nanoseconds(period_));
     }

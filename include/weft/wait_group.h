@@ -26,6 +26,7 @@ namespace sync {
 struct wait_group_core;
 }
 
+/// Counts what is left to be done. All calls at any time, from fibers and plain threads.
 class wait_group {
 public:
     /// So much is to be done.
