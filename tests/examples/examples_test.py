@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the examples: examples_test.py BINARY_FOLDER SOURCE_FOLDER."""
 import contextlib
+import os
 import pathlib
+import re
 import signal
 import socket
 import ssl
@@ -22,13 +24,14 @@ def run(name, *arguments):
 
 
 @contextlib.contextmanager
-def server(test, name, *arguments):
-    """Runs a server on a free port; gives its address. It must end well when it is told to."""
-    with subprocess.Popen([BINARIES / name, *arguments, ANY_PORT], stdout=subprocess.PIPE,
+def server(test, name, *arguments, address=ANY_PORT):
+    """Runs a server, on a free port if not told otherwise; gives its address: a host and a port, or
+    a path. It must end well when it is told to."""
+    with subprocess.Popen([BINARIES / name, *arguments, address], stdout=subprocess.PIPE,
                           text=True) as process:
         try:
             host, _, port = process.stdout.readline().split()[-1].rpartition(":")
-            yield host, int(port)
+            yield port if host == "unix" else (host, int(port))
             process.send_signal(signal.SIGTERM)
             test.assertEqual(process.wait(DEADLINE_SECONDS), 0)
         finally:
@@ -44,6 +47,18 @@ def receive(client, size):
     while len(text) < size and (piece := client.recv(size - len(text))):
         text += piece
     return text
+
+
+@contextlib.contextmanager
+def certificate_of_localhost():
+    """The paths of its chain and of its key."""
+    with tempfile.TemporaryDirectory() as folder:
+        chain, key = f"{folder}/chain.pem", f"{folder}/key.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-keyout", key, "-out",
+                        chain, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+                       check=True, capture_output=True)
+        yield chain, key
 
 
 class Examples(unittest.TestCase):
@@ -211,6 +226,123 @@ class Examples(unittest.TestCase):
         self.assertIn("No such file", failed.stderr)
         self.assertEqual(run("word_files").returncode, 2)
 
+    def test_hedged(self):
+        # 10 s: what is not waited for. Each is logged when it is asked.
+        self.assertEqual(run("hedged", "0", "10000").stdout, "answer after 0 ms\nasked 0\n")
+        self.assertEqual(run("hedged", "1000", "0").stdout,
+                         "answer after 0 ms\nasked 1000\nasked 0\n")
+
+    def test_ledger(self):
+        self.assertEqual(run("ledger").stdout, "audit: 1000\nat the end: 1000\n")
+
+    def test_rounds(self):
+        for workers in ("1", "3"):
+            done = run("rounds", workers)
+            self.assertEqual((done.returncode, done.stdout), (0, "settled\n"))
+        late = run("rounds", "2", "100000", "0")
+        self.assertEqual((late.returncode, late.stdout), (1, "not settled in time\n"))
+
+    def test_monitor(self):
+        lines = run("monitor", "2").stdout.splitlines()
+        self.assertTrue(lines)
+        found = re.fullmatch(r"live (\d+), kernel threads (\d+), switches (\d+), "
+                             r"preempted (\d+), blocked (\d+)", lines[-1])
+        live, threads, switches, *_ = map(int, found.groups())
+        self.assertEqual(live, 1003)  # 1000 wait, one computes, one blocks, one watches
+        self.assertGreaterEqual(threads, 1)
+        self.assertGreaterEqual(switches, 1000)
+
+    def test_characters(self):
+        with subprocess.Popen([BINARIES / "characters"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"}) as process:
+            try:
+                # There is one worker: this fiber goes on although the other one waits.
+                self.assertEqual(process.stdout.readline(), b"counting\n")
+                text = "na\u00efve \u20ac \U0001f600\n".encode()
+                for byte in text:
+                    process.stdin.write(bytes([byte]))
+                    process.stdin.flush()
+                process.stdin.close()
+                self.assertEqual(process.stdout.read(), b"10\n")
+                self.assertEqual(process.wait(DEADLINE_SECONDS), 0)
+            finally:
+                process.kill()
+
+    def test_proxy(self):
+        with socket.create_server(("127.0.0.1", 0)) as there, tempfile.TemporaryDirectory() as folder:
+            there.settimeout(DEADLINE_SECONDS)
+            target = f"127.0.0.1:{there.getsockname()[1]}"
+
+            def check(near):
+                far, _ = there.accept()
+                with near, far:
+                    far.settimeout(DEADLINE_SECONDS)
+                    near.sendall(b"question")
+                    near.shutdown(socket.SHUT_WR)
+                    self.assertEqual(receive(far, 9), b"question")  # and the end
+                    far.sendall(b"answer" * 100000)
+                    far.shutdown(socket.SHUT_WR)
+                    self.assertEqual(receive(near, 600001), b"answer" * 100000)
+
+            with server(self, "proxy", target) as address:
+                check(connect(address))
+                # A second one on the same port. (It may not be ready for a SIGTERM by now.)
+                same = "{}:{}".format(*address)
+                with subprocess.Popen([BINARIES / "proxy", target, same], stdout=subprocess.PIPE,
+                                      text=True) as second:
+                    self.assertEqual(second.stdout.readline(), f"listening on {same}\n")
+                    second.kill()
+                idle = connect(address)
+            with idle:  # it ends with the proxy
+                self.assertEqual(receive(idle, 1), b"")
+            path = f"{folder}/proxy"
+            with server(self, "proxy", target, address=f"unix:{path}"), \
+                    socket.socket(socket.AF_UNIX) as near:
+                near.settimeout(DEADLINE_SECONDS)
+                near.connect(path)
+                check(near)
+        self.assertIn("not an address", run("proxy", target, "nowhere").stderr)
+
+    def test_give_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            content = os.urandom(1 << 20)
+            path = pathlib.Path(folder, "file")
+            path.write_bytes(content)
+            with server(self, "give_file", path) as address, connect(address) as client:
+                self.assertEqual(receive(client, len(content) + 1), content)
+            local = f"{folder}/socket"
+            with server(self, "give_file", path, address=f"unix:{local}"), \
+                    socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(DEADLINE_SECONDS)
+                client.connect(local)
+                text, descriptors, _, _ = socket.recv_fds(client, 100, 1)
+                self.assertEqual((text, len(descriptors)), (b"here it is\n", 1))
+                with os.fdopen(descriptors[0], "rb") as file:
+                    self.assertEqual(file.read(), content)
+        self.assertIn("No such file", run("give_file", "/does/not/exist", ANY_PORT).stderr)
+        self.assertEqual(run("give_file").returncode, 2)
+
+    def test_blocking_library(self):
+        count = 200
+        with socket.create_server(("127.0.0.1", 0), backlog=count) as there:
+            there.settimeout(DEADLINE_SECONDS)
+            port = str(there.getsockname()[1])
+            with subprocess.Popen([BINARIES / "blocking_library", port, str(count)], text=True,
+                                  stdout=subprocess.PIPE) as process, \
+                    contextlib.ExitStack() as connections:
+                try:
+                    # Nobody is answered before all have asked.
+                    clients = [connections.enter_context(there.accept()[0]) for _ in range(count)]
+                    for client in clients:
+                        client.settimeout(DEADLINE_SECONDS)
+                        client.sendall(client.recv(100).replace(b"question", b"answer"))
+                    self.assertEqual(sorted(process.stdout.read().splitlines()),
+                                     sorted(f"answer {i}" for i in range(count)))
+                    self.assertEqual(process.wait(DEADLINE_SECONDS), 0)
+                finally:
+                    process.kill()
+        self.assertEqual(run("blocking_library", port, "2").stdout, 2 * "Connection refused\n")
+
     @unittest.skipUnless((BINARIES / "resolve").exists(), "built without c-ares")
     def test_resolve(self):
         found = run("resolve", "192.0.2.1", "2001:db8::1")
@@ -230,12 +362,7 @@ class Examples(unittest.TestCase):
 
     @unittest.skipUnless((BINARIES / "tls_echo").exists(), "built without OpenSSL")
     def test_tls_echo(self):
-        with tempfile.TemporaryDirectory() as folder:
-            chain, key = f"{folder}/chain.pem", f"{folder}/key.pem"
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                            "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-keyout", key, "-out",
-                            chain, "-subj", "/CN=localhost", "-addext",
-                            "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+        with certificate_of_localhost() as (chain, key):
             trust = ssl.create_default_context(cafile=chain)
             with server(self, "tls_echo", chain, key) as address:
                 with trust.wrap_socket(connect(address), server_hostname="localhost") as client:
@@ -247,6 +374,23 @@ class Examples(unittest.TestCase):
                     self.assertNotIn(b"HTTP", receive(client, 100))
             self.assertIn("No such file", run("tls_echo", chain, key + ".missing").stderr)
         self.assertEqual(run("tls_echo").returncode, 2)
+
+    @unittest.skipUnless((BINARIES / "fetch_tls").exists(), "built without OpenSSL")
+    def test_fetch_tls(self):
+        def fetch(*arguments):
+            return subprocess.run([BINARIES / "fetch_tls", *arguments], input="a question", text=True,
+                                  capture_output=True, timeout=DEADLINE_SECONDS, check=False)
+        with certificate_of_localhost() as (chain, key):
+            with server(self, "tls_echo", chain, key) as address:
+                echo = "{}:{}".format(*address)
+                good = fetch(echo, "localhost", chain)
+                self.assertEqual((good.returncode, good.stdout), (0, "a question"))
+                other = fetch(echo, "example.org", chain)
+                self.assertEqual((other.returncode, other.stdout), (1, ""))
+                self.assertIn("is for localhost, not for example.org", other.stderr)
+            self.assertIn("No such file", fetch(echo, "localhost", chain + ".missing").stderr)
+            self.assertIn("Connection refused", fetch(echo, "localhost", chain).stderr)
+        self.assertEqual(fetch().returncode, 2)
 
 
 if __name__ == "__main__":
