@@ -38,8 +38,10 @@ static int spread(std::size_t workers, std::size_t cells, std::chrono::seconds p
                         next[i] = (now[i - 1] + now[i + 1]) / 2;
                         changes[me] = std::max(changes[me], std::abs(next[i] - now[i]));
                     }
-                    // A stop ends the wait. All have seen the same round, so all leave together.
-                } while (round.arrive_and_wait(weft::deadline::never()) && !settled.is_set());
+                    // All see the same round, so all leave together; but for a stop, which ends
+                    // waits.
+                } while (round.arrive_and_wait(weft::deadline::never()) && !settled.is_set() &&
+                         !weft::this_fiber::stop_requested());
             });
         }
         const bool done = settled.wait(patience).has_value();

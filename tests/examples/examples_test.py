@@ -239,8 +239,8 @@ class Examples(unittest.TestCase):
         for workers in ("1", "3"):
             done = run("rounds", workers)
             self.assertEqual((done.returncode, done.stdout), (0, "settled\n"))
-        late = run("rounds", "2", "100000", "0")
-        self.assertEqual((late.returncode, late.stdout), (1, "not settled in time\n"))
+            late = run("rounds", workers, "100000", "0")
+            self.assertEqual((late.returncode, late.stdout), (1, "not settled in time\n"))
 
     def test_monitor(self):
         lines = run("monitor", "2").stdout.splitlines()
@@ -293,7 +293,8 @@ class Examples(unittest.TestCase):
                     self.assertEqual(second.stdout.readline(), f"listening on {same}\n")
                     second.kill()
                 idle = connect(address)
-            with idle:  # it ends with the proxy
+                target_of_idle, _ = there.accept()
+            with idle, target_of_idle:  # it ends with the proxy
                 self.assertEqual(receive(idle, 1), b"")
             path = f"{folder}/proxy"
             with server(self, "proxy", target, address=f"unix:{path}"), \
