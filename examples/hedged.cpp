@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Asks a server; if that has not answered after 50 ms another one as well, and takes the first
-// answer. Here they are timers of so many milliseconds. What is asked is logged.
-//     hedged FIRST SECOND
+// Asks a server; if that has not answered after PATIENCE another one as well, and takes the first
+// answer. Here they are timers; all times are milliseconds. What is asked is logged.
+//     hedged FIRST SECOND PATIENCE
 #include <weft/channel.h>
 #include <weft/future.h>
 #include <weft/runtime.h>
@@ -16,7 +16,6 @@
 #include <string>
 #include <utility>
 
-using namespace std::chrono_literals;
 using log_channel = weft::channel<std::string>;
 
 // A library that calls back when it is done, as many do.
@@ -37,9 +36,9 @@ static weft::future<std::string> ask(std::chrono::milliseconds time, const log_c
 }
 
 static std::string first_answer(std::chrono::milliseconds one, std::chrono::milliseconds two,
-                                const log_channel& log) {
+                                weft::deadline patience, const log_channel& log) {
     auto first = ask(one, log);
-    if (weft::when_any_until(50ms, first)) {
+    if (weft::when_any_until(patience, first)) {
         return first.get();
     }
     auto second = ask(two, log);
@@ -50,8 +49,8 @@ int main(int argc, char** argv) {
     const auto number = [&](int i) { return i < argc ? std::atoi(argv[i]) : 0; };
     weft::run([&] {
         const log_channel log(2);
-        const std::chrono::milliseconds one(number(1)), two(number(2));
-        std::puts(first_answer(one, two, log).c_str());
+        const std::chrono::milliseconds one(number(1)), two(number(2)), patience(number(3));
+        std::puts(first_answer(one, two, patience, log).c_str());
         log.close();
         for (const std::string& line : log) {
             std::puts(line.c_str());
