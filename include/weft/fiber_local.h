@@ -5,8 +5,7 @@
 //
 //     weft::fiber_local<int> depth;                             // each begins with int()
 //     weft::fiber_local<std::string> user([] { return std::string("nobody"); });
-//     weft::fiber_local<std::string> request(weft::inherited);  // begins with a copy of the
-//     spawner's
+//     weft::fiber_local<std::string> request(weft::inherited);  // with a copy of its spawner's
 //
 //     *depth += 1;
 //     request.get() = "42";
