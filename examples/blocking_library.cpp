@@ -45,8 +45,8 @@ static std::string library_ask(const char* port, const std::string& question) {
 int main(int argc, char** argv) {
     const char* const port = argc > 1 ? argv[1] : "7000";
     const int count = argc > 2 ? std::atoi(argv[2]) : 100;
-    // No preemption, to show that it is not needed: nothing ever blocks the worker.
-    weft::run({.workers = 1, .preempt = false}, [&] {
+    // Libraries may want larger stacks. No preemption, to show that nothing blocks the worker.
+    weft::run({.workers = 1, .stack_size = 256 * 1024, .preempt = false}, [&] {
         weft::with_scope([&](weft::scope& all) {
             for (int i = 0; i < count; ++i) {
                 all.spawn([i, port] {
