@@ -228,7 +228,9 @@ public:
     /// Asks the fiber to end: its token says so, and its waits end with
     /// std::errc::operation_canceled. Does not wait. False if that was requested before or the
     /// callable takes no token. Beside anything but moving and destroying.
-    bool request_stop() noexcept { return stop_source_.request_stop(); }
+    bool request_stop() noexcept {
+        return stop_source_.stop_possible() && sched::request_stop(stop_source_);
+    }
 
     void swap(fiber& other) noexcept {
         std::swap(block_, other.block_);
@@ -277,7 +279,7 @@ private:
 
     void end() noexcept {
         if (block_ != nullptr) {
-            stop_source_.request_stop();
+            request_stop();
             join();
         }
     }

@@ -86,7 +86,7 @@ public:
     auto spawn(task<T> body);
 
     /// Children and body shall end: their waits end as said above.
-    bool request_stop() noexcept { return source_.request_stop(); }
+    bool request_stop() noexcept { return sched::request_stop(source_); }
 
     /// Stops when the scope does: by request_stop(), by a child's exception, or with what is around
     /// the scope.
@@ -95,7 +95,7 @@ public:
     /// For the library's own use: what with_scope() is made of. `owner` null: where the caller
     /// runs.
     scope(sched::scheduler* owner, const sched::cancel_bounds* outer);
-    ~scope() = default;
+    ~scope();
     [[nodiscard]] const sched::cancel_bounds& bounds() const noexcept { return bounds_; }
     [[nodiscard]] wait_group& children() noexcept { return children_; }
     void fail(std::exception_ptr exception) noexcept;

@@ -37,6 +37,8 @@ struct thread_block {
     void* hidden_thread = nullptr;  ///< `thread`, too
     /// Not 0: a checkpoint has something to look at; see sched/preemption.cpp.
     atomic<std::uint64_t> need_resched{0};
+    /// How many requests of a stop run their callbacks here; see sched::request_stop().
+    unsigned stop_requests = 0;
 };
 
 extern "C" {

@@ -14,6 +14,8 @@ scope::scope(sched::scheduler* owner, const sched::cancel_bounds* outer)
               .fuse = outer != nullptr ? outer->fuse : nullptr},
       outer_(outer != nullptr ? outer->token : std::stop_token(), forward{this}) {}
 
+scope::~scope() = default;
+
 void scope::fail(std::exception_ptr exception) noexcept {
     if (__atomic_exchange_n(&failed_, 1u, __ATOMIC_RELAXED) == 0) {
         first_ = std::move(exception);

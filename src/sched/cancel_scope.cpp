@@ -18,15 +18,28 @@
 
 namespace weft::sched {
 
+bool request_stop(const std::stop_source& source) noexcept {
+    // The same thread's before and after: whoever leaves it in between aborts or, where NDEBUG is
+    // defined, makes the counts wrong that nobody reads there.
+    ++base::this_thread_block().stop_requests;
+    const bool first = source.request_stop();
+    --base::this_thread_block().stop_requests;
+    return first;
+}
+
 void stop_fuse::burn() noexcept {
     std::uint64_t left = __atomic_load_n(&waits_left, __ATOMIC_RELAXED);
     while (left != 0 && !__atomic_compare_exchange_n(&waits_left, &left, left - 1, true,
                                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
     if (left == 1) {
-        source.request_stop();
+        request_stop(source);
     }
 }
+
+stop_watch::~stop_watch() = default;
+
+linked_stop::~linked_stop() = default;
 
 void stop_watch::begin(waiter& who) noexcept {
     if (fuse_ != nullptr) [[unlikely]] {

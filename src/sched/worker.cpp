@@ -195,7 +195,16 @@ void worker::leave_in_flight(fiber_block& from, after action, fiber_block* next)
     *this_worker()->exceptions_ = saved;
 }
 
+/// std::stop_source knows the one that runs its callbacks by the kernel thread.
+static void expect_no_stop_callback() noexcept {
+    WEFT_DEBUG_ASSERT(base::this_thread_block().stop_requests == 0,
+                      "a callback of a stop token waits or yields on a fiber; it must not: others "
+                      "run on its kernel thread meanwhile, whose ~stop_callback() then does not "
+                      "wait for it");
+}
+
 void worker::yield_current() noexcept {
+    expect_no_stop_callback();
     fiber_block& me = *this_fiber_block();
     account(me);
     const std::uint64_t tick = tick_.load(base::relaxed) + 1;
@@ -229,6 +238,7 @@ void worker::yield_slowly(fiber_block& me) noexcept {
 }
 
 wake_reason worker::park_current(base::nanoseconds_t deadline) noexcept {
+    expect_no_stop_callback();
     fiber_block& me = *this_fiber_block();
     account(me);
     if (deadline != base::time_never) {

@@ -10,6 +10,10 @@
 //     stop_watch     wakes whoever waits in such scopes when a stop is requested. One callback for
 //                    each fiber and token, not one for each wait: a thousand fibers of one scope
 //                    would else meet at its token's lock whenever they wait.
+//
+// What asks libstdc++ for the calling thread (request_stop() and the end of a std::stop_callback)
+// is in functions of their own here, because compilers keep the answer across a wait in the
+// function that asked for it, and a fiber may go on on another thread.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +25,10 @@
 namespace weft::sched {
 
 class waiter;
+
+/// source.request_stop(). Where NDEBUG is not defined, a callback that makes the fiber wait or
+/// yield then aborts: who else runs on its kernel thread would be taken for the fiber.
+bool request_stop(const std::stop_source& source) noexcept;
 
 /// For tests: requests a stop right before one of the waits that follow.
 struct stop_fuse {
@@ -36,6 +44,7 @@ public:
     /// `fuse` may be null.
     stop_watch(const std::stop_token& token, stop_fuse* fuse)
         : fuse_(fuse), callback_(token, fire{this}) {}
+    ~stop_watch();
     stop_watch(const stop_watch&) = delete;
     stop_watch& operator=(const stop_watch&) = delete;
 
@@ -70,13 +79,16 @@ class linked_stop {
 public:
     linked_stop(const std::stop_token& a, const std::stop_token& b)
         : a_(a, forward{&source_}), b_(b, forward{&source_}) {}
+    ~linked_stop();
+    linked_stop(const linked_stop&) = delete;
+    linked_stop& operator=(const linked_stop&) = delete;
 
     [[nodiscard]] std::stop_source& source() noexcept { return source_; }
 
 private:
     struct forward {
         std::stop_source* source;
-        void operator()() const noexcept { source->request_stop(); }
+        void operator()() const noexcept { sched::request_stop(*source); }
     };
 
     std::stop_source source_;
