@@ -185,6 +185,7 @@ struct blocking_calls {
         this_fiber::yield();
         return {};
     }
+    static auto get_stop_token() { return done(this_fiber::get_stop_token()); }
 
 private:
     template <class Lock>
@@ -236,6 +237,7 @@ struct awaitable_calls {
         return co::arrive_and_wait(std::forward<Args>(args)...);
     }
     static auto yield() { return co::yield(); }
+    static auto get_stop_token() { return co::get_stop_token(); }
 };
 
 template <class Body>

@@ -226,7 +226,139 @@ WEFT_TEST_BY_CALLER(ConditionConformance, ANotificationIsNotSpentOnOneThatWasSto
     }
 }
 
+struct thrown {};
+
+/// Throws when it is asked for the `at`-th time; does not hold before.
+struct throwing {
+    int at;
+    int* looks;
+    bool operator()() const {
+        if (++*looks == at) {
+            throw thrown();
+        }
+        return false;
+    }
+};
+
+WEFT_TEST_BY_CALLER(ConditionConformance, APredicateThatThrowsLeavesTheLockHeld) {
+    for (const int at : {1, 2}) {
+        shared s;
+        std::atomic<int> caught = 0;
+        auto waiter = this->start([&]() -> task<> {
+            auto lock = co_await TypeParam::lock(s.m);
+            for (const int form : {0, 1, 2}) {
+                int looks = 0;
+                const throwing throws{at, &looks};
+                try {
+                    if (form == 0) {
+                        co_await TypeParam::wait(s.cv, lock, throws);
+                    } else if (form == 1) {
+                        const deadline until(testing::safety_net);
+                        const result<void> r = co_await TypeParam::wait(s.cv, lock, until, throws);
+                        ADD_FAILURE() << r.has_value();
+                    } else {
+                        const auto until = clock::now() + testing::safety_net;
+                        const bool r = co_await TypeParam::wait_until(s.cv, lock, until, throws);
+                        ADD_FAILURE() << r;
+                    }
+                } catch (const thrown&) {
+                    ++caught;
+                }
+                EXPECT_EQ(looks, at);
+                EXPECT_TRUE(lock.owns_lock());
+                EXPECT_FALSE(s.m.try_lock());
+            }
+        });
+        for (int i = 1; at == 2 && i <= 3; ++i) {
+            until_all_wait();
+            s.cv.notify_one();
+            EXPECT_TRUE(testing::eventually([&] { return caught == i; }));
+        }
+        waiter.join();
+        EXPECT_EQ(caught, 3);
+        EXPECT_TRUE(s.m.try_lock());
+        s.m.unlock();
+    }
+}
+
+WEFT_TEST_BY_CALLER(ConditionConformance, AStopBeforeEndsOnlyWhatWouldWait) {
+    shared s;
+    this->act_within(testing::stopped(), {}, [&]() -> task<> {
+        auto lock = co_await TypeParam::lock(s.m);
+        for (const bool holds : {true, false}) {
+            int looks = 0;
+            const auto satisfied = [&] {
+                ++looks;
+                return holds;
+            };
+            const result<void> ended =
+                co_await TypeParam::wait(s.cv, lock, deadline::never(), satisfied);
+            EXPECT_EQ(ended.has_value(), holds);
+            EXPECT_EQ(looks, holds ? 1 : 2) << "again at the end";
+            EXPECT_TRUE(lock.owns_lock());
+        }
+    });
+}
+
 // What follows blocks: for fibers and plain threads.
+
+WEFT_TEST_BY_BLOCKING_CALLER(ConditionBlocking, AStopBeforeAsksThePredicateOnce) {
+    shared s;
+    this->act([&]() -> task<> {
+        std::unique_lock lock(s.m);
+        for (const bool holds : {true, false}) {
+            int looks = 0;
+            const auto satisfied = [&] {
+                ++looks;
+                return holds;
+            };
+            const auto when = clock::now() + testing::safety_net;
+            EXPECT_EQ(s.cv.wait(lock, testing::stopped(), satisfied), holds);
+            EXPECT_EQ(s.cv.wait_until(lock, testing::stopped(), when, satisfied), holds);
+            EXPECT_EQ(s.cv.wait_for(lock, testing::stopped(), testing::safety_net, satisfied),
+                      holds);
+            EXPECT_EQ(looks, 3);
+            EXPECT_LT(clock::now(), when);
+            EXPECT_TRUE(lock.owns_lock());
+        }
+        co_return;
+    });
+}
+
+WEFT_TEST_BY_BLOCKING_CALLER(ConditionBlocking, APredicateThatThrowsBesideAStopToken) {
+    shared s;
+    std::stop_source stop;
+    std::atomic<int> caught = 0;
+    auto waiter = this->start([&]() -> task<> {
+        std::unique_lock lock(s.m);
+        const std::stop_token token = stop.get_token();
+        for (int form = 0; form < 3; ++form) {
+            int looks = 0;
+            const throwing throws{2, &looks};
+            const auto when = clock::now() + testing::safety_net;
+            EXPECT_THROW(form == 0   ? s.cv.wait(lock, token, throws)
+                         : form == 1 ? s.cv.wait_until(lock, token, when, throws)
+                                     : s.cv.wait_for(lock, token, testing::safety_net, throws),
+                         thrown);
+            EXPECT_TRUE(lock.owns_lock());
+            ++caught;
+        }
+        co_return;
+    });
+    // Woken by notifications, at last by the stop.
+    for (int i = 1; i <= 3; ++i) {
+        until_all_wait();
+        if (i < 3) {
+            s.cv.notify_one();
+        } else {
+            stop.request_stop();
+        }
+        EXPECT_TRUE(testing::eventually([&] { return caught == i; }));
+    }
+    waiter.join();
+    EXPECT_TRUE(s.m.try_lock());
+    s.m.unlock();
+}
 
 WEFT_TEST_BY_BLOCKING_CALLER(ConditionBlocking, TimedForms) {
     shared s;

@@ -19,6 +19,8 @@ namespace weft {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::actor;
+using testing::actor_kind;
 using testing::as;
 using testing::caller;
 using testing::calls;
@@ -311,6 +313,32 @@ TEST_P(GoChannel, CloseWakesAllSendersAndTheirValuesStayWithThem) {
 // "For channels, the iteration values produced are the successive values sent on the channel until
 // the channel is closed. If the channel is nil, the range expression blocks forever."
 
+/// What `for (T each : c)` is to a coroutine.
+template <class T, class Handler>
+task<> for_each(const channel<T>& c, Handler handler) {
+    for (;;) {
+        auto next = co_await co::receive(c);
+        if (!next) {
+            co_return;
+        }
+        handler(*std::move(next));
+    }
+}
+
+/// A loop over all of `c`, by one of that kind.
+template <class T, class Handler>
+void range_as(runtime& home, caller kind, const channel<T>& c, Handler handler) {
+    if (kind == caller::coroutine) {
+        home.spawn(for_each(c, handler)).join();
+        return;
+    }
+    as(home, kind, [&](const calls&) {
+        for (T each : c) {
+            handler(std::move(each));
+        }
+    });
+}
+
 TEST_P(GoChannel, RangeEndsWhenItIsClosedAndEmpty) {
     const channel<int> c(2);
     party sender(home_, kind(), [&](const calls& by) {
@@ -320,15 +348,56 @@ TEST_P(GoChannel, RangeEndsWhenItIsClosedAndEmpty) {
         c.close();
     });
     std::vector<int> got;
-    for (const int each : c) {
-        got.push_back(each);
-    }
+    range_as(home_, kind(), c, [&](int each) { got.push_back(each); });
     std::vector<int> expected(100);
     std::iota(expected.begin(), expected.end(), 0);
     EXPECT_EQ(got, expected);
-    for (const int each : c) {
-        ADD_FAILURE() << each << " from a channel that is closed and empty";
+    range_as(home_, kind(), c,
+             [](int each) { ADD_FAILURE() << each << " from a channel that is closed and empty"; });
+}
+
+TEST_P(GoChannel, RangeOverNilBlocksUntilAStop) {
+    const channel<int> nil = nullptr;
+    std::stop_source stop;
+    std::atomic<bool> ended = false;
+    const auto never = [](int each) { ADD_FAILURE() << each << " from nil"; };
+    party ranging(home_, kind(), [&](const calls&) {
+        if (kind() == caller::coroutine) {
+            home_.spawn(co::with_stop_token(stop.get_token(), for_each(nil, never))).join();
+        } else {
+            with_stop_token(stop.get_token(), [&] {
+                for (const int each : nil) {
+                    never(each);
+                }
+            });
+        }
+        ended = true;
+    });
+    EXPECT_TRUE(testing::until_all_others_sleep());
+    EXPECT_FALSE(ended);
+    stop.request_stop();
+    ranging.join();
+}
+
+TEST_P(GoChannel, RangeByManyTakesEachValueOnce) {
+    const channel<int> c(3);
+    std::vector<std::atomic<int>> count(200);
+    {
+        std::vector<actor> all;
+        for (int i = 0; i < 3; ++i) {
+            all.emplace_back(home_, actor_kind::thread, [&] {
+                range_as(home_, kind(), c,
+                         [&](int each) { ++count[static_cast<std::size_t>(each)]; });
+            });
+        }
+        as(home_, kind(), [&](const calls& by) {
+            for (int i = 0; i < 200; ++i) {
+                ASSERT_TRUE(by.send(c, int{i}));
+            }
+        });
+        c.close();
     }
+    EXPECT_TRUE(std::ranges::all_of(count, [](const auto& each) { return each == 1; }));
 }
 
 TEST_P(GoChannel, RangeMovesTheValuesOut) {
@@ -338,9 +407,7 @@ TEST_P(GoChannel, RangeMovesTheValuesOut) {
     }
     c.close();
     int sum = 0;
-    for (std::unique_ptr<int> each : c) {
-        sum += *each;
-    }
+    range_as(home_, kind(), c, [&](std::unique_ptr<int> each) { sum += *each; });
     EXPECT_EQ(sum, 3);
 }
 

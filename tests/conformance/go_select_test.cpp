@@ -229,6 +229,92 @@ TEST_P(GoSelect, CloseWakesItsReceiveCase) {
     EXPECT_TRUE(closed);
 }
 
+TEST_P(GoSelect, CloseWakesAllThatSelectOnIt) {
+    const channel<int> c;
+    const channel<int> other;
+    std::atomic<int> woken = 0;
+    std::vector<party> all;
+    for (std::size_t i = 0; i < 5; ++i) {
+        all.emplace_back(home_, kind(), [&](const calls& by) {
+            const auto closed = [&](std::optional<int> v) { woken += v ? 0 : 1; };
+            EXPECT_EQ(by.select(on_receive(other, ignore), on_receive(c, closed)), 1u);
+        });
+        ASSERT_TRUE(until_receivers_wait(c, i + 1));
+    }
+    EXPECT_TRUE(c.close());
+    all.clear();
+    EXPECT_EQ(woken, 5);
+    EXPECT_EQ(testing::receivers_waiting(other), 0u);
+}
+
+// A select that waits with one channel in several cases stands in its queue with each.
+
+TEST_P(GoSelect, WaitsWithOneChannelInSeveralCases) {
+    const channel<int> c;
+    for (const bool receives : {true, false}) {
+        std::atomic<int> handlers = 0;
+        party selecting(home_, kind(), [&](const calls& by) {
+            const auto got = [&](std::optional<int> v) { handlers += v == 4 ? 1 : 100; };
+            const auto sent = [&] { ++handlers; };
+            if (receives) {
+                EXPECT_TRUE(by.select(on_receive(c, got), on_receive(c, got)));
+            } else {
+                EXPECT_TRUE(by.select(on_send(c, 5, sent), on_send(c, 6, sent)));
+            }
+        });
+        if (receives) {
+            ASSERT_TRUE(until_receivers_wait(c, 2));
+            EXPECT_TRUE(c.try_send(4));
+        } else {
+            ASSERT_TRUE(until_senders_wait(c, 2));
+            const result<int> got = c.try_receive();
+            EXPECT_TRUE(got == 5 || got == 6);
+        }
+        selecting.join();
+        EXPECT_EQ(handlers, 1) << "one case";
+        EXPECT_EQ(testing::receivers_waiting(c), 0u);
+        EXPECT_EQ(testing::senders_waiting(c), 0u);
+        EXPECT_EQ(c.try_receive().error(), std::errc::operation_would_block);
+    }
+}
+
+// A case is switched off in a loop by a channel variable that becomes nil.
+
+TEST_P(GoSelect, ACaseThatBecomesNilIsLeftOut) {
+    constexpr int each_sends = 100;
+    const channel<int> a;
+    const channel<int> b(2);
+    const auto send_all = [&](const channel<int>& to, int first) {
+        return [&to, first](const calls& by) {
+            for (int i = 0; i < each_sends; ++i) {
+                ASSERT_TRUE(by.send(to, first + i));
+            }
+            to.close();
+        };
+    };
+    party to_a(home_, kind(), send_all(a, 0));
+    party to_b(home_, kind(), send_all(b, each_sends));
+    std::vector<int> count(2 * each_sends);
+    as(home_, kind(), [&](const calls& by) {
+        channel<int> from_a = a;
+        channel<int> from_b = b;
+        const auto take = [&](channel<int>& from) {
+            return [&](std::optional<int> v) {
+                if (v) {
+                    ++count[static_cast<std::size_t>(*v)];
+                } else {
+                    from = nullptr;
+                }
+            };
+        };
+        while (from_a || from_b) {
+            ASSERT_TRUE(
+                by.select(on_receive(from_a, take(from_a)), on_receive(from_b, take(from_b))));
+        }
+    });
+    EXPECT_EQ(count, std::vector(2 * each_sends, 1));
+}
+
 // A send case of a closed channel panics in Go.
 
 TEST_P(GoSelect, SendCaseOfAClosedChannelIsReportedInsteadOfAPanic) {
@@ -300,6 +386,43 @@ TEST_P(GoSelect, ValuesOfCasesThatAreNotTakenStay) {
         EXPECT_EQ(second, nullptr);
     });
     EXPECT_EQ(**b.try_receive(), 2);
+}
+
+// "...exactly once", whether the case is taken or not and however long the select waits; in which
+// order C++ does not say.
+
+TEST_P(GoSelect, EvaluatesEachOperandOnce) {
+    const channel<int> never;
+    const channel<int> later;
+    std::atomic<int> channels = 0;
+    std::atomic<int> values = 0;
+    const auto which = [&](const channel<int>& c) -> const channel<int>& {
+        ++channels;
+        return c;
+    };
+    const auto value = [&](int v) {
+        ++values;
+        return v;
+    };
+    as(home_, kind(), [&](const calls& by) {
+        EXPECT_EQ(by.select(on_receive(which(never), ignore), on_send(which(never), value(1)),
+                            otherwise()),
+                  2u);
+    });
+    EXPECT_EQ(channels, 2);
+    EXPECT_EQ(values, 1);
+    party selecting(home_, kind(), [&](const calls& by) {
+        EXPECT_EQ(by.select(on_receive(which(never), ignore), on_send(which(never), value(1)),
+                            on_send(which(later), value(2))),
+                  2u);
+    });
+    ASSERT_TRUE(until_senders_wait(later));
+    EXPECT_EQ(channels, 5) << "all before it waits";
+    EXPECT_EQ(values, 3);
+    EXPECT_EQ(later.try_receive(), 2);
+    selecting.join();
+    EXPECT_EQ(channels, 5);
+    EXPECT_EQ(values, 3);
 }
 
 // Send and receive on the same channel in one select: it does not meet itself.
