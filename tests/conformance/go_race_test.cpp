@@ -22,7 +22,7 @@ using testing::calls;
 using testing::eventually;
 using testing::party;
 
-const auto ignore = [](std::optional<int> /*unused*/) {};
+const auto drop = [](std::optional<int> /*unused*/) {};
 
 class GoRace : public ::testing::TestWithParam<caller> {
 protected:
@@ -34,7 +34,7 @@ INSTANTIATE_TEST_SUITE_P(Callers, GoRace, ::testing::ValuesIn(testing::all_calle
                          ::testing::PrintToStringParamName());
 
 /// Two that begin each round at the same time.
-class rounds {
+class meeting {
 public:
     /// One of the two, at the begin of `round` (0, 1, ...).
     void begin(int round) {
@@ -61,7 +61,7 @@ TEST_P(GoRace, ReceiveThatDoesNotWaitBesideReceiveAndClose) {
         }
         return made;
     }();
-    rounds both;
+    meeting both;
     std::atomic<int> received = 0;
     party trying(home_, kind(), [&](const calls& by) {
         for (int i = 0; i < race_rounds; ++i) {
@@ -102,13 +102,13 @@ void select_beside(runtime& home, caller kind, bool closes) {
     for (int i = 0; i < race_rounds; ++i) {
         made.emplace_back();
     }
-    rounds both;
+    meeting both;
     party selecting(home, kind, [&](const calls& by) {
         for (int i = 0; i < race_rounds; ++i) {
             const pair& each = made[static_cast<std::size_t>(i)];
             both.begin(i);
             const auto taken =
-                by.select(on_receive(each.a, ignore), on_receive(each.b, ignore), otherwise());
+                by.select(on_receive(each.a, drop), on_receive(each.b, drop), otherwise());
             EXPECT_TRUE(taken == 0u || taken == 1u) << "round " << i;
         }
     });
@@ -122,7 +122,7 @@ void select_beside(runtime& home, caller kind, bool closes) {
             } else {
                 EXPECT_TRUE(each.b.try_send(2));
             }
-            EXPECT_TRUE(by.select(on_receive(each.a, ignore), otherwise()));
+            EXPECT_TRUE(by.select(on_receive(each.a, drop), otherwise()));
         }
     });
 }
@@ -155,14 +155,14 @@ TEST_P(GoRace, ABusyChannelStarvesNoOtherCase) {
                     ASSERT_TRUE(by.select(
                         on_receive(busy, [&](std::optional<int>) { ++others; }),
                         on_receive(rare, [&](std::optional<int> v) { taken = v == round; }),
-                        on_receive(end, ignore)));
+                        on_receive(end, drop)));
                 }
                 // Each time one of two: so many in a row come once in 2^80.
                 EXPECT_LT(others, 80);
             }
             end.close();
             int others = 0;
-            while (by.select(on_receive(busy, ignore), on_receive(end, ignore)) != 1u) {
+            while (by.select(on_receive(busy, drop), on_receive(end, drop)) != 1u) {
                 ASSERT_LT(++others, 80);
             }
         });
@@ -208,7 +208,7 @@ TEST_P(GoRace, ASieveOfAFilterForEachPrime) {
 
 // A chain: each adds 1 to what its right neighbour sends it. All wait before the first value comes.
 
-task<> link(channel<int> left, channel<int> right) {
+task<> pass_on(channel<int> left, channel<int> right) {
     auto value = co_await co::receive(right);
     auto sent = co_await co::send(left, value.value() + 1);
     EXPECT_TRUE(sent);
@@ -224,7 +224,7 @@ TEST_P(GoRace, AChainOfThousands) {
         for (int i = 0; i < length; ++i) {
             const channel<int> right;
             if (kind() == caller::coroutine) {
-                coroutines.push_back(home_.spawn(link(left, right)));
+                coroutines.push_back(home_.spawn(pass_on(left, right)));
             } else {
                 blocking.emplace_back(home_, kind(), [left, right](const calls& by) {
                     EXPECT_TRUE(by.send(left, by.receive(right).value() + 1));
