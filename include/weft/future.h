@@ -11,8 +11,8 @@
 // that came from weft::async waits in its destructor; any other does not. Nothing is deferred:
 // weft::async takes no policy. Where work should not outlive a block, see <weft/scope.h>.
 //
-// Thread safety: as the standard's: a promise and its future may be used from different threads,
-// one future or one promise not. Who gets the result may end the promise, also if set_value() has
+// Thread safety: as the standard's: a promise and its future may be used from different threads;
+// one future not, and of one promise only set_value() and set_exception(), of which one wins. Who gets the result may end the promise, also if set_value() has
 // not returned yet.
 #pragma once
 
@@ -196,8 +196,9 @@ public:
                                                       : std::future_status::timeout;
     }
 
-    /// The same until `when`.
-    std::future_status wait_until(clock::time_point when) const {
+    /// The same until `when`, by any clock: one that is not steady is converted when the wait begins.
+    template <class Clock, class Duration>
+    std::future_status wait_until(const std::chrono::time_point<Clock, Duration>& when) const {
         return state_.get().ready().wait_until(when) ? std::future_status::ready
                                                      : std::future_status::timeout;
     }
@@ -269,9 +270,11 @@ public:
     promise() : state_(new detail::future_state<T>) {}
     promise(promise&&) noexcept = default;
     promise& operator=(promise&& other) noexcept {
-        promise old(std::move(*this));
-        state_ = std::move(other.state_);
-        given_ = other.given_;
+        if (this != &other) {
+            promise old(std::move(*this));
+            state_ = std::move(other.state_);
+            given_ = other.given_;
+        }
         return *this;
     }
     promise(const promise&) = delete;
