@@ -46,6 +46,7 @@ set(WEFT_PUBLIC_HEADERS
     detail/fair_eevdf.h
     detail/fair_fifo.h
     detail/fair_tree.h
+    detail/readiness_case.h
     detail/select_case.h
     detail/sync_awaiters.h
     detail/unique_fd.h

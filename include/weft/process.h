@@ -34,14 +34,17 @@
 
 #include <sys/types.h>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include <weft/detail/readiness_case.h>
 #include <weft/error.h>
 #include <weft/pipe.h>
 #include <weft/task.h>
@@ -191,6 +194,14 @@ private:
     pipe_reader output_;
     pipe_reader error_;
 };
+
+/// A case of weft::select(): the child has ended, or there is none; wait() and try_wait() do not
+/// wait then. Any number may wait for one child.
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_end(const child_process& child, Handler handler = {}) {
+    return sync::handled<io::event_case, Handler>(std::move(handler), child.native_handle(),
+                                                  short{POLLIN});
+}
 
 /// Starts a program. Errors are those of exec(2): std::errc::no_such_file_or_directory,
 /// std::errc::permission_denied, std::errc::executable_format_error ...; and those of making pipes

@@ -16,8 +16,11 @@
 //
 //     on_receive    a value, or that the channel is closed and empty
 //     on_send       a receiver, or room in the buffer
-//     on_readable   read() or accept() would not wait: also where it would fail
-//     on_writable   write() would not wait for the first byte
+//     on_readable   read(), receive() or accept() would not wait: also where it would fail
+//     on_writable   write() or send() would not wait for the first byte
+//     on_events     events of poll(2) at a descriptor that is not weft's
+//     on_end        a child process has ended: <weft/process.h>
+//     on_tick       the next tick has come: <weft/ticker.h>
 //     on_stop       a stop was requested
 //     on_deadline   nothing else was ready until then
 //     otherwise     nothing is ready now: a select with it never waits
@@ -37,7 +40,8 @@
 // The case of a socket or pipe counts as a call on it, in its direction, until its handler runs:
 // the rule of one reader and one writer at a time holds. A handler of on_readable(listener, ...)
 // must accept, and should do so with a deadline where others accept on the same listener, who may
-// be quicker.
+// be quicker; the same holds for receive() and datagram sockets. Descriptors that are not weft's
+// must not be closed while a select waits for them.
 //
 // Cost: the channels are locked together, in the order of their addresses, which are sorted by
 // insertion: meant for dozens of cases, not for thousands. Each socket that may be ready costs a
@@ -54,6 +58,7 @@
 #include <utility>
 
 #include <weft/channel.h>
+#include <weft/detail/readiness_case.h>
 #include <weft/detail/select_case.h>
 #include <weft/error.h>
 #include <weft/pipe.h>
@@ -62,38 +67,7 @@
 
 namespace weft {
 
-namespace io {
-
-/// A call on a socket or pipe in one direction would not wait.
-class readiness_case : public sync::select_source {
-protected:
-    readiness_case(const socket& on, bool writing) noexcept;
-    explicit readiness_case(const listener& on) noexcept;
-    readiness_case(const descriptor_owner& on, bool writing) noexcept;
-
-private:
-    void begin() noexcept override;
-    void end(bool taken) noexcept override;
-    bool is_ready(bool adds) noexcept override;
-    bool add(sched::waiter& who) noexcept override;
-    void remove() noexcept override;
-    [[nodiscard]] pollfd poll_entry() const noexcept override;
-
-    poll_descriptor* const descriptor_;  // null: closed
-    const bool writing_;
-    bool in_use_ = false;             // a call on the socket, until end()
-    bool waits_ = false;              // from add() to remove()
-    bool was_notified_ = false;       // its place in the queue of a listener was used up
-    alignas(8) std::byte place_[40];  // a poll_wait
-};
-
-}  // namespace io
-
 namespace sync {
-
-struct no_handler {
-    void operator()() const noexcept {}
-};
 
 template <class T, class Handler>
 class receive_case final : public channel_case {
@@ -131,20 +105,6 @@ public:
 
 private:
     Held value_;
-    Handler handler_;
-};
-
-/// A case whose handler takes nothing.
-template <class Base, class Handler>
-class handled final : public Base {
-public:
-    template <class... Args>
-    explicit handled(Handler handler, Args&&... args)
-        : Base(std::forward<Args>(args)...), handler_(std::move(handler)) {}
-
-    void run() override { handler_(); }
-
-private:
     Handler handler_;
 };
 
@@ -194,6 +154,17 @@ template <std::invocable Handler = sync::no_handler>
     return sync::handled<io::readiness_case, Handler>(std::move(handler), to, true);
 }
 
+/// A datagram has come.
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_readable(const datagram_socket& at, Handler handler = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(handler), at, false);
+}
+
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_writable(const datagram_socket& from, Handler handler = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(handler), from, true);
+}
+
 /// Of a pipe_reader, and of what else of weft's can be read or waited for: a signal_set, a
 /// file_watcher.
 template <std::derived_from<io::descriptor_owner> Source, std::invocable Handler = sync::no_handler>
@@ -206,6 +177,24 @@ template <std::derived_from<io::descriptor_owner> Source, std::invocable Handler
 template <std::invocable Handler = sync::no_handler>
 [[nodiscard]] auto on_writable(const pipe_writer& to, Handler handler = {}) {
     return sync::handled<io::readiness_case, Handler>(std::move(handler), to, true);
+}
+
+/// Of a descriptor that is not weft's, as weft::wait_readable() waits for it; see <weft/poll.h>.
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_readable(int fd, Handler handler = {}) {
+    return sync::handled<io::event_case, Handler>(std::move(handler), fd, short{POLLIN});
+}
+
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_writable(int fd, Handler handler = {}) {
+    return sync::handled<io::event_case, Handler>(std::move(handler), fd, short{POLLOUT});
+}
+
+/// As weft::poll(): `handler(short)` gets those of `events` that have come, and POLLERR, POLLHUP or
+/// POLLNVAL, which come unasked for.
+template <std::invocable<short> Handler>
+[[nodiscard]] auto on_events(int fd, short events, Handler handler) {
+    return sync::events_case<Handler>(fd, events, std::move(handler));
 }
 
 /// A stop was requested of `token`, which may be another one than those that bound the caller.

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A socket or listener as a case of a select. It is asked with poll(2): the flag of the descriptor
-// only says that a call may succeed, and a handler shall not run for nothing. That it is clear
-// counts where a wait follows, which is woken when it is set. After a wait it is asked again,
-// whatever ended the wait.
+// What weft has a poll_descriptor for as a case of a select. It is asked with poll(2): the flag of
+// the descriptor only says that a call may succeed, and a handler shall not run for nothing. That
+// it is clear counts where a wait follows, which is woken when it is set. After a wait it is asked
+// again, whatever ended the wait.
 #include <poll.h>
 
+#include <cerrno>
 #include <new>
 
+#include <weft/detail/readiness_case.h>
 #include <weft/errno.h>
-#include <weft/select.h>
 
 #include "base/assert.h"
 #include "io/netpoll_epoll.h"
@@ -21,6 +22,11 @@ namespace {
 
 direction direction_of(bool writing) noexcept {
     return writing ? direction::write : direction::read;
+}
+
+/// All calls on a shared one begin() as readers.
+direction use_of(const poll_descriptor& d, bool writing) noexcept {
+    return d.is_shared() ? direction::read : direction_of(writing);
 }
 
 /// Never inlined: it names errno, see io/socket_ops.h.
@@ -41,11 +47,15 @@ readiness_case::readiness_case(const socket& on, bool writing) noexcept
 readiness_case::readiness_case(const listener& on) noexcept
     : descriptor_(access::descriptor(on)), writing_(false) {}
 
+readiness_case::readiness_case(const datagram_socket& on, bool writing) noexcept
+    : descriptor_(access::descriptor(on)), writing_(writing) {}
+
 readiness_case::readiness_case(const descriptor_owner& on, bool writing) noexcept
     : descriptor_(access::descriptor(on)), writing_(writing) {}
 
 void readiness_case::begin() noexcept {
-    in_use_ = descriptor_ != nullptr && descriptor_->begin(direction_of(writing_)) == 0;
+    refused_ = false;
+    in_use_ = descriptor_ != nullptr && descriptor_->begin(use_of(*descriptor_, writing_)) == 0;
 }
 
 void readiness_case::end(bool taken) noexcept {
@@ -54,15 +64,15 @@ void readiness_case::end(bool taken) noexcept {
     }
     in_use_ = false;
     if (was_notified_ && !taken) {
-        // The connection that it was woken for is for another acceptor.
-        descriptor_->mark_ready(direction::read);
+        // The connection or datagram that it was woken for is for another caller.
+        descriptor_->mark_ready(direction_of(writing_));
     }
     was_notified_ = false;
-    descriptor_->end(direction_of(writing_));
+    descriptor_->end(use_of(*descriptor_, writing_));
 }
 
 bool readiness_case::is_ready(bool adds) noexcept {
-    if (!in_use_ || descriptor_->closed()) {
+    if (!in_use_ || refused_ || descriptor_->closed()) {
         return true;  // a call fails at once
     }
     if (!adds || netpoll::current() == nullptr) {
@@ -98,8 +108,10 @@ bool readiness_case::add(sched::waiter& who) noexcept {
     static_assert(sizeof *place <= sizeof place_);
     place->prepared = true;
     const direction dir = direction_of(writing_);
-    waits_ = (here != nullptr ? descriptor_->start_wait(dir, *place, *here)
-                              : descriptor_->start_wait_of_thread(dir, *place)) == 0;
+    const int error = here != nullptr ? descriptor_->start_wait(dir, *place, *here)
+                                      : descriptor_->start_wait_of_thread(dir, *place);
+    waits_ = error == 0;
+    refused_ = error != 0 && error != EAGAIN;
     return waits_;
 }
 

@@ -149,6 +149,24 @@ protected:
     otherwise_case() noexcept : select_case(case_kind::otherwise) {}
 };
 
+struct no_handler {
+    void operator()() const noexcept {}
+};
+
+/// A case whose handler takes nothing.
+template <class Base, class Handler>
+class handled final : public Base {
+public:
+    template <class... Args>
+    explicit handled(Handler handler, Args&&... args)
+        : Base(std::forward<Args>(args)...), handler_(std::move(handler)) {}
+
+    void run() override { handler_(); }
+
+private:
+    Handler handler_;
+};
+
 /// The index of the case that was taken; run() is the caller's.
 result<std::size_t> select_one(std::span<select_case* const> cases) noexcept;
 
