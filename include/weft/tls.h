@@ -35,6 +35,7 @@
 // keys or when it resumes a session; preemption bounds how long others wait for it.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,8 +44,10 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
+#include <weft/detail/readiness_case.h>
 #include <weft/error.h>
 #include <weft/socket.h>
 #include <weft/task.h>
@@ -55,6 +58,7 @@ namespace weft {
 namespace tls {
 class context;
 class engine;
+class readable_case;
 struct call;
 }  // namespace tls
 
@@ -281,9 +285,44 @@ public:
 
 private:
     friend struct tls_access;
+    friend class tls::readable_case;
 
     std::unique_ptr<tls::engine> engine_;
 };
+
+namespace tls {
+
+class readable_case : public io::event_case {
+protected:
+    explicit readable_case(const tls_socket& of) noexcept;
+
+private:
+    void begin() noexcept override;
+    void end(bool taken) noexcept override;
+    bool is_ready(bool adds) noexcept override;
+    bool add(sched::waiter& who) noexcept override;
+    void remove() noexcept override;
+
+    engine* engine_;
+    bool watches_ = false;              // from begin() to end(), unless it is closed
+    bool may_wait_for_socket_ = false;  // else for the bell only
+};
+
+}  // namespace tls
+
+/// A case of weft::select(): read() would not wait, for bytes that have been decrypted already or
+/// can be now. It counts as a reader: nobody else may read until its handler runs. After the
+/// handshake; before it is always ready, since read() fails.
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_readable(const tls_socket& from, Handler handler = {}) {
+    return sync::handled<tls::readable_case, Handler>(std::move(handler), from);
+}
+
+/// The socket takes more; write() may have to wait for the rest of what it is given.
+template <std::invocable Handler = sync::no_handler>
+[[nodiscard]] auto on_writable(const tls_socket& to, Handler handler = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(handler), to.transport(), true);
+}
 
 namespace co {
 

@@ -124,12 +124,23 @@ public:
         return 0;
     }
 
-    void end(direction dir) noexcept {
-        const std::uint32_t unit = unit_of(dir);
-        if (uses_.fetch_sub(unit, base::acq_rel) == (closed_bit | unit)) [[unlikely]] {
-            close_descriptor();
+    void end(direction dir) noexcept { end_use(unit_of(dir)); }
+
+    /// For one who reads later, and waits elsewhere than here until then: the descriptor is not
+    /// closed before end_watch(). As begin(); one at a time, also if it is shared.
+    int begin_watch() noexcept {
+        const std::uint32_t before = uses_.fetch_add(watcher_unit, base::acq_rel);
+        if ((before & closed_bit) != 0) [[unlikely]] {
+            end_watch();
+            return EBADF;
         }
+        if ((before & watcher_mask) != 0) [[unlikely]] {
+            fail_misuse(direction::read);
+        }
+        return 0;
     }
+
+    void end_watch() noexcept { end_use(watcher_unit); }
 
     // Between begin() and end().
 
@@ -208,12 +219,14 @@ private:
     friend class descriptor_slab;
     friend struct access;
 
-    // uses_: calls in flight (readers, writers, closers) and closed_bit. All calls on a shared one
-    // begin() as readers, since writers may be no more than 1023.
+    // uses_: calls in flight (readers, writers, watchers, closers) and closed_bit. All calls on a
+    // shared one begin() as readers, since writers may be no more than 31.
     static constexpr std::uint32_t reader_unit = 1;
     static constexpr std::uint32_t reader_mask = (1u << 20) - 1;
     static constexpr std::uint32_t writer_unit = 1u << 20;
-    static constexpr std::uint32_t writer_mask = 0x3ffu << 20;
+    static constexpr std::uint32_t writer_mask = 0x1fu << 20;
+    static constexpr std::uint32_t watcher_unit = 1u << 25;
+    static constexpr std::uint32_t watcher_mask = 0x1fu << 25;
     static constexpr std::uint32_t closer_unit = 1u << 30;
     static constexpr std::uint32_t closed_bit = 1u << 31;
 
@@ -224,6 +237,11 @@ private:
     }
     static constexpr std::size_t index_of(direction dir) noexcept {
         return static_cast<std::size_t>(dir);
+    }
+    void end_use(std::uint32_t unit) noexcept {
+        if (uses_.fetch_sub(unit, base::acq_rel) == (closed_bit | unit)) [[unlikely]] {
+            close_descriptor();
+        }
     }
     [[nodiscard]] bool alone(std::uint32_t before, direction dir) const noexcept {
         const std::uint32_t mask = dir == direction::read ? reader_mask : writer_mask;

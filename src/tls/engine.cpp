@@ -169,6 +169,9 @@ void engine::give_input(call& c) noexcept {
         c.has_input = false;
         input_taken_ = false;
         descriptor_->end(direction::read);
+        if (c.what != action::read) {
+            select_bell_.ring_news();  // what OpenSSL has read may be for a reader
+        }
     }
 }
 
@@ -219,6 +222,7 @@ void engine::fail(unsigned long error) noexcept {
         failure_.code = generic(ENOMEM);
     }
     explained_.store(true, base::release);
+    select_bell_.ring_news();
 }
 
 failure engine::reason_of(unsigned long error) const {
@@ -330,6 +334,29 @@ need engine::read(call& c) {
         return finish(c);  // a failure is reported by the next call
     }
     return what == outcome::failed ? finish(c, failure_.code) : need::readable;
+}
+
+std::optional<bool> engine::may_read() {
+    WEFT_ASSERT(!reading_, "two fibers read the same tls_socket, or shake hands on it");
+    if (descriptor_ == nullptr || !established_ || failure_.code || peer_ended_) {
+        return true;
+    }
+    if (input_taken_) {
+        return std::nullopt;
+    }
+    call c{.what = action::read, .polled = false};
+    if (get_input(c); !c.has_input) {
+        return true;  // closed
+    }
+    std::byte first{};
+    std::size_t n = 0;
+    const outcome what = run(c, [&](SSL* ssl) { return SSL_peek_ex(ssl, &first, 1, &n); });
+    if (!out_.empty() && !writing_) {
+        flush(c);  // as in read()
+    }
+    give_input(c);
+    peer_ended_ = peer_ended_ || what == outcome::ended;
+    return what != outcome::wants_input;
 }
 
 need engine::write(call& c) {

@@ -35,6 +35,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,6 +49,7 @@
 #include "tls/context.h"
 #include "tls/failure.h"
 #include "tls/openssl.h"
+#include "tls/select_bell.h"
 #include "tls/turn.h"
 
 namespace weft::tls {
@@ -94,11 +96,20 @@ public:
     /// may not have looked for a while.
     void expect_ready(need n) noexcept;
 
+    /// For a select, as a reader: whether a read would not wait. Nothing: ask again when the bell
+    /// has rung.
+    std::optional<bool> may_read();
+
     // Without the lock.
+
+    /// Null: closed from the start.
+    [[nodiscard]] io::poll_descriptor* any_descriptor() const noexcept { return descriptor_; }
 
     /// While a call is in flight.
     [[nodiscard]] io::poll_descriptor& descriptor() const noexcept { return *descriptor_; }
     [[nodiscard]] turn& bell() noexcept { return turn_; }
+    /// To be rung after the lock was let go.
+    [[nodiscard]] select_bell& of_select() noexcept { return select_bell_; }
 
     void close() noexcept;
     [[nodiscard]] const socket& transport() const noexcept { return *socket_; }
@@ -154,6 +165,7 @@ private:
 
     mutex lock_;
     turn turn_;
+    select_bell select_bell_;
 
     const std::shared_ptr<context> context_;
     std::shared_ptr<const settings> settings_;  // from the beginning of the handshake

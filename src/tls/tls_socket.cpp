@@ -72,13 +72,17 @@ void run(engine& e, call& c, deadline until) {
             const std::lock_guard guard(e.lock());
             n = advance(e, c, before, failed != 0);
         }
+        e.of_select().ring();
         if (n == need::nothing) {
             return;
         }
         const int error = failed != 0 && n == before ? failed : wait(e, n, until);
         if (error != 0 && (failed != 0 || !may_try_again(e, n, error))) {
-            const std::lock_guard guard(e.lock());
-            return e.abandon(c, generic(error));
+            {
+                const std::lock_guard guard(e.lock());
+                e.abandon(c, generic(error));
+            }
+            return e.of_select().ring();
         }
         failed = error;
         this_fiber::checkpoint();
@@ -94,6 +98,7 @@ task<> run_async(engine& e, call& c, deadline until) {
             const auto guard = co_await co::lock(e.lock());
             n = advance(e, c, before, failed != 0);
         }
+        e.of_select().ring();
         if (n == need::nothing) {
             co_return;
         }
@@ -105,8 +110,11 @@ task<> run_async(engine& e, call& c, deadline until) {
             error = co_await tls::need_awaiter(e, n, until);
         }
         if (error != 0 && (failed != 0 || !may_try_again(e, n, error))) {
-            const auto guard = co_await co::lock(e.lock());
-            e.abandon(c, generic(error));
+            {
+                const auto guard = co_await co::lock(e.lock());
+                e.abandon(c, generic(error));
+            }
+            e.of_select().ring();
             co_return;
         }
         failed = error;

@@ -56,6 +56,9 @@ protected:
     /// The events for which it was taken. As poll(2) says: POLLNVAL if it is no descriptor.
     [[nodiscard]] short found() const noexcept;
 
+    /// It cannot be waited for.
+    [[nodiscard]] bool refused() const noexcept { return refused_; }
+
     void begin() noexcept override;
     void end(bool taken) noexcept override;
     bool is_ready(bool adds) noexcept override;
@@ -66,7 +69,7 @@ protected:
 private:
     const int fd_;
     const short events_;
-    bool refused_ = false;            // it cannot be waited for
+    bool refused_ = false;
     int found_ = 0;                   // events, or an errno value, negated
     fd_poller* poller_ = nullptr;     // from add() to remove()
     alignas(8) std::byte place_[56];  // an fd_wait
