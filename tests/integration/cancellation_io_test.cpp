@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <weft/buffered.h>
 #include <weft/co.h>
 #include <weft/datagram.h>
 #include <weft/pipe.h>
@@ -12,6 +13,7 @@
 #include <weft/socket.h>
 
 #include <array>
+#include <chrono>
 #include <span>
 #include <string>
 #include <system_error>
@@ -26,6 +28,7 @@
 namespace weft {
 namespace {
 
+using namespace std::chrono_literals;
 using namespace testing;
 
 const std::string much(4'000'000, 'x');
@@ -41,15 +44,68 @@ struct world {
     std::array<datagram_slot, 2> slots{datagram_slot{std::span(room).first(8), {}},
                                        datagram_slot{std::span(room).last(8), {}}};
     unique_fd endless{::open("/dev/zero", O_RDONLY | O_CLOEXEC)};
+    datagram_socket crowded;  // its peer takes no more
+    datagram_socket peer_of_crowded;
+    std::array<outgoing_datagram, 2> outgoing{outgoing_datagram{bytes_of("a"), {}},
+                                              outgoing_datagram{bytes_of("b"), {}}};
+    buffered_reader<socket> reader{pair.near, 64};
+    buffered_writer<socket> writer{pair.near, 64};
 
-    world() { shrink_buffers(pair.near); }
+    world() {
+        shrink_buffers(pair.near);
+        std::array<int, 2> ends{};
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends.data()), 0);
+        crowded = datagram_socket::from_native(ends[0]).value();
+        peer_of_crowded = datagram_socket::from_native(ends[1]).value();
+        while (crowded.send(bytes_of("x"), 0s)) {
+        }
+    }
+
+    /// Until a write has to wait.
+    void fill() {
+        while (pair.near.write(bytes_of(much), 0s)) {
+        }
+    }
 
     static const std::vector<waiting_call<world>>& calls();
 };
 
+/// Takes what is there, and what was sent in parts meanwhile.
+void drain(socket& from, deadline until = 0s) {
+    std::string text;
+    do {
+        text = read_text(from, 1 << 20, until);
+    } while (!text.empty() && !text.starts_with("error: "));
+}
+
+/// With a wait for each part.
+void write_in_parts(world& w) {
+    EXPECT_FALSE(write_text(w.pair.far, "8 bytes,"));
+    EXPECT_TRUE(until_all_others_sleep());
+    EXPECT_FALSE(write_text(w.pair.far, "a line.\n"));
+}
+
 void reads_what_comes(world& w) {
+    drain(w.pair.near);
     EXPECT_FALSE(write_text(w.pair.far, "after"));
     EXPECT_EQ(read_text(w.pair.near), "after");
+}
+
+/// While something comes.
+void read_on(world& w) {
+    drain(w.pair.far, 100ms);
+}
+
+void sends_when_there_is_room(world& w) {
+    while (w.peer_of_crowded.receive(w.room, 0s)) {
+    }
+    EXPECT_TRUE(w.crowded.send(bytes_of("after"), safety_net));
+    EXPECT_EQ(w.peer_of_crowded.receive(w.room, safety_net)->size, 5u);
+}
+
+void receive_all(world& w) {
+    while (w.peer_of_crowded.receive(w.room, 100ms)) {
+    }
 }
 
 void receives_what_comes(world& w) {
@@ -69,39 +125,95 @@ std::vector<waiting_call<world>> of_reads() {
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::read_exactly(w.pair.near, w.room));
          },
-         reads_what_comes},
+         reads_what_comes, write_in_parts},
         {"readv", [](world& w) { return error_of(w.pair.near.readv(w.parts)); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::readv(w.pair.near, w.parts));
          },
-         reads_what_comes},
+         reads_what_comes, write_in_parts},
         {"receive_descriptors",
          [](world& w) { return error_of(w.pair.near.receive_descriptors(w.room)); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::receive_descriptors(w.pair.near, w.room));
          },
-         reads_what_comes},
+         reads_what_comes, write_in_parts},
         {"wait_readable",
          [](world& w) { return error_of(wait_readable(w.pair.near.native_handle())); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::wait_readable(w.pair.near.native_handle()));
          },
-         reads_what_comes},
+         reads_what_comes, write_in_parts},
         {"poll", [](world& w) { return error_of(poll(w.pair.near.native_handle(), POLLIN)); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::poll(w.pair.near.native_handle(), POLLIN));
          },
-         reads_what_comes},
+         reads_what_comes, write_in_parts},
         {"copy_stream", [](world& w) { return error_of(copy_stream(w.pair.near, w.other.near)); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::copy_stream(w.pair.near, w.other.near));
          },
-         reads_what_comes},
+         [](world& w) {
+             EXPECT_FALSE(write_text(w.other.near, "after"));
+             EXPECT_TRUE(read_text(w.other.far).ends_with("after"));
+             drain(w.pair.near);
+         },
+         [](world& w) {
+             write_in_parts(w);
+             EXPECT_TRUE(w.pair.far.shutdown_write());
+         }},
         {"pipe_read", [](world& w) { return error_of(w.pipe.reader.read(w.room)); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::read(w.pipe.reader, w.room));
          },
          pipes_what_comes},
+    };
+}
+
+std::vector<waiting_call<world>> of_datagrams_sent() {
+    return {
+        {"send", [](world& w) { return error_of(w.crowded.send(bytes_of("x"))); },
+         [](world& w) -> task<std::error_code> {
+             co_return error_of(co_await co::send(w.crowded, bytes_of("x")));
+         },
+         sends_when_there_is_room, receive_all},
+        {"send_to", [](world& w) { return error_of(w.crowded.send_to(bytes_of("x"), {})); },
+         [](world& w) -> task<std::error_code> {
+             co_return error_of(co_await co::send_to(w.crowded, bytes_of("x"), {}));
+         },
+         sends_when_there_is_room, receive_all},
+        {"send_many", [](world& w) { return error_of(w.crowded.send_many(w.outgoing)); },
+         [](world& w) -> task<std::error_code> {
+             co_return error_of(co_await co::send_many(w.crowded, w.outgoing));
+         },
+         sends_when_there_is_room, receive_all},
+    };
+}
+
+std::vector<waiting_call<world>> of_buffers() {
+    return {
+        {"read_line", [](world& w) { return error_of(w.reader.read_line()); },
+         [](world& w) -> task<std::error_code> {
+             co_return error_of(co_await co::read_line(w.reader));
+         },
+         [](world& w) {
+             EXPECT_FALSE(write_text(w.pair.far, "after\n"));
+             const auto line = w.reader.read_line(safety_net);
+             ASSERT_TRUE(line && line->has_value());
+             EXPECT_TRUE(**line == "after" || **line == "8 bytes,a line.") << **line;
+         },
+         write_in_parts},
+        {"buffered_write", [](world& w) { return error_of(w.writer.write(much)); },
+         [](world& w) -> task<std::error_code> {
+             co_return error_of(co_await co::write(w.writer, bytes_of(much)));
+         },
+         nullptr, read_on},
+        {"flush",
+         [](world& w) {
+             w.fill();
+             EXPECT_TRUE(w.writer.write("some"));
+             return error_of(w.writer.flush());
+         },
+         nullptr, nullptr, read_on},
     };
 }
 
@@ -132,24 +244,57 @@ std::vector<waiting_call<world>> of_writes() {
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::writev(w.pair.near, w.much_in_parts));
          },
-         nullptr},
+         nullptr, read_on},
         {"send_file",
          [](world& w) { return error_of(send_file(w.pair.near, w.endless.get(), 0, much.size())); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(
                  co_await co::send_file(w.pair.near, w.endless.get(), 0, much.size()));
          },
-         nullptr},
+         nullptr, read_on},
+        {"send_descriptors",
+         [](world& w) {
+             const std::array fds{w.endless.get()};
+             return error_of(w.pair.near.send_descriptors(fds, bytes_of(much)));
+         },
+         [](world& w) -> task<std::error_code> {
+             const std::array fds{w.endless.get()};
+             co_return error_of(co_await co::send_descriptors(w.pair.near, fds, bytes_of(much)));
+         },
+         nullptr, read_on},
+        {"wait_writable",
+         [](world& w) {
+             w.fill();
+             return error_of(wait_writable(w.pair.near.native_handle()));
+         },
+         [](world& w) -> task<std::error_code> {
+             for (bool room = true; room;) {
+                 const auto written = co_await co::write(w.pair.near, bytes_of(much), 0s);
+                 room = written.has_value();
+             }
+             co_return error_of(co_await co::wait_writable(w.pair.near.native_handle()));
+         },
+         [](world& w) {
+             drain(w.pair.far);
+             EXPECT_TRUE(wait_writable(w.pair.near.native_handle(), safety_net));
+         },
+         read_on},
         {"pipe_write", [](world& w) { return error_of(w.pipe.writer.write(bytes_of(much))); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::write(w.pipe.writer, bytes_of(much)));
          },
-         nullptr},
+         nullptr,
+         [](world& w) {
+             std::string room(1 << 16, '\0');
+             while (w.pipe.reader.read(writable(room), 100ms)) {
+             }
+         }},
     };
 }
 
 const std::vector<waiting_call<world>>& world::calls() {
-    static const auto all = joined<world>({of_reads(), of_datagrams(), of_writes()});
+    static const auto all = joined<world>(
+        {of_reads(), of_datagrams(), of_datagrams_sent(), of_writes(), of_buffers()});
     return all;
 }
 

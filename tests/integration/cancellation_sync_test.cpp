@@ -5,12 +5,15 @@
 #include <weft/co.h>
 #include <weft/co_channel.h>
 #include <weft/condition_variable.h>
+#include <weft/future.h>
 #include <weft/latch.h>
 #include <weft/mutex.h>
 #include <weft/select.h>
 #include <weft/semaphore.h>
 #include <weft/shared_mutex.h>
+#include <weft/wait_group.h>
 
+#include <chrono>
 #include <future>
 #include <mutex>
 #include <system_error>
@@ -26,6 +29,7 @@
 namespace weft {
 namespace {
 
+using namespace std::chrono_literals;
 using namespace testing;
 
 constexpr auto never = deadline::never();
@@ -59,9 +63,44 @@ private:
     std::thread thread_;
 };
 
+/// Runs a call_once() on a thread of its own until it is let go.
+class once_holder {
+public:
+    explicit once_holder(once_flag& flag) {
+        std::promise<void> begun;
+        thread_ = std::thread([this, &flag, &begun] {
+            call_once(flag, [&] {
+                begun.set_value();
+                let_go_.get_future().wait();
+            });
+        });
+        begun.get_future().wait();
+    }
+    once_holder(const once_holder&) = delete;
+    once_holder& operator=(const once_holder&) = delete;
+    ~once_holder() { let_go(); }
+
+    void let_go() {
+        if (thread_.joinable()) {
+            let_go_.set_value();
+            thread_.join();
+        }
+    }
+
+private:
+    std::promise<void> let_go_;
+    std::thread thread_;
+};
+
 struct world {
     mutex plain;
     holder<mutex> has_plain{plain};
+    timed_mutex timed;
+    holder<timed_mutex> has_timed{timed};
+    shared_timed_mutex shared_timed;
+    holder<shared_timed_mutex> has_shared_timed{shared_timed};
+    once_flag once;
+    once_holder has_once{once};
     recursive_mutex recursive;
     holder<recursive_mutex> has_recursive{recursive};
     shared_mutex shared;
@@ -75,6 +114,11 @@ struct world {
     event unset;
     channel<int> nobody;
     channel<int> full{1};
+    wait_group unfinished{1};
+    promise<int> promised;
+    future<int> promise_kept = promised.get_future();
+    promise<int> other_promised;
+    future<int> other = other_promised.get_future();
 
     world() { EXPECT_TRUE(full.try_send(0)); }
 
@@ -118,14 +162,90 @@ task<std::error_code> wait_for_condition_in_coroutine(world& w) {
     co_return error_of(ended);
 }
 
-void notifies(world& w) {
-    auto waiting = std::async(std::launch::async, [&] { return wait_for_condition(w); });
+void satisfies(world& w) {
     {
         const std::lock_guard lock(w.of_condition);
         w.satisfied = true;
     }
     w.condition.notify_all();
+}
+
+void notifies(world& w) {
+    auto waiting = std::async(std::launch::async, [&] { return wait_for_condition(w); });
+    satisfies(w);
     EXPECT_FALSE(waiting.get());
+}
+
+/// Of a call that tells only whether it succeeded.
+std::error_code error_of(bool succeeded) {
+    return succeeded ? std::error_code()
+                     : make_error_code(this_fiber::stop_requested() ? std::errc::operation_canceled
+                                                                    : std::errc::timed_out);
+}
+
+/// With a stop token of its own, which is that of the caller.
+std::error_code wait_with_token(world& w) {
+    std::unique_lock lock(w.of_condition);
+    const bool ended =
+        w.condition.wait(lock, this_fiber::get_stop_token(), [&] { return w.satisfied; });
+    EXPECT_TRUE(lock.owns_lock());
+    return error_of(ended);
+}
+
+std::vector<waiting_call<world>> of_timed_locks() {
+    return {
+        {"timed_mutex", [](world& w) { return error_of(w.timed.try_lock_for(1h)); },
+         [](world& w) -> task<std::error_code> {
+             co_return error_of(co_await co::lock(w.timed, never));
+         },
+         [](world& w) {
+             w.has_timed.let_go();
+             EXPECT_TRUE(w.timed.try_lock_for(safety_net));
+             w.timed.unlock();
+         }},
+        {"shared_timed_mutex", [](world& w) { return error_of(w.shared_timed.try_lock_for(1h)); },
+         [](world& w) -> task<std::error_code> {
+             co_return error_of(co_await co::lock(w.shared_timed, never));
+         },
+         [](world& w) { lock_and_unlock(w.has_shared_timed, w.shared_timed); }},
+        {"shared_timed_mutex_shared",
+         [](world& w) { return error_of(w.shared_timed.try_lock_shared_for(1h)); },
+         [](world& w) -> task<std::error_code> {
+             co_return error_of(co_await co::lock_shared(w.shared_timed, never));
+         },
+         [](world& w) { lock_and_unlock(w.has_shared_timed, w.shared_timed); }},
+        {"condition_variable_with_token", wait_with_token, nullptr, notifies, satisfies},
+        {"call_once", [](world& w) { return error_of(call_once(w.once, never, [] {})); },
+         [](world& w) -> task<std::error_code> {
+             co_return error_of(co_await co::call_once(w.once, never, [] {}));
+         },
+         [](world& w) {
+             w.has_once.let_go();
+             EXPECT_TRUE(call_once(w.once, safety_net, [] { ADD_FAILURE() << "it was done"; }));
+         },
+         [](world& w) { w.has_once.let_go(); }},
+    };
+}
+
+std::vector<waiting_call<world>> of_futures() {
+    return {
+        {"wait_group", [](world& w) { return error_of(w.unfinished.wait(never)); },
+         [](world& w) -> task<std::error_code> {
+             co_return error_of(co_await co::wait(w.unfinished, never));
+         },
+         [](world& w) {
+             w.unfinished.done();
+             EXPECT_TRUE(w.unfinished.wait(safety_net));
+         },
+         [](world& w) { w.unfinished.done(); }},
+        {"when_any", [](world& w) { return error_of(when_any(w.promise_kept, w.other)); }, nullptr,
+         [](world& w) {
+             w.other_promised.set_value(7);
+             EXPECT_EQ(when_any_until(safety_net, w.promise_kept, w.other), 1u);
+             EXPECT_EQ(w.other.get(), 7);
+         },
+         [](world& w) { w.promised.set_value(1); }},
+    };
 }
 
 std::vector<waiting_call<world>> of_locks() {
@@ -150,7 +270,8 @@ std::vector<waiting_call<world>> of_locks() {
              co_return error_of(co_await co::lock_shared(w.shared, never));
          },
          [](world& w) { lock_and_unlock(w.has_shared, w.shared); }},
-        {"condition_variable", wait_for_condition, wait_for_condition_in_coroutine, notifies},
+        {"condition_variable", wait_for_condition, wait_for_condition_in_coroutine, notifies,
+         satisfies},
     };
 }
 
@@ -164,12 +285,13 @@ std::vector<waiting_call<world>> of_counters() {
              w.none.release();
              EXPECT_TRUE(w.none.try_acquire());
              EXPECT_FALSE(w.none.try_acquire());
-         }},
+         },
+         [](world& w) { w.none.release(); }},
         {"latch", [](world& w) { return error_of(w.closed.wait(never)); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::wait(w.closed, never));
          },
-         counts_down},
+         counts_down, [](world& w) { w.closed.count_down(); }},
         {"barrier", [](world& w) { return error_of(w.two.arrive_and_wait(never)); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::arrive_and_wait(w.two, never));
@@ -192,7 +314,7 @@ std::vector<waiting_call<world>> of_channels() {
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::receive(w.nobody, never));
          },
-         carries_a_value},
+         carries_a_value, [](world& w) { EXPECT_TRUE(w.nobody.send(1, safety_net)); }},
         {"send", [](world& w) { return error_of(w.nobody.send(1)); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::send(w.nobody, 1));
@@ -215,12 +337,14 @@ std::vector<waiting_call<world>> of_channels() {
          [](world& w) {
              carries_a_value(w);
              keeps_one_value(w);
-         }},
+         },
+         [](world& w) { EXPECT_TRUE(w.nobody.send(1, safety_net)); }},
     };
 }
 
 const std::vector<waiting_call<world>>& world::calls() {
-    static const auto all = joined<world>({of_locks(), of_counters(), of_channels()});
+    static const auto all = joined<world>(
+        {of_locks(), of_timed_locks(), of_counters(), of_futures(), of_channels()});
     return all;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// For tests of calls that a stop ends: each is stopped while it waits, at the moment at which it
-// begins to wait, before it is made and at any other moment; on fibers, coroutines and plain
-// threads. What it was called on works afterwards.
+// For tests of calls that a stop ends: each is stopped while it waits, at each of its waits, before
+// it is made and at any other moment; on fibers, coroutines and plain threads. What it was called
+// on works afterwards.
 //
 //     struct world { ...; static const std::vector<waiting_call<world>>& calls(); };
 //     using CancellationOfPipes = CancelledCall<world>;
@@ -12,6 +12,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <stop_token>
@@ -38,6 +39,9 @@ struct waiting_call {
     std::function<task<std::error_code>(World&)> awaitable;  ///< none for some
     /// Whether what it was called on still works, in the world in which the call was stopped.
     std::function<void(World&)> check;
+    /// Makes what it waits for come, on a plain thread beside it, once it waits: so that it has more
+    /// waits than one, or succeeds. None: it is known to have one.
+    std::function<void(World&)> complete = nullptr;
 };
 
 /// Several lists of calls as one.
@@ -99,25 +103,31 @@ protected:
         check(w);
     }
 
-    void when_it_begins_to_wait() {
-        World w;
-        std::error_code failed;
-        const auto stopped = [&] { return stop_at_wait(1, [&] { failed = call().blocking(w); }); };
-        switch (who()) {
-            case caller::fiber:
-                EXPECT_TRUE(runtime_.run(stopped));
-                break;
-            case caller::coroutine: {
-                auto body = call_in_coroutine(w, call(), failed);
-                EXPECT_TRUE(runtime_.spawn(co::stop_at_wait(1, std::move(body))).join());
-                break;
+    /// The n-th for all n, until the call succeeds since it has fewer.
+    void at_each_wait() {
+        bool stopped = true;
+        for (std::uint64_t n = 1; stopped && (n == 1 || call().complete); ++n) {
+            ASSERT_LT(n, 1000u);
+            World w;
+            std::error_code failed;
+            std::thread helper;
+            if (n > 1) {
+                helper = std::thread([&] {
+                    EXPECT_TRUE(until_all_others_sleep());
+                    call().complete(w);
+                });
             }
-            case caller::thread:
-                EXPECT_TRUE(stopped());
-                break;
+            stopped = stopped_at(n, w, failed);
+            if (helper.joinable()) {
+                helper.join();
+            }
+            EXPECT_TRUE(stopped || n > 1) << "it did not wait";
+            if (n == 1 || failed) {
+                EXPECT_EQ(failed, canceled) << n;
+                EXPECT_TRUE(stopped) << n;
+                check(w);
+            }
         }
-        EXPECT_EQ(failed, canceled);
-        check(w);
     }
 
     void at_the_deadline_around_it() {
@@ -180,6 +190,22 @@ private:
         failed = co_await call.awaitable(w);
     }
 
+    /// Makes the call, stopped at its n-th wait: whether it had so many.
+    bool stopped_at(std::uint64_t n, World& w, std::error_code& failed) {
+        const auto stopped = [&] { return stop_at_wait(n, [&] { failed = call().blocking(w); }); };
+        switch (who()) {
+            case caller::fiber:
+                return runtime_.run(stopped);
+            case caller::coroutine:
+                return runtime_
+                    .spawn(co::stop_at_wait(n, call_in_coroutine(w, call(), failed)))
+                    .join();
+            case caller::thread:
+                return stopped();
+        }
+        return false;
+    }
+
     void check(World& w) {
         if (call().check) {
             call().check(w);
@@ -213,8 +239,8 @@ private:
     TEST_P(suite, BeforeItIsMade) {                                                            \
         before_it_is_made();                                                                   \
     }                                                                                          \
-    TEST_P(suite, WhenItBeginsToWait) {                                                        \
-        when_it_begins_to_wait();                                                              \
+    TEST_P(suite, AtEachWait) {                                                                \
+        at_each_wait();                                                                        \
     }                                                                                          \
     TEST_P(suite, AtTheDeadlineAroundIt) {                                                     \
         at_the_deadline_around_it();                                                           \
