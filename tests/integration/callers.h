@@ -69,6 +69,13 @@ task<T> awaited(Make make) {
     co_return value;
 }
 
+/// The same kept in `outcome`, for a coroutine that may return nothing: co::stop_at_wait().
+template <class T, class Make>
+task<> keep_outcome(Make make, std::optional<T>& outcome) {
+    T value = co_await make();
+    outcome.emplace(std::move(value));
+}
+
 class OnEachCaller : public ::testing::TestWithParam<caller> {
 protected:
     [[nodiscard]] static caller who() { return GetParam(); }

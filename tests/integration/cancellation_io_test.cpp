@@ -293,8 +293,8 @@ std::vector<waiting_call<world>> of_writes() {
 }
 
 const std::vector<waiting_call<world>>& world::calls() {
-    static const auto all = joined<world>(
-        {of_reads(), of_datagrams(), of_datagrams_sent(), of_writes(), of_buffers()});
+    static const auto all =
+        joined<world>({of_reads(), of_datagrams(), of_datagrams_sent(), of_writes(), of_buffers()});
     return all;
 }
 

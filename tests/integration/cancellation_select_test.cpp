@@ -40,7 +40,7 @@ struct sources {
     listener accepting = listen_on(transport::tcp);
     datagram_socket receiver = datagram_socket::bind(endpoint::loopback(0)).value();
     pipe_ends pipe = make_pipe().value();
-    signal_set signals = signal_set::create({SIGUSR2}).value();
+    signal_set signals{SIGUSR2};
     ticker every{1h};
     std::array<std::byte, 16> room{};
 
@@ -49,11 +49,9 @@ struct sources {
 
 /// Of a select with one case, which is made anew for each.
 template <class Case>
-waiting_call<sources> select_on(const char* name, Case make,
-                                std::function<void(sources&)> complete,
+waiting_call<sources> select_on(const char* name, Case make, std::function<void(sources&)> complete,
                                 std::function<void(sources&)> check) {
-    return {name,
-            [make](sources& w) { return error_of(select(make(w))); },
+    return {name, [make](sources& w) { return error_of(select(make(w))); },
             [make](sources& w) -> task<std::error_code> {
                 auto only = make(w);
                 const auto taken = co_await co::select(only);
@@ -84,8 +82,7 @@ const std::vector<waiting_call<sources>>& sources::calls() {
             "datagram", [](sources& w) { return on_readable(w.receiver); },
             [](sources& w) {
                 auto from = datagram_socket::open(AF_INET).value();
-                EXPECT_TRUE(
-                    from.send_to(bytes_of("x"), *w.receiver.local_endpoint(), safety_net));
+                EXPECT_TRUE(from.send_to(bytes_of("x"), *w.receiver.local_endpoint(), safety_net));
             }),
         select_on(
             "pipe", [](sources& w) { return on_readable(w.pipe.reader); },
@@ -112,10 +109,10 @@ WEFT_TEST_CANCELLED_CALLS(CancellationOfSelect, {2});
 // Children.
 
 struct parent {
-    child_process child = spawn_process({.program = "cat",
-                                         .input = process_stream::pipe(),
-                                         .output = process_stream::null()})
-                              .value();
+    child_process child =
+        spawn_process(
+            {.program = "cat", .input = process_stream::pipe(), .output = process_stream::null()})
+            .value();
 
     static const std::vector<waiting_call<parent>>& calls();
 };

@@ -343,8 +343,8 @@ std::vector<waiting_call<world>> of_channels() {
 }
 
 const std::vector<waiting_call<world>>& world::calls() {
-    static const auto all = joined<world>(
-        {of_locks(), of_timed_locks(), of_counters(), of_futures(), of_channels()});
+    static const auto all =
+        joined<world>({of_locks(), of_timed_locks(), of_counters(), of_futures(), of_channels()});
     return all;
 }
 

@@ -39,8 +39,8 @@ struct waiting_call {
     std::function<task<std::error_code>(World&)> awaitable;  ///< none for some
     /// Whether what it was called on still works, in the world in which the call was stopped.
     std::function<void(World&)> check;
-    /// Makes what it waits for come, on a plain thread beside it, once it waits: so that it has more
-    /// waits than one, or succeeds. None: it is known to have one.
+    /// Makes what it waits for come, on a plain thread beside it, once it waits: so that it has
+    /// more waits than one, or succeeds. None: it is known to have one.
     std::function<void(World&)> complete = nullptr;
 };
 
@@ -197,8 +197,7 @@ private:
             case caller::fiber:
                 return runtime_.run(stopped);
             case caller::coroutine:
-                return runtime_
-                    .spawn(co::stop_at_wait(n, call_in_coroutine(w, call(), failed)))
+                return runtime_.spawn(co::stop_at_wait(n, call_in_coroutine(w, call(), failed)))
                     .join();
             case caller::thread:
                 return stopped();

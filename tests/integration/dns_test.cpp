@@ -9,6 +9,8 @@
 #include <weft/dns.h>
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -300,6 +302,36 @@ TEST_P(Dns, NamesOfAddresses) {
     const auto seven = endpoint::parse("[2001:db8::7]:80").value();
     EXPECT_THAT(call(WEFT_BOTH_OF(names, lookup_name, one)).value(), ElementsAre("one.test"));
     EXPECT_THAT(call(WEFT_BOTH_OF(names, lookup_name, seven)).value(), ElementsAre("seven.test"));
+}
+
+TEST_P(Dns, ServicesAndNamesStopAtEachWait) {
+    server.on(
+        "_x._tcp.test", SRV,
+        {.answers = {srv_record("_x._tcp.test", 60,
+                                {.target = "a.test", .port = 1, .priority = 1, .weight = 0})}});
+    server.on("1.2.0.192.in-addr.arpa", PTR,
+              {.answers = {name_record(PTR, "1.2.0.192.in-addr.arpa", 60, "one.test")}});
+    const auto one = endpoint::parse("192.0.2.1:80").value();
+    const auto expect_stops = [&](auto& names, auto blocking, auto async) {
+        using outcome = decltype(blocking());
+        bool stopped = true;
+        std::uint64_t n = 1;
+        for (; stopped; ++n) {
+            ASSERT_LT(n, 100u);
+            names.clear_cache();
+            std::optional<outcome> ended;
+            stopped =
+                call([&] { return stop_at_wait(n, [&] { ended.emplace(blocking()); }); },
+                     [&] { return co::stop_at_wait(n, keep_outcome<outcome>(async, ended)); });
+            EXPECT_TRUE(*ended || stopped) << ended->error().message();
+            EXPECT_TRUE(*ended || ended->error() == std::errc::operation_canceled) << n;
+            EXPECT_TRUE(call(blocking, async)) << "usable after a stop at wait " << n;
+        }
+        EXPECT_GT(n, 2u) << "it waited";
+    };
+    auto names = make();
+    expect_stops(names, WEFT_BOTH_OF(names, lookup_service, "_x._tcp.test"));
+    expect_stops(names, WEFT_BOTH_OF(names, lookup_name, one));
 }
 
 TEST_P(Dns, TimesOutAndCanBeAskedAgain) {

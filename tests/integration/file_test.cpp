@@ -8,11 +8,15 @@
 #include <unistd.h>
 #include <weft/file.h>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "callers.h"
@@ -184,6 +188,40 @@ TEST_P(File, StoppedAtEveryWait) {
         ASSERT_LT(n, 100u);
     }
     EXPECT_GE(n, 4u) << "it was stopped between its parts";
+}
+
+TEST_P(File, EachCallStopsAtEachOfItsWaits) {
+    file f = make("0123456789");
+    const auto expect_stops = [&](const char* name, auto blocking, auto async) {
+        using outcome = decltype(blocking());
+        bool stopped = true;
+        for (std::uint64_t n = 1; stopped; ++n) {
+            ASSERT_LT(n, 100u) << name;
+            std::optional<outcome> ended;
+            stopped =
+                call([&] { return stop_at_wait(n, [&] { ended.emplace(blocking()); }); },
+                     [&] { return co::stop_at_wait(n, keep_outcome<outcome>(async, ended)); });
+            EXPECT_TRUE(*ended || stopped) << name << ": " << ended->error().message();
+            EXPECT_TRUE(*ended || ended->error() == std::errc::operation_canceled) << name;
+            EXPECT_TRUE(call(WEFT_BOTH_OF(f, status))) << name << " at wait " << n;
+        }
+    };
+    const std::string path = folder / "file";
+    const std::string text = "text";
+    std::array<std::byte, 4> room{};
+    const std::span<std::byte> into = room;
+    const auto bytes = bytes_of(text);
+    expect_stops("open", [&] { return file::open(path); }, [&] { return co::open_file(path); });
+    expect_stops("read", WEFT_BOTH_OF(f, read, into));
+    expect_stops("pread", WEFT_BOTH_OF(f, pread, into, 2));
+    expect_stops("write", WEFT_BOTH_OF(f, write, bytes));
+    expect_stops("pwrite", WEFT_BOTH_OF(f, pwrite, bytes, 2));
+    expect_stops("sync", WEFT_BOTH_OF(f, sync));
+    expect_stops("truncate", WEFT_BOTH_OF(f, truncate, 100));
+    expect_stops("status", WEFT_BOTH_OF(f, status));
+    expect_stops("read_file", WEFT_BOTH(read_file(path)));
+    expect_stops("list_directory", WEFT_BOTH(list_directory(folder / "")));
+    EXPECT_EQ(pread(f, 4, 2), "text") << "it was written when nothing stopped it";
 }
 
 TEST_P(File, ReplacedAsAWhole) {

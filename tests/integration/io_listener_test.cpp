@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <weft/socket.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <string>
@@ -224,6 +225,40 @@ TEST(IoListenerAddress, SomethingIsThereAlready) {
     const listener a = *listener::bind(endpoint::loopback(0), {.reuse_port = true});
     EXPECT_TRUE(listener::bind(*a.local_endpoint(), {.reuse_port = true}));
     EXPECT_FALSE(listener::bind(endpoint()));
+}
+
+/// Several listeners of one port: the kernel hands connections to all of them.
+TEST(IoListenerAddress, ListenersThatShareAPortAllGetConnections) {
+    runtime home({.workers = 2});
+    std::array<listener, 2> both;
+    both[0] = listener::bind(endpoint::loopback(0), {.reuse_port = true}).value();
+    const endpoint at = both[0].local_endpoint().value();
+    both[1] = listener::bind(at, {.reuse_port = true}).value();
+    std::array<std::atomic<unsigned>, 2> accepted{};
+    const deadline until(safety_net);
+    std::vector<fiber> acceptors;
+    for (std::size_t i = 0; i < 2; ++i) {
+        acceptors.push_back(home.spawn([&, i] {
+            while (both[i].accept(until)) {
+                ++accepted[i];
+            }
+        }));
+    }
+    // Which one it is a hash of the addresses says: each has its half of the ports.
+    unsigned connected = 0;
+    while ((accepted[0] == 0 || accepted[1] == 0) && !until.expired()) {
+        const auto client = connect(at, until);
+        ASSERT_TRUE(client) << client.error().message();
+        ++connected;
+        EXPECT_TRUE(eventually([&] { return accepted[0] + accepted[1] == connected; }));
+    }
+    EXPECT_GT(accepted[0], 0u);
+    EXPECT_GT(accepted[1], 0u);
+    both[0].close();
+    both[1].close();
+    for (fiber& each : acceptors) {
+        each.join();
+    }
 }
 
 TEST(IoListenerAddress, FilesOfDeadUnixSocketsAreReplaced) {
