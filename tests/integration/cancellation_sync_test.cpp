@@ -177,7 +177,7 @@ void notifies(world& w) {
 }
 
 /// Of a call that tells only whether it succeeded.
-std::error_code error_of(bool succeeded) {
+std::error_code outcome_of(bool succeeded) {
     return succeeded ? std::error_code()
                      : make_error_code(this_fiber::stop_requested() ? std::errc::operation_canceled
                                                                     : std::errc::timed_out);
@@ -189,12 +189,12 @@ std::error_code wait_with_token(world& w) {
     const bool ended =
         w.condition.wait(lock, this_fiber::get_stop_token(), [&] { return w.satisfied; });
     EXPECT_TRUE(lock.owns_lock());
-    return error_of(ended);
+    return outcome_of(ended);
 }
 
 std::vector<waiting_call<world>> of_timed_locks() {
     return {
-        {"timed_mutex", [](world& w) { return error_of(w.timed.try_lock_for(1h)); },
+        {"timed_mutex", [](world& w) { return outcome_of(w.timed.try_lock_for(1h)); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::lock(w.timed, never));
          },
@@ -203,13 +203,13 @@ std::vector<waiting_call<world>> of_timed_locks() {
              EXPECT_TRUE(w.timed.try_lock_for(safety_net));
              w.timed.unlock();
          }},
-        {"shared_timed_mutex", [](world& w) { return error_of(w.shared_timed.try_lock_for(1h)); },
+        {"shared_timed_mutex", [](world& w) { return outcome_of(w.shared_timed.try_lock_for(1h)); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::lock(w.shared_timed, never));
          },
          [](world& w) { lock_and_unlock(w.has_shared_timed, w.shared_timed); }},
         {"shared_timed_mutex_shared",
-         [](world& w) { return error_of(w.shared_timed.try_lock_shared_for(1h)); },
+         [](world& w) { return outcome_of(w.shared_timed.try_lock_shared_for(1h)); },
          [](world& w) -> task<std::error_code> {
              co_return error_of(co_await co::lock_shared(w.shared_timed, never));
          },

@@ -20,6 +20,7 @@
 #include <system_error>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -34,14 +35,27 @@ namespace weft::testing {
 /// A call that waits for what does not come, in a world of its own.
 template <class World>
 struct waiting_call {
+    using blocking_form = std::function<std::error_code(World&)>;
+    using awaitable_form = std::function<task<std::error_code>(World&)>;
+    using act = std::function<void(World&)>;
+
+    // Not an aggregate with default values, of which g++ 12 dies.
+    waiting_call(const char* its_name, blocking_form blocks, awaitable_form awaits, act checks,
+                 act completes = nullptr)
+        : name(its_name),
+          blocking(std::move(blocks)),
+          awaitable(std::move(awaits)),
+          check(std::move(checks)),
+          complete(std::move(completes)) {}
+
     const char* name;
-    std::function<std::error_code(World&)> blocking;
-    std::function<task<std::error_code>(World&)> awaitable;  ///< none for some
+    blocking_form blocking;
+    awaitable_form awaitable;  ///< none for some
     /// Whether what it was called on still works, in the world in which the call was stopped.
-    std::function<void(World&)> check;
+    act check;
     /// Makes what it waits for come, on a plain thread beside it, once it waits: so that it has
     /// more waits than one, or succeeds. None: it is known to have one.
-    std::function<void(World&)> complete = nullptr;
+    act complete;
 };
 
 /// Several lists of calls as one.
