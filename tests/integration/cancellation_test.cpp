@@ -52,7 +52,7 @@ struct world {
     }
 };
 
-const std::string much(4'000'000, 'x');
+const std::string much(150'000, 'x');
 
 // Named, because a coroutine lambda must outlive its coroutine.
 task<std::error_code> sleep_in_coroutine(world&) {
@@ -110,10 +110,7 @@ const std::vector<waiting_call<world>>& world::calls() {
          [](world& w) { EXPECT_FALSE(write_text(w.pair.far, "text")); }},
         {"write", [](world& w) { return error_of(w.pair.near.write(bytes_of(much))); },
          write_in_coroutine, writes_once_there_is_room,
-         [](world& w) {
-             while (!read_text(w.pair.far, 1 << 16, 100ms).starts_with("error: ")) {
-             }
-         }},
+         [](world& w) { (void)read_text(w.pair.far, 1 << 16, 0s); }},
         {"accept", [](world& w) { return error_of(w.accepting.accept()); }, accept_in_coroutine,
          accepts_who_comes,
          [](world& w) { EXPECT_TRUE(connect(*w.accepting.local_endpoint(), safety_net)); }},

@@ -53,8 +53,8 @@ struct waiting_call {
     awaitable_form awaitable;  ///< none for some
     /// Whether what it was called on still works, in the world in which the call was stopped.
     act check;
-    /// Makes what it waits for come, on a plain thread beside it, once it waits: so that it has
-    /// more waits than one, or succeeds. None: it is known to have one.
+    /// Makes some of what it waits for come, on a plain thread beside it: again and again, whenever
+    /// it waits, until it is over. None: it is known to wait once.
     act complete;
 };
 
@@ -124,17 +124,15 @@ protected:
             ASSERT_LT(n, 1000u);
             World w;
             std::error_code failed;
-            std::thread helper;
-            if (n > 1) {
-                helper = std::thread([&] {
-                    EXPECT_TRUE(until_all_others_sleep());
+            std::atomic<bool> over = false;
+            std::thread helper([&] {
+                while (n > 1 && until_all_others_sleep() && !over) {
                     call().complete(w);
-                });
-            }
+                }
+            });
             stopped = stopped_at(n, w, failed);
-            if (helper.joinable()) {
-                helper.join();
-            }
+            over = true;
+            helper.join();
             EXPECT_TRUE(stopped || n > 1) << "it did not wait";
             if (n == 1 || failed) {
                 EXPECT_EQ(failed, canceled) << n;

@@ -79,6 +79,7 @@ struct world {
     int epoll = ::epoll_create1(EPOLL_CLOEXEC);
     const std::string text = std::string(large, 'x');
     std::size_t written = 0;
+    std::size_t got = 0;
 
     world() {
         epoll_event event{.events = EPOLLIN, .data = {.u64 = 42}};
@@ -107,18 +108,18 @@ int write_all(int fd, world& w) {
 }
 
 /// All that was or is written.
-void read_all(int fd, const world& w) {
+void read_all(int fd, world& w) {
     std::string room(large, '\0');
-    for (std::size_t got = 0; got < large;) {
+    while (w.got < large) {
         pollfd wanted{.fd = fd, .events = POLLIN, .revents = 0};
-        if (got == w.written && ::poll(&wanted, 1, 20) == 0) {
+        if (w.got == w.written && ::poll(&wanted, 1, 20) == 0) {
             return;
         }
         const ssize_t n = ::read(fd, room.data(), room.size());
         if (n <= 0) {
             return;
         }
-        got += static_cast<std::size_t>(n);
+        w.got += static_cast<std::size_t>(n);
     }
 }
 
