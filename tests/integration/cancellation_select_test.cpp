@@ -54,8 +54,8 @@ waiting_call<sources> select_on(const char* name, Case make, std::function<void(
     return {name, [make](sources& w) { return error_of(select(make(w))); },
             [make](sources& w) -> task<std::error_code> {
                 auto only = make(w);
-                const std::array<select_case*, 1> all{&only};
-                const auto taken = co_await co::select(all);
+                const std::array<select_case*, 1> cases{&only};
+                const auto taken = co_await co::select(cases);
                 co_return error_of(taken);
             },
             std::move(check), std::move(complete)};
@@ -134,8 +134,8 @@ const std::vector<waiting_call<parent>>& parent::calls() {
         {"select", [](parent& w) { return error_of(select(on_end(w.child))); },
          [](parent& w) -> task<std::error_code> {
              auto ended = on_end(w.child);
-             const std::array<select_case*, 1> all{&ended};
-             const auto taken = co_await co::select(all);
+             const std::array<select_case*, 1> cases{&ended};
+             const auto taken = co_await co::select(cases);
              co_return error_of(taken);
          },
          check, end},
