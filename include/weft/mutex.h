@@ -18,8 +18,10 @@
 //
 // Misuse: unlocking a mutex that is not locked aborts. Where NDEBUG is not defined, so do locking
 // it twice, unlocking by a stranger, and destroying it while it is locked or waited for; a
-// recursive one knows its owner always. The last unlock() may run beside nothing but the
-// destructor: unlock() touches nothing of the mutex once another can have it.
+// recursive one knows its owner always. Of a coroutine the owner is the task that was spawned, with
+// all that it awaits; a library that was built with NDEBUG takes all coroutines for one owner and
+// sees none of this among them. The last unlock() may run beside nothing but the destructor:
+// unlock() touches nothing of the mutex once another can have it.
 #pragma once
 
 #include <chrono>
@@ -144,6 +146,11 @@ private:
 class timed_mutex {
 public:
     constexpr timed_mutex() noexcept = default;
+#ifdef NDEBUG
+    ~timed_mutex() = default;
+#else
+    ~timed_mutex() { check_unused(); }
+#endif
 
     /// As mutex::lock().
     void lock() noexcept { mutex_.lock(); }
@@ -170,6 +177,8 @@ public:
 private:
     friend struct sync::mutex_core;
 
+    void check_unused() const noexcept;
+
     mutex mutex_;
 };
 
@@ -190,11 +199,17 @@ public:
 
 protected:
     constexpr recursive_mutex_base() noexcept = default;
+#ifdef NDEBUG
     ~recursive_mutex_base() = default;
+#else
+    ~recursive_mutex_base() { check_unused(); }
+#endif
 
 private:
     friend struct sync::mutex_core;
     friend struct sync::recursive_core;
+
+    void check_unused() const noexcept;
 
     mutex mutex_;
     const void* owner_ = nullptr;
@@ -236,6 +251,11 @@ public:
     constexpr once_flag() noexcept = default;
     once_flag(const once_flag&) = delete;
     once_flag& operator=(const once_flag&) = delete;
+#ifdef NDEBUG
+    ~once_flag() = default;
+#else
+    ~once_flag() { check_unused(); }
+#endif
 
 private:
     friend struct sync::once_core;
@@ -250,9 +270,11 @@ private:
         return (__atomic_load_n(&word_, __ATOMIC_ACQUIRE) & done) != 0;
     }
 
+    void check_unused() const noexcept;
+
     std::uint64_t word_ = never;
     sync::wait_queue queue_;
-    const void* runner_ = nullptr;  // who calls; null: a coroutine or nobody
+    const void* runner_ = nullptr;  // who calls; null: nobody, or a coroutine that has no name
 };
 
 namespace sync {
@@ -295,7 +317,8 @@ private:
 
 /// Calls `callable(args...)` unless a call with this flag has returned before; waits for one that
 /// runs. An exception leaves to the caller, and the next one calls. Aborts if a fiber or plain
-/// thread comes back to the flag from inside of its own call. Cost: one load when it is done.
+/// thread comes back to the flag from inside of its own call; a coroutine where NDEBUG is not
+/// defined. Cost: one load when it is done.
 template <class Callable, class... Args>
     requires std::invocable<Callable, Args...>
 void call_once(once_flag& flag, Callable&& callable, Args&&... args) {

@@ -22,7 +22,9 @@
 //
 // Misuse: unlocking what is not locked aborts. Where NDEBUG is not defined, so do a writer's lock()
 // of what it has locked, unlock() by a stranger, and destroying it while it is locked or waited
-// for. The last unlock may run beside nothing but the destructor.
+// for; who is a stranger among coroutines: see <weft/mutex.h>. Where the library was built without
+// NDEBUG, so does a writer's lock_shared(). Readers leave no name. The last unlock may run beside
+// nothing but the destructor.
 #pragma once
 
 #include <chrono>

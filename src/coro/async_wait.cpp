@@ -15,6 +15,11 @@ namespace weft::coro {
 template <class Core, class Object>
 bool queue_wait<Core, Object>::start(std::coroutine_handle<> coroutine,
                                      const sched::cancel_bounds* bounds) noexcept {
+#ifndef NDEBUG
+    if constexpr (requires { Core::check_caller(*object_); }) {
+        Core::check_caller(*object_);
+    }
+#endif
     waited_ = true;
     using queued = queue_operation<Core, Object>;
     return suspension_.template emplace<queued>(*object_, coroutine, until_, bounds, tag_).start();
@@ -25,7 +30,15 @@ result<void> queue_wait<Core, Object>::outcome() noexcept {
     if (!waited_) {
         return {};
     }
-    return suspension_.template get<queue_operation<Core, Object>>().outcome();
+    const result<void> ended = suspension_.template get<queue_operation<Core, Object>>().outcome();
+#ifndef NDEBUG
+    if constexpr (requires { Core::note_success(*object_, tag_); }) {
+        if (ended) {
+            Core::note_success(*object_, tag_);
+        }
+    }
+#endif
+    return ended;
 }
 
 template class queue_wait<sync::semaphore_core, sync::semaphore_base>;

@@ -20,6 +20,9 @@ public:
 
     /// As await_suspend. False: outcome() is there.
     bool start() noexcept {
+#ifndef NDEBUG
+        sync::mutex_core::check_not_mine(*mutex_);
+#endif
         if (sync::mutex_core::lock_or_queue(*mutex_, attempt_)) {
             note_owner();
             return false;

@@ -28,7 +28,9 @@ void root_base::start(sched::scheduler* owner, std::coroutine_handle<> self) {
     WEFT_ASSERT(owner_ != nullptr, "spawn() of a task on a plain thread: use runtime::spawn()");
     self_ = self;
     owner_->root_created();
-    suspension_.emplace<operation>(&resume_scheduled, self).schedule(*owner_);
+    auto& first_run = suspension_.emplace<operation>(&resume_scheduled, self);
+    first_run.set_task(this);
+    first_run.schedule(*owner_);
 }
 
 void root_base::let_go() noexcept {

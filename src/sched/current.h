@@ -21,6 +21,10 @@ bool on_fiber() noexcept;
 /// Whether a coroutine runs here, or a worker's own code.
 bool on_coroutine() noexcept;
 
+/// Names the spawned task whose coroutine runs here, with all that it awaits. Null where none does,
+/// where one runs that somebody else resumed, and with NDEBUG: it is kept for assertions.
+const void* current_task() noexcept;
+
 /// Lets others run. On a fiber only.
 void yield() noexcept;
 

@@ -23,11 +23,13 @@ const fiber_block* fiber_on_this_stack() noexcept {
 
 unsigned long describe(char* buffer, unsigned long size) noexcept {
     const fiber_block* const fiber = fiber_on_this_stack();
-    if (fiber == nullptr) {
-        return 0;
+    int n = 0;
+    if (fiber != nullptr) {
+        n = std::snprintf(buffer, size, "fiber '%s' (#%llu)", fiber->name(),
+                          static_cast<unsigned long long>(fiber->id()));
+    } else if (this_kernel_thread() != nullptr) {
+        n = std::snprintf(buffer, size, "a coroutine, or the scheduler");
     }
-    const int n = std::snprintf(buffer, size, "fiber '%s' (#%llu)", fiber->name(),
-                                static_cast<unsigned long long>(fiber->id()));
     return n < 0 ? 0 : std::min(static_cast<unsigned long>(n), size - 1);
 }
 

@@ -9,6 +9,33 @@
 
 namespace weft::sched {
 
+#ifndef NDEBUG
+
+namespace {
+
+// Set on a worker's own stack only, which stays with its kernel thread, and null elsewhere.
+thread_local constinit const void* task_here = nullptr;
+
+}  // namespace
+
+[[gnu::noinline]] const void* current_task() noexcept {
+    return task_here;
+}
+
+[[gnu::noinline]] void coroutine_waiter::run_named() noexcept {
+    task_here = task_;
+    run_(*this);
+    task_here = nullptr;
+}
+
+#else
+
+const void* current_task() noexcept {
+    return nullptr;
+}
+
+#endif
+
 scheduler* current_scheduler() noexcept {
     kernel_thread* const here = this_kernel_thread();
     return here != nullptr ? &here->owner() : nullptr;

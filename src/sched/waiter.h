@@ -32,6 +32,7 @@
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "base/thread_block.h"
+#include "sched/current.h"
 
 namespace weft::sched {
 
@@ -248,9 +249,30 @@ public:
 
     [[nodiscard]] bool is_run_by(run_fn run) const noexcept { return run_ == run; }
 
+    /// What current_task() shall say while it runs; else what it said when the waiter was made.
+    void set_task([[maybe_unused]] const void* task) noexcept {
+#ifndef NDEBUG
+        task_ = task;
+#endif
+    }
+
 private:
     friend class worker;
+
+    /// When it is its turn, on a worker's own stack. It may be gone when this returns.
+    void take_turn() noexcept {
+#ifdef NDEBUG
+        run_(*this);
+#else
+        run_named();
+#endif
+    }
+    void run_named() noexcept;
+
     run_fn run_;
+#ifndef NDEBUG
+    const void* task_ = current_task();
+#endif
 };
 
 /// A doubly linked list of waiters in arrival order. No lock of its own.

@@ -59,7 +59,7 @@ void worker::run_waiter(waiter& w) noexcept {
     auto& c = static_cast<coroutine_waiter&>(w);
     const std::uint64_t others = queue_.weight();  // it may stand there again when it returns
     base::enable_preemption();
-    c.run_(c);
+    c.take_turn();
     base::disable_preemption();
     worker* const here = settled_role();
     if (here != nullptr && here->charge_is_due()) [[unlikely]] {

@@ -60,7 +60,7 @@ namespace {
 
 constexpr unsigned patience = 3;
 
-const char coroutine_owner = 0;
+const char any_coroutine = 0;
 
 using sync::compare_exchange;
 using sync::load;
@@ -71,9 +71,14 @@ namespace sync {
 
 const void* current_owner() noexcept {
     if (sched::on_coroutine()) {
-        return &coroutine_owner;
+        const void* const task = sched::current_task();
+        return task != nullptr ? task : &any_coroutine;
     }
     return &sched::this_waiter();
+}
+
+bool names_one(const void* owner) noexcept {
+    return owner != &any_coroutine;
 }
 
 bool mutex_core::lock_or_queue(mutex& m, lock_attempt& attempt) noexcept {
@@ -130,6 +135,24 @@ void mutex_core::give_up(mutex& m, lock_attempt& attempt) noexcept {
 void mutex_core::note_owner(mutex& m, const void* owner) noexcept {
     __atomic_store_n(&m.owner_, owner, __ATOMIC_RELAXED);
     __atomic_fetch_or(&m.word_, mutex::owner_known, __ATOMIC_RELEASE);
+}
+
+void mutex_core::check_not_mine(const mutex& m) noexcept {
+    m.check_not_mine();
+}
+
+void mutex_core::check_unused(const mutex& m, const char* waited_for,
+                              const char* is_locked) noexcept {
+    WEFT_ASSERT((load(m.word_) & mutex::waiting) == 0, waited_for);
+    WEFT_ASSERT((load(m.word_) & mutex::locked) == 0, is_locked);
+}
+
+bool mutex_core::may_be_owner(const mutex& m, const void* who) noexcept {
+    if ((load(m.word_, __ATOMIC_ACQUIRE) & mutex::owner_known) == 0) {
+        return true;
+    }
+    const void* const owner = __atomic_load_n(&m.owner_, __ATOMIC_RELAXED);
+    return owner == who;
 }
 
 /// True: locked. A waiter that starves is never overtaken: the mutex is not free then.
@@ -261,7 +284,7 @@ void mutex::check_not_mine() const noexcept {
     const void* const me = sync::current_owner();
     const bool mine = (__atomic_load_n(&word_, __ATOMIC_ACQUIRE) & owner_known) != 0 &&
                       __atomic_load_n(&owner_, __ATOMIC_RELAXED) == me;
-    WEFT_ASSERT(!mine || me == &coroutine_owner, "lock() of a mutex that the caller has locked");
+    WEFT_ASSERT(!mine || !sync::names_one(me), "lock() of a mutex that the caller has locked");
 }
 
 void mutex::lock_checked() noexcept {
@@ -292,15 +315,18 @@ bool mutex::try_lock_checked() noexcept {
 }
 
 void mutex::check_owner() const noexcept {
-    if ((__atomic_load_n(&word_, __ATOMIC_ACQUIRE) & owner_known) != 0) {
-        WEFT_ASSERT(__atomic_load_n(&owner_, __ATOMIC_RELAXED) == sync::current_owner(),
-                    "unlock() of a mutex that somebody else has locked");
-    }
+    WEFT_ASSERT(sync::mutex_core::may_be_owner(*this, sync::current_owner()),
+                "unlock() of a mutex that somebody else has locked");
 }
 
 void mutex::check_unused() const noexcept {
-    WEFT_ASSERT((load(word_) & waiting) == 0, "a mutex is destroyed while somebody waits for it");
-    WEFT_ASSERT((load(word_) & locked) == 0, "a mutex is destroyed while it is locked");
+    sync::mutex_core::check_unused(*this, "a mutex is destroyed while somebody waits for it",
+                                   "a mutex is destroyed while it is locked");
+}
+
+void timed_mutex::check_unused() const noexcept {
+    sync::mutex_core::check_unused(mutex_, "a timed_mutex is destroyed while somebody waits for it",
+                                   "a timed_mutex is destroyed while it is locked");
 }
 
 }  // namespace weft

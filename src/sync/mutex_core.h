@@ -33,6 +33,13 @@ struct mutex_core {
 
     /// For checked builds: notes who has just locked.
     static void note_owner(mutex& m, const void* owner) noexcept;
+    /// Aborts if the caller is known to have it.
+    static void check_not_mine(const mutex& m) noexcept;
+    /// False if somebody else is known to have it.
+    static bool may_be_owner(const mutex& m, const void* who) noexcept;
+    /// Aborts with one of the messages if somebody has it or waits for it.
+    static void check_unused(const mutex& m, const char* waited_for,
+                             const char* is_locked) noexcept;
 
     /// The mutex that does the work of a timed or recursive one.
     static mutex& inner(mutex& m) noexcept { return m; }
@@ -47,8 +54,12 @@ private:
     static bool release_and_wake(mutex& m) noexcept;
 };
 
-/// Stands for whoever runs here, for as long as it lives: its waiter. All coroutines share one
-/// name: a coroutine has a waiter only while it waits.
+/// Stands for whoever runs here, for as long as it lives: its waiter or, of a coroutine, which has
+/// a waiter only while it waits, the task that was spawned. With NDEBUG that is not kept and all
+/// coroutines share one name.
 const void* current_owner() noexcept;
+
+/// Whether `owner` stands for one caller, and not for all coroutines.
+bool names_one(const void* owner) noexcept;
 
 }  // namespace weft::sync

@@ -6,9 +6,9 @@
 #include "sync/once_core.h"
 
 #include "base/assert.h"
-#include "sched/current.h"
 #include "sync/bounded_wait.h"
 #include "sync/gate.h"
+#include "sync/mutex_core.h"
 
 namespace weft::sync {
 
@@ -34,8 +34,8 @@ bool once_core::try_begin(once_flag& flag) noexcept {
                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
         return false;
     }
-    const void* const me = sched::on_coroutine() ? nullptr : &sched::this_waiter();
-    __atomic_store_n(&flag.runner_, me, __ATOMIC_RELAXED);
+    const void* const me = current_owner();
+    __atomic_store_n(&flag.runner_, names_one(me) ? me : nullptr, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -45,8 +45,8 @@ void once_core::end(once_flag& flag, std::uint64_t state) noexcept {
     gate::change(flag.word_, flag.queue_, to_state, nobody_calls);
 }
 
-void once_core::check_runner(const once_flag& flag) noexcept {
-    WEFT_ASSERT(__atomic_load_n(&flag.runner_, __ATOMIC_RELAXED) != &sched::this_waiter(),
+void once_core::check_caller(const once_flag& flag) noexcept {
+    WEFT_ASSERT(__atomic_load_n(&flag.runner_, __ATOMIC_RELAXED) != current_owner(),
                 "call_once() from inside of the call that it would wait for");
 }
 
@@ -60,7 +60,7 @@ bool once_run::begin() noexcept {
         if (try_begin()) {
             return true;
         }
-        once_core::check_runner(flag_);
+        once_core::check_caller(flag_);
         wait_unbounded<once_core>(flag_);
     }
     return false;
@@ -71,7 +71,7 @@ result<bool> once_run::begin(deadline until) noexcept {
         if (try_begin()) {
             return true;
         }
-        once_core::check_runner(flag_);
+        once_core::check_caller(flag_);
         if (const result<void> ended = wait_bounded<once_core>(flag_, until); !ended) {
             return std::unexpected(ended.error());
         }
@@ -84,3 +84,13 @@ void once_run::end(std::uint64_t state) noexcept {
 }
 
 }  // namespace weft::sync
+
+namespace weft {
+
+void once_flag::check_unused() const noexcept {
+    WEFT_ASSERT(sync::looks_empty(queue_), "a once_flag is destroyed while somebody waits for it");
+    WEFT_ASSERT((__atomic_load_n(&word_, __ATOMIC_RELAXED) & running) == 0,
+                "a once_flag is destroyed while its call runs");
+}
+
+}  // namespace weft

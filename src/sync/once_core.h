@@ -23,8 +23,8 @@ struct once_core {
     static bool try_begin(once_flag& flag) noexcept;
     static void end(once_flag& flag, std::uint64_t state) noexcept;
 
-    /// Aborts if the caller, a fiber or plain thread, would wait for itself.
-    static void check_runner(const once_flag& flag) noexcept;
+    /// Aborts if the caller is known to wait for itself.
+    static void check_caller(const once_flag& flag) noexcept;
 };
 
 }  // namespace weft::sync

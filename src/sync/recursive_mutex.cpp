@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "sched/current.h"
 #include "sched/waiter.h"
+#include "sync/mutex_core.h"
 
 namespace weft::sync {
 
@@ -70,14 +71,20 @@ bool recursive_mutex_base::try_lock() noexcept {
 void recursive_mutex_base::unlock() noexcept {
     const void* const owner = __atomic_load_n(&owner_, __ATOMIC_RELAXED);
     WEFT_ASSERT(owner != nullptr, "unlock() of a recursive mutex that is not locked");
-    // A coroutine does not know of which task it is.
-    const bool mine =
-        sched::on_coroutine() ? recursive_core::names_task(owner) : owner == &sched::this_waiter();
+    // With NDEBUG a coroutine does not know of which task it is.
+    const bool mine = sched::on_coroutine() ? recursive_core::names_task(owner) &&
+                                                  mutex_core::may_be_owner(mutex_, current_owner())
+                                            : owner == &sched::this_waiter();
     WEFT_ASSERT(mine, "unlock() of a recursive mutex that somebody else has locked");
     if (--depth_ == 0) {
         __atomic_store_n(&owner_, nullptr, __ATOMIC_RELAXED);
         mutex_.unlock();
     }
+}
+
+void recursive_mutex_base::check_unused() const noexcept {
+    mutex_core::check_unused(mutex_, "a recursive_mutex is destroyed while somebody waits for it",
+                             "a recursive_mutex is destroyed while it is locked");
 }
 
 }  // namespace weft::sync

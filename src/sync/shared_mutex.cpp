@@ -31,7 +31,6 @@
 #include "sync/shared_mutex_core.h"
 
 #include "base/assert.h"
-#include "sched/current.h"
 #include "sync/bounded_wait.h"
 #include "sync/lock_word.h"
 #include "sync/mutex_core.h"
@@ -82,6 +81,16 @@ bool shared_mutex_core::finish(shared_mutex& m, wait_node& node,
         admit_readers(m, woken);
     }
     return reason == sched::wake_reason::signalled;
+}
+
+void shared_mutex_core::check_caller(const shared_mutex& m) noexcept {
+    m.check_not_mine();
+}
+
+void shared_mutex_core::note_success(shared_mutex& m, std::uint8_t tag) noexcept {
+    if (tag == exclusive) {
+        m.note_owner_checked();
+    }
 }
 
 /// Under the queue's lock, when somebody left the queue without the mutex.
@@ -170,6 +179,9 @@ result<void> shared_mutex::lock_slow(deadline until) noexcept {
 }
 
 void shared_mutex::lock_shared_slow() noexcept {
+#ifndef NDEBUG
+    check_not_mine();
+#endif
     using core = sync::shared_mutex_core;
     if (!core::spin(*this, core::shared)) {
         sync::wait_unbounded<core>(*this, core::shared);
@@ -177,6 +189,9 @@ void shared_mutex::lock_shared_slow() noexcept {
 }
 
 result<void> shared_mutex::lock_shared_slow(deadline until) noexcept {
+#ifndef NDEBUG
+    check_not_mine();
+#endif
     using core = sync::shared_mutex_core;
     if (core::spin(*this, core::shared)) {
         return {};
@@ -218,10 +233,10 @@ void shared_mutex::note_owner_checked() noexcept {
 }
 
 void shared_mutex::check_not_mine() const noexcept {
+    const void* const me = sync::current_owner();
     const bool mine = (load(word_, __ATOMIC_ACQUIRE) & owner_known) != 0 &&
-                      __atomic_load_n(&owner_, __ATOMIC_RELAXED) == sync::current_owner();
-    // All coroutines share one name.
-    WEFT_ASSERT(!mine || sched::on_coroutine(),
+                      __atomic_load_n(&owner_, __ATOMIC_RELAXED) == me;
+    WEFT_ASSERT(!mine || !sync::names_one(me),
                 "lock() of a shared_mutex that the caller has locked");
 }
 

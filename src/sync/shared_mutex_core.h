@@ -21,6 +21,11 @@ struct shared_mutex_core {
     static bool ready_or_queue(shared_mutex& m, wait_node& node) noexcept;
     static bool finish(shared_mutex& m, wait_node& node, sched::wake_reason reason) noexcept;
 
+    // For checked builds: a coroutine is about to wait, and aborts if it is known to be the writer;
+    // one that waited has the mutex.
+    static void check_caller(const shared_mutex& m) noexcept;
+    static void note_success(shared_mutex& m, std::uint8_t tag) noexcept;
+
 private:
     friend class weft::shared_mutex;
 
