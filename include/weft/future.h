@@ -12,8 +12,8 @@
 // weft::async takes no policy. Where work should not outlive a block, see <weft/scope.h>.
 //
 // Thread safety: as the standard's: a promise and its future may be used from different threads;
-// one future not, and of one promise only set_value() and set_exception(), of which one wins. Who gets the result may end the promise, also if set_value() has
-// not returned yet.
+// one future not, and of one promise only set_value() and set_exception(), of which one wins. Who
+// gets the result may end the promise, also if set_value() has not returned yet.
 #pragma once
 
 #include <array>
