@@ -55,6 +55,12 @@
 
 namespace weft {
 
+class fiber;
+
+namespace sched {
+class fiber_block;
+}
+
 namespace coro {
 
 class [[nodiscard]] yield_awaiter {
@@ -84,6 +90,20 @@ private:
     deadline until_;
     bool slept_ = false;
     suspension<128> suspension_;
+};
+
+class [[nodiscard]] join_awaiter {
+public:
+    explicit join_awaiter(fiber& f) noexcept : fiber_(&f) {}
+
+    [[nodiscard]] bool await_ready() noexcept;
+    bool await_suspend(std::coroutine_handle<> coroutine) noexcept;
+    void await_resume();
+
+private:
+    fiber* fiber_;
+    sched::fiber_block* block_ = nullptr;
+    suspension<96> suspension_;
 };
 
 enum class socket_call : std::uint8_t { read, write, accept };
@@ -164,6 +184,17 @@ inline auto sleep_until(deadline when) noexcept {
 template <class Rep, class Period>
 auto sleep_for(std::chrono::duration<Rep, Period> duration) {
     return coro::sleep_awaiter(deadline(duration));
+}
+
+/// As fiber::join: waits until the fiber has ended, then rethrows what left it.
+inline auto join(fiber& f) noexcept {
+    return coro::join_awaiter(f);
+}
+
+/// As task_handle::join: the task's value or exception. The same as `co_await handle`.
+template <class T>
+auto join(task_handle<T>& handle) noexcept {
+    return handle.operator co_await();
 }
 
 /// Locks; the result is a std::unique_lock<Mutex> that unlocks at its end. `m` is a mutex or

@@ -2,7 +2,10 @@
 //
 // condition_variable: std::condition_variable for fibers and plain threads (coroutines:
 // `co_await co::wait(cv, lock)`), with weft::mutex. Waits with a stop token are those of
-// std::condition_variable_any.
+// std::condition_variable_any; in a coroutine that is a bound around the wait, whose result then
+// says std::errc::operation_canceled:
+//
+//     co_await co::with_stop_token(token, co::wait(cv, lock, deadline::never(), predicate));
 //
 // wait(lock, deadline, predicate) reports std::errc::timed_out or, when a stop is requested of what
 // bounds the caller, std::errc::operation_canceled. Waits of the standard that can end without a

@@ -43,6 +43,10 @@ class scheduler;
 enum class start_action : std::uint8_t;
 }  // namespace sched
 
+namespace coro {
+class join_awaiter;
+}
+
 /// What a fiber is started with. All may be left out.
 struct fiber_options {
     /// Shown in reports of overflows, crashes and failed assertions. Copied.
@@ -203,14 +207,16 @@ public:
     fiber(const fiber&) = delete;
     fiber& operator=(const fiber&) = delete;
 
-    /// Requests a stop and joins; an exception of the fiber that nobody took terminates.
+    /// Requests a stop and joins; an exception of the fiber that nobody took terminates. In a
+    /// coroutine, which cannot block, it must have been joined or detached by then.
     ~fiber() { end(); }
 
     /// Whether it owns a fiber, which may have ended: not joined, detached or moved away.
     [[nodiscard]] bool joinable() const noexcept { return block_ != nullptr; }
 
     /// Waits until the fiber has ended, then rethrows the exception that left it, if any. From a
-    /// fiber or a plain thread; asserts if not joinable() or called by the fiber itself.
+    /// fiber or a plain thread (a coroutine: `co_await co::join(f)`); asserts if not joinable() or
+    /// called by the fiber itself.
     void join();
 
     /// Lets the fiber go on on its own. An exception that leaves it then terminates the process.
@@ -241,6 +247,7 @@ public:
 private:
     friend class runtime;
     friend class scope;
+    friend class coro::join_awaiter;
 
     template <class Callable, class... Args>
     void start(const fiber_options& options, sched::scheduler* owner, Callable&& callable,

@@ -5,7 +5,8 @@
 //
 //     weft::future<int> a = weft::async(compute, 1);
 //     auto [x, y] = weft::when_all(std::move(a), weft::async(compute, 2));
-//     int z = co_await std::move(b);                      // in a coroutine
+//     int z = co_await std::move(b);                      // in a coroutine, however long it takes
+//     const auto c_is_ready = co_await weft::co::wait(c, 1s);  // or until something ends the wait
 //
 // Errors of misuse are std::future_error, as those of std::future. As with std::async, a future
 // that came from weft::async waits in its destructor; any other does not. Nothing is deferred:
@@ -42,6 +43,8 @@ namespace weft {
 
 namespace detail {
 
+class future_state_base;
+
 /// Somebody who waits for any of several futures; on its own stack or in its frame.
 struct any_watch {
     struct node {
@@ -52,6 +55,13 @@ struct any_watch {
 
     /// A future is ready. Any thread; the first counts.
     void fire(std::size_t index) noexcept;
+
+    /// Hangs `nodes`, one for each of `states`, into them.
+    void begin(std::span<future_state_base* const> states, std::span<node> nodes) noexcept;
+
+    /// Takes them out. The index of one that is ready or, if none is, how the wait failed.
+    result<std::size_t> end(std::span<future_state_base* const> states, std::span<node> nodes,
+                            const result<void>& waited) noexcept;
 
     wait_group ready{1};
     std::uint32_t fired = 0;
@@ -412,7 +422,8 @@ auto async(Callable&& callable, Args&&... args) {
 template <class... T>
 auto when_all(future<T>... futures) {
     (futures.wait(), ...);
-    const auto value = []<class U>(future<U>& f) {
+    [[maybe_unused]] const auto value =
+        []<class U>(future<U>& f) -> std::conditional_t<std::is_void_v<U>, std::monostate, U> {
         if constexpr (std::is_void_v<U>) {
             f.get();
             return std::monostate();
@@ -425,14 +436,6 @@ auto when_all(future<T>... futures) {
         value(futures)...};
 }
 
-namespace detail {
-
-/// The index of one that is ready by `until`.
-result<std::size_t> wait_for_any(std::span<future_state_base* const> states,
-                                 std::span<any_watch::node> nodes, deadline until);
-
-}  // namespace detail
-
 /// Waits until one of `futures` is ready; its index. They stay valid: get() what is wanted.
 /// std::errc::timed_out at `until`, std::errc::operation_canceled if what bounds the caller is
 /// stopped. If several are ready: the first in order.
@@ -442,7 +445,10 @@ result<std::size_t> when_any_until(deadline until, const future<T>&... futures) 
     const std::array<detail::future_state_base*, sizeof...(T)> states{
         &detail::future_access::state(futures)...};
     std::array<detail::any_watch::node, sizeof...(T)> nodes;
-    return detail::wait_for_any(states, nodes, until);
+    detail::any_watch watch;
+    watch.begin(states, nodes);
+    const result<void> waited = watch.ready.wait(until);
+    return watch.end(states, nodes, waited);
 }
 
 /// As above, however long it takes.
@@ -451,5 +457,64 @@ template <class... T>
 result<std::size_t> when_any(const future<T>&... futures) {
     return when_any_until(deadline::never(), futures...);
 }
+
+namespace co {
+
+/// Waits until there is a result. As future::wait().
+template <class T>
+auto wait(const future<T>& f) {
+    return coro::wait_group_awaiter(detail::future_access::state(f).ready(), deadline::never());
+}
+
+/// As future::wait(deadline): a result<void>. After a success f.get() and `co_await std::move(f)`
+/// return at once.
+template <class T>
+auto wait(const future<T>& f, deadline until) {
+    return coro::bounded_group_awaiter(detail::future_access::state(f).ready(), until);
+}
+
+/// As future::wait_until: a std::future_status; a stop ends it, too.
+template <class T>
+auto wait_until(const future<T>& f, deadline until) {
+    struct awaiter : coro::bounded_group_awaiter {
+        using coro::bounded_group_awaiter::bounded_group_awaiter;
+        std::future_status await_resume() noexcept {
+            return coro::bounded_group_awaiter::await_resume() ? std::future_status::ready
+                                                               : std::future_status::timeout;
+        }
+    };
+    return awaiter(detail::future_access::state(f).ready(), until);
+}
+
+/// As weft::when_all.
+template <class... T>
+auto when_all(future<T>... futures)
+    -> task<std::tuple<std::conditional_t<std::is_void_v<T>, std::monostate, T>...>> {
+    // Nothing is left to wait for in the call.
+    ((co_await co::wait(futures)), ...);
+    co_return weft::when_all(std::move(futures)...);
+}
+
+/// As weft::when_any_until. The futures must live until then.
+template <class... T>
+    requires(sizeof...(T) > 0)
+task<result<std::size_t>> when_any_until(deadline until, const future<T>&... futures) {
+    const std::array<detail::future_state_base*, sizeof...(T)> states{
+        &detail::future_access::state(futures)...};
+    std::array<detail::any_watch::node, sizeof...(T)> nodes;
+    detail::any_watch watch;
+    watch.begin(states, nodes);
+    const result<void> waited = co_await coro::bounded_group_awaiter(watch.ready, until);
+    co_return watch.end(states, nodes, waited);
+}
+
+/// As weft::when_any. The futures must live until then.
+template <class... T>
+    requires(sizeof...(T) > 0)
+task<result<std::size_t>> when_any(const future<T>&... futures) {
+    return co::when_any_until(deadline::never(), futures...);
+}
+
+}  // namespace co
 
 }  // namespace weft

@@ -174,7 +174,8 @@ std::stop_token get_stop_token() noexcept;
 /// Whether its waits would be ended by a stop.
 bool stop_requested() noexcept;
 
-/// When its waits end; never if nothing says so.
+/// When its waits end; never if nothing says so. A coroutine asks by co::get_stop_token() and its
+/// like: these functions see what bounds the fiber or thread below it.
 deadline get_deadline() noexcept;
 
 }  // namespace this_fiber
@@ -348,20 +349,39 @@ std::invoke_result_t<Body&, scope&> with_scope(runtime& home, Body body) {
 
 namespace coro {
 
-class stop_token_awaiter {
+/// Finds what bounds a coroutine, null if nothing does, and goes on at once.
+class bounds_awaiter {
 public:
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-        if (const sched::cancel_bounds* const bounds = bounds_of(coroutine)) {
-            token_ = bounds->token;
-        }
+        bounds_ = bounds_of(coroutine);
         return false;
     }
-    [[nodiscard]] std::stop_token await_resume() noexcept { return std::move(token_); }
 
-private:
-    std::stop_token token_;
+protected:
+    const sched::cancel_bounds* bounds_ = nullptr;
+};
+
+class [[nodiscard]] stop_token_awaiter : public bounds_awaiter {
+public:
+    [[nodiscard]] std::stop_token await_resume() const noexcept {
+        return bounds_ != nullptr ? bounds_->token : std::stop_token();
+    }
+};
+
+class [[nodiscard]] stop_requested_awaiter : public bounds_awaiter {
+public:
+    [[nodiscard]] bool await_resume() const noexcept {
+        return bounds_ != nullptr && bounds_->token.stop_requested();
+    }
+};
+
+class [[nodiscard]] deadline_awaiter : public bounds_awaiter {
+public:
+    [[nodiscard]] deadline await_resume() const noexcept {
+        return bounds_ != nullptr ? bounds_->until : deadline::never();
+    }
 };
 
 }  // namespace coro
@@ -434,6 +454,16 @@ inline task<bool> stop_at_wait(std::uint64_t n, task<> body) {
 /// As this_fiber::get_stop_token(): `co_await co::get_stop_token()`.
 inline auto get_stop_token() noexcept {
     return coro::stop_token_awaiter();
+}
+
+/// As this_fiber::stop_requested(): `co_await co::stop_requested()`.
+inline auto stop_requested() noexcept {
+    return coro::stop_requested_awaiter();
+}
+
+/// As this_fiber::get_deadline(): `co_await co::get_deadline()`.
+inline auto get_deadline() noexcept {
+    return coro::deadline_awaiter();
 }
 
 }  // namespace co

@@ -13,8 +13,9 @@
 // that.
 //
 // A coroutine runs on its worker's own stack. It must not call what blocks: lock(), join(),
-// socket::read() and their like assert there. Their awaitable forms are in <weft/co.h>. It may
-// go on on another kernel thread after each co_await that waits.
+// socket::read() and their like assert there. Their awaitable forms are functions of weft::co, in
+// <weft/co.h> or beside the blocking form; docs/coroutines.md lists them all. It may go on on
+// another kernel thread after each co_await that waits.
 //
 // g++ 12 miscompiles a coroutine that declares no variable, in none of its blocks, and has a
 // co_await in the condition of an if or of a loop: it hangs or traps when it is started. Name the
@@ -35,6 +36,8 @@
 #include <variant>
 
 #include <weft/detail/cancel_scope.h>
+#include <weft/error.h>
+#include <weft/time.h>
 #include <weft/wait_group.h>
 
 namespace weft {
@@ -90,8 +93,14 @@ public:
         : group_(&group), until_(until) {}
 
     [[nodiscard]] bool await_ready() const noexcept;
-    bool await_suspend(std::coroutine_handle<> coroutine) noexcept;
-    bool await_resume() noexcept;
+    bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
+        return start(coroutine, nullptr);
+    }
+    bool await_resume() noexcept { return outcome().has_value(); }
+
+protected:
+    bool start(std::coroutine_handle<> coroutine, const sched::cancel_bounds* bounds) noexcept;
+    [[nodiscard]] result<void> outcome() noexcept;
 
 private:
     wait_group* group_;
@@ -103,6 +112,19 @@ private:
 /// What bounds the waits of a coroutine; null: nothing does.
 template <class Promise>
 const sched::cancel_bounds* bounds_of(std::coroutine_handle<Promise> coroutine) noexcept;
+
+/// The same until what bounds the coroutine ends it, too: a result<void>.
+class [[nodiscard]] bounded_group_awaiter : private wait_group_awaiter {
+public:
+    using wait_group_awaiter::wait_group_awaiter;
+
+    using wait_group_awaiter::await_ready;
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        return start(coroutine, bounds_of(coroutine));
+    }
+    result<void> await_resume() noexcept { return outcome(); }
+};
 
 /// A promise whose coroutine's frame comes from the pools.
 struct pooled_frame {

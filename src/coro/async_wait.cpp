@@ -60,15 +60,19 @@ bool wait_group_awaiter::await_ready() const noexcept {
     return group_->is_done();
 }
 
-bool wait_group_awaiter::await_suspend(std::coroutine_handle<> coroutine) noexcept {
+bool wait_group_awaiter::start(std::coroutine_handle<> coroutine,
+                               const sched::cancel_bounds* bounds) noexcept {
     waited_ = true;
     using queued = queue_operation<sync::wait_group_core, wait_group>;
-    return suspension_.emplace<queued>(*group_, coroutine, until_, nullptr).start();
+    return suspension_.emplace<queued>(*group_, coroutine, until_, bounds).start();
 }
 
-bool wait_group_awaiter::await_resume() noexcept {
+result<void> wait_group_awaiter::outcome() noexcept {
+    if (!waited_) {
+        return {};
+    }
     using queued = queue_operation<sync::wait_group_core, wait_group>;
-    return !waited_ || suspension_.get<queued>().outcome().has_value();
+    return suspension_.get<queued>().outcome();
 }
 
 }  // namespace weft::coro

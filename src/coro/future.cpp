@@ -50,22 +50,23 @@ void future_state_base::unwatch(any_watch::node& watch) noexcept {
     }
 }
 
-result<std::size_t> wait_for_any(std::span<future_state_base* const> states,
-                                 std::span<any_watch::node> nodes, deadline until) {
-    any_watch watch;
+void any_watch::begin(std::span<future_state_base* const> states, std::span<node> nodes) noexcept {
     for (std::size_t i = 0; i < states.size(); ++i) {
-        nodes[i].of = &watch;
+        nodes[i].of = this;
         nodes[i].index = i;
         states[i]->watch(nodes[i]);
     }
-    const auto waited = watch.ready.wait(until);
+}
+
+result<std::size_t> any_watch::end(std::span<future_state_base* const> states,
+                                   std::span<node> nodes, const result<void>& waited) noexcept {
     for (std::size_t i = 0; i < states.size(); ++i) {
         states[i]->unwatch(nodes[i]);
     }
-    if (!waited && !watch.ready.is_done()) {
+    if (!waited && !ready.is_done()) {
         return std::unexpected(waited.error());
     }
-    return watch.first;
+    return first;
 }
 
 }  // namespace weft::detail

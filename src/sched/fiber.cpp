@@ -76,17 +76,28 @@ static fiber_block* create_on(scheduler& owner) noexcept {
 void fiber_block::join() {
     waiter& self = this_waiter();
     WEFT_ASSERT(&self != this, "a fiber cannot join itself");
-    if (join_.load(base::acquire) != join_finished) {
+    if (!has_finished()) {
         self.prepare();
-        std::uintptr_t expected = join_none;
-        if (join_.compare_exchange_strong(expected, reinterpret_cast<std::uintptr_t>(&self),
-                                          base::acq_rel, base::acquire)) {
+        if (wake_at_end(self)) {
             self.park();
         } else {
-            WEFT_ASSERT(expected == join_finished, "a fiber is joined twice");
             self.abandon();
         }
     }
+    free_and_rethrow();
+}
+
+bool fiber_block::wake_at_end(waiter& self) noexcept {
+    std::uintptr_t expected = join_none;
+    if (join_.compare_exchange_strong(expected, reinterpret_cast<std::uintptr_t>(&self),
+                                      base::acq_rel, base::acquire)) {
+        return true;
+    }
+    WEFT_ASSERT(expected == join_finished, "a fiber is joined twice");
+    return false;
+}
+
+void fiber_block::free_and_rethrow() {
     std::exception_ptr exception = details_ != nullptr ? std::move(details_->exception) : nullptr;
     if ((flags_ & start_failed) != 0) {
         exception = std::make_exception_ptr(std::bad_alloc());

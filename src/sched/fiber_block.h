@@ -65,6 +65,15 @@ public:
     /// Once, by the holder of the handle.
     void join();
 
+    // The parts of a join().
+    [[nodiscard]] bool has_finished() const noexcept {
+        return join_.load(base::acquire) == join_finished;
+    }
+    /// `self` is prepared. True: it is woken when the fiber has finished. False: it has.
+    [[nodiscard]] bool wake_at_end(waiter& self) noexcept;
+    /// When it has finished.
+    void free_and_rethrow();
+
     /// Gives the handle up: the block is freed when the fiber has finished. An exception that left
     /// the fiber by then, or leaves it later, terminates the process.
     void detach() noexcept;

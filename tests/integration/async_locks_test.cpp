@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <weft/runtime.h>
+#include <weft/scope.h>
 
 #include "support.h"
 
@@ -390,6 +391,35 @@ TEST(AsyncCondition, ANotificationPassesOverACoroutineThatHasTimedOutButNotLeft)
         EXPECT_EQ(second.join(), cv_status::no_timeout) << "the notification was lost";
         EXPECT_TRUE(first_status == cv_status::timeout || !in_time);
     });
+}
+
+task<bool> waits_for_turn_or_stop(turns& t, std::stop_token stop, std::atomic<int>& waiting) {
+    auto lock = co_await co::lock(t.m);
+    ++waiting;
+    const auto ended = co_await co::with_stop_token(
+        stop, co::wait(t.cv, lock, deadline::never(), [&] { return t.turn == 1; }));
+    EXPECT_TRUE(lock.owns_lock());
+    EXPECT_TRUE(ended || ended.error() == std::errc::operation_canceled);
+    co_return ended.has_value();
+}
+
+// What condition_variable::wait(lock, stop_token, predicate) is to fibers.
+TEST(AsyncCondition, AStopTokenEndsAWait) {
+    runtime r(two_workers);
+    turns t;
+    std::stop_source stop;
+    std::atomic<int> waiting = 0;
+    auto stopped = r.spawn(waits_for_turn_or_stop(t, stop.get_token(), waiting));
+    ASSERT_TRUE(testing::eventually([&] { return waiting == 1; }));
+    {
+        const std::lock_guard until_it_waits(t.m);
+    }
+    stop.request_stop();
+    EXPECT_FALSE(stopped.join());
+    EXPECT_FALSE(r.spawn(waits_for_turn_or_stop(t, stop.get_token(), waiting)).join());
+    t.turn = 1;
+    EXPECT_TRUE(r.spawn(waits_for_turn_or_stop(t, stop.get_token(), waiting)).join())
+        << "it holds, whatever was stopped";
 }
 
 task<> waits_for_go(turns& t, int& waiting) {

@@ -238,7 +238,10 @@ std::vector<waiting_call<world>> of_futures() {
              EXPECT_TRUE(w.unfinished.wait(safety_net));
          },
          [](world& w) { w.unfinished.done(); }},
-        {"when_any", [](world& w) { return error_of(when_any(w.promise_kept, w.other)); }, nullptr,
+        {"when_any", [](world& w) { return error_of(when_any(w.promise_kept, w.other)); },
+         [](world& w) -> task<std::error_code> {
+             co_return error_of(co_await co::when_any(w.promise_kept, w.other));
+         },
          [](world& w) {
              w.other_promised.set_value(7);
              EXPECT_EQ(when_any_until(safety_net, w.promise_kept, w.other), 1u);

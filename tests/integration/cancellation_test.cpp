@@ -71,6 +71,14 @@ task<std::error_code> accept_in_coroutine(world& w) {
 task<std::error_code> connect_in_coroutine(world& w) {
     co_return error_of(co_await co::connect(*w.full.local_endpoint()));
 }
+task<std::error_code> wait_for_future_in_coroutine(world& w) {
+    co_return error_of(co_await co::wait(w.promise_kept, deadline::never()));
+}
+
+void keeps_the_promise(world& w) {
+    w.promised.set_value(7);
+    EXPECT_EQ(w.promise_kept.get(), 7);
+}
 
 void reads_what_comes(world& w) {
     EXPECT_FALSE(write_text(w.pair.far, "after"));
@@ -118,11 +126,7 @@ const std::vector<waiting_call<world>>& world::calls() {
          connect_in_coroutine, makes_room_for_others,
          [](world& w) { EXPECT_TRUE(w.full.accept(safety_net)); }},
         {"future", [](world& w) { return error_of(w.promise_kept.wait(deadline::never())); },
-         nullptr,
-         [](world& w) {
-             w.promised.set_value(7);
-             EXPECT_EQ(w.promise_kept.get(), 7);
-         },
+         wait_for_future_in_coroutine, keeps_the_promise,
          [](world& w) { w.promised.set_value(7); }},
     };
     return calls;
