@@ -389,8 +389,8 @@ private:
 };
 
 // For coroutines. A stream takes part by two functions in its own namespace, which return what
-// co_await makes a result<std::size_t> and a result<void> of; for weft's own they are in
-// <weft/co.h>:
+// co_await makes a result<std::size_t> and a result<void> of. Those of sockets and pipes are in
+// <weft/co.h>, those of tls_socket and file beside them:
 //
 //     auto async_read(my_stream&, std::span<std::byte> bytes, deadline until);
 //     auto async_write(my_stream&, std::span<const std::byte> bytes, deadline until);

@@ -196,4 +196,12 @@ task<result<std::vector<directory_entry>>> list_directory(std::string path, dead
 
 }  // namespace co
 
+// For buffered_reader and buffered_writer.
+inline auto async_read(file& from, std::span<std::byte> bytes, deadline until) {
+    return co::read(from, bytes, until);
+}
+inline auto async_write(file& to, std::span<const std::byte> bytes, deadline until) {
+    return co::write(to, bytes, until);
+}
+
 }  // namespace weft

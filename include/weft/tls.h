@@ -340,6 +340,14 @@ task<result<void>> shutdown(tls_socket& peer, deadline until = {});
 
 }  // namespace co
 
+// For buffered_reader and buffered_writer.
+inline auto async_read(tls_socket& from, std::span<std::byte> bytes, deadline until) {
+    return co::read(from, bytes, until);
+}
+inline auto async_write(tls_socket& to, std::span<const std::byte> bytes, deadline until) {
+    return co::write(to, bytes, until);
+}
+
 }  // namespace weft
 
 template <>

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <weft/buffered.h>
 #include <weft/file.h>
 
 #include <array>
@@ -81,6 +82,23 @@ TEST_P(File, WritesOnAndAtOffsets) {
     const auto status = call(WEFT_BOTH_OF(f, status)).value();
     EXPECT_EQ(status.size, 5u);
     EXPECT_EQ(status.kind, file_kind::regular);
+}
+
+TEST_P(File, LinesThroughABuffer) {
+    file f = make("");
+    buffered_writer out(f, 8);
+    for (const char* const text : {"one\n", "two, which is longer than the buffer\n", "\n"}) {
+        EXPECT_TRUE(call(WEFT_BOTH_OF(out, write, text)));
+    }
+    EXPECT_TRUE(call(WEFT_BOTH_OF(out, flush)));
+    file again = open(folder / "file").value();
+    buffered_reader in(again, 64);
+    for (const char* const text : {"one", "two, which is longer than the buffer", ""}) {
+        const auto line = call(WEFT_BOTH_OF(in, read_line));
+        ASSERT_TRUE(line && *line);
+        EXPECT_EQ(**line, text);
+    }
+    EXPECT_FALSE(*call(WEFT_BOTH_OF(in, read_line)));
 }
 
 TEST_P(File, ManyMegabytes) {

@@ -2,6 +2,7 @@
 //
 // TLS by coroutines: the awaitable forms, alone and beside fibers and plain threads.
 #include <gtest/gtest.h>
+#include <weft/buffered.h>
 #include <weft/co.h>
 #include <weft/scope.h>
 #include <weft/tls.h>
@@ -88,6 +89,80 @@ TEST_P(TlsCoroutine, EchoesToFibersAndThreads) {
         });
         server.join();
     }
+}
+
+task<> answer_lines(tls_socket& peer) {
+    const std::error_code failed = co_await async_handshake(peer);
+    EXPECT_FALSE(failed) << peer.explain();
+    buffered_reader in(peer);
+    buffered_writer out(peer);
+    for (;;) {
+        const auto line = co_await co::read_line(in, safety_net);
+        if (!line || !*line) {
+            EXPECT_TRUE(line) << line.error().message();
+            break;
+        }
+        auto written = co_await co::write(out, "re: ");
+        written = co_await co::write(out, std::string(**line) + "\n");
+        written = co_await co::flush(out, safety_net);
+        EXPECT_TRUE(written);
+    }
+    const auto ended = co_await co::shutdown(peer, safety_net);
+    EXPECT_TRUE(ended);
+}
+
+constexpr int lines = 50;
+std::string line_number(int i) {
+    return std::string(static_cast<std::size_t>(i) * 97 % 5000, 'x') + std::to_string(i);
+}
+
+void ask_lines(tls_socket& peer) {
+    ASSERT_TRUE(peer.handshake(safety_net)) << peer.explain();
+    buffered_reader in(peer);
+    buffered_writer out(peer);
+    for (int i = 0; i < lines; ++i) {
+        ASSERT_TRUE(out.write(line_number(i)) && out.write("\n") && out.flush(safety_net));
+        const auto line = in.read_line(safety_net);
+        ASSERT_TRUE(line && *line);
+        EXPECT_EQ(**line, "re: " + line_number(i));
+    }
+    EXPECT_TRUE(peer.shutdown(safety_net));
+    const auto end = in.read_line(safety_net);
+    EXPECT_TRUE(end && !*end) << "the peer has said that this is all";
+}
+
+task<> ask_lines_in_coroutine(tls_socket& peer) {
+    const std::error_code failed = co_await async_handshake(peer);
+    EXPECT_FALSE(failed) << peer.explain();
+    buffered_reader in(peer);
+    buffered_writer out(peer);
+    for (int i = 0; i < lines; ++i) {
+        const std::string text = line_number(i) + "\n";
+        auto written = co_await co::write(out, text);
+        written = co_await co::flush(out, safety_net);
+        EXPECT_TRUE(written);
+        const auto line = co_await co::read_line(in, safety_net);
+        EXPECT_TRUE(line && *line && "re: " + line_number(i) == **line);
+    }
+    const auto nothing = co_await co::read_line(in, 1ms);
+    EXPECT_EQ(error_of(nothing), std::errc::timed_out);
+    const auto ended = co_await co::shutdown(peer, safety_net);
+    EXPECT_TRUE(ended);
+    const auto end = co_await co::read_line(in, safety_net);
+    EXPECT_TRUE(end && !*end);
+}
+
+TEST_P(TlsCoroutine, LinesByFibersThreadsAndCoroutines) {
+    for (const actor_kind kind : {actor_kind::fiber, actor_kind::thread}) {
+        auto both = pair();
+        auto server = home_.spawn(answer_lines(both.server));
+        act(home_, kind, [&] { ask_lines(both.client); });
+        server.join();
+    }
+    auto both = pair();
+    auto server = home_.spawn(answer_lines(both.server));
+    home_.spawn(ask_lines_in_coroutine(both.client)).join();
+    server.join();
 }
 
 task<> write_all(tls_socket& to, const std::string& text) {
