@@ -61,7 +61,8 @@ private:
 /// std::mutex may be held across it: who blocks on that has the worker.
 ///
 /// At most runtime_options::most_kernel_threads calls run beside the workers at a time; beyond
-/// that a call blocks its worker. From a fiber, a coroutine or a plain thread, where it is just
+/// that a call blocks its worker. Kernel threads that nobody has needed for some seconds end, all
+/// but a few. From a fiber, a coroutine or a plain thread, where it is just
 /// called.
 template <class Callable>
     requires std::is_invocable_v<Callable>

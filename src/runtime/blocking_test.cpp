@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// blocking(). Without preemption, so that nobody but the call itself can set the worker free: each
-// of these tests would hang if it did not.
+// blocking(). Mostly without preemption, so that nobody but the call itself can set the worker
+// free: tests would hang if it did not.
 #include <weft/blocking.h>
 
 #include <gtest/gtest.h>
@@ -13,6 +13,10 @@
 #include <weft/semaphore.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <iterator>
 #include <latch>
 #include <limits>
 #include <mutex>
@@ -21,6 +25,7 @@
 
 #include "runtime/aside_test_support.h"
 #include "runtime/preemption_test_support.h"
+#include "sched/scheduler.h"
 
 namespace weft {
 namespace {
@@ -84,6 +89,71 @@ TEST(blocking, as_many_at_once_as_are_called) {
         }
     });
     EXPECT_GE(rt.stats().kernel_threads, static_cast<std::uint64_t>(calls));
+}
+
+std::size_t threads_of_this_process() {
+    using std::filesystem::directory_iterator;
+    return static_cast<std::size_t>(
+        std::distance(directory_iterator("/proc/self/task"), directory_iterator()));
+}
+
+/// Makes `calls` at once that block.
+void block_at_once(runtime& rt, int calls) {
+    rt.run([&] {
+        const pipe p;
+        std::atomic<int> begun{0};
+        std::vector<fiber> fibers;
+        for (int i = 0; i < calls; ++i) {
+            fibers.emplace_back([&] {
+                blocking([&] {
+                    ++begun;
+                    return p.read();
+                });
+            });
+        }
+        while (begun < calls) {
+            this_fiber::yield();
+        }
+        for (int i = 0; i < calls; ++i) {
+            p.write('x');
+        }
+    });
+}
+
+TEST(blocking, kernel_threads_that_are_not_needed_end) {
+    constexpr auto kept = sched::kernel_threads::kept_spares;
+    constexpr std::size_t maker_and_monitor = 2;
+    for (const bool preempt : {false, true}) {
+        const std::size_t before = threads_of_this_process();
+        runtime rt({.workers = 1, .preempt = preempt});
+        rt.get_scheduler().threads().keep_unneeded_for(20'000'000);
+        for (int times = 0; times < 2; ++times) {
+            block_at_once(rt, 100);
+            EXPECT_GE(rt.stats().kernel_threads, kept + 1);
+            const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+            while ((rt.stats().kernel_threads > kept + 1 ||
+                    threads_of_this_process() > before + kept + 1 + maker_and_monitor) &&
+                   std::chrono::steady_clock::now() < limit) {
+                std::this_thread::yield();
+            }
+            EXPECT_EQ(rt.stats().kernel_threads, kept + 1);
+            EXPECT_LE(threads_of_this_process(), before + kept + 1 + maker_and_monitor);
+        }
+    }
+}
+
+TEST(blocking, kernel_threads_may_end_at_any_moment) {
+    runtime rt({.workers = 2});
+    rt.get_scheduler().threads().keep_unneeded_for(0);
+    std::atomic<bool> stop{false};
+    std::vector<fiber> hogs;
+    for (int i = 0; i < 3; ++i) {
+        hogs.push_back(rt.spawn([&] { compute_until(stop); }));
+    }
+    for (int times = 0; times < 10; ++times) {
+        block_at_once(rt, 12);
+    }
+    stop = true;
 }
 
 TEST(blocking, returns_and_throws_what_the_call_does) {

@@ -23,7 +23,7 @@ namespace weft::sched {
 kernel_thread::kernel_thread(scheduler& owner) noexcept
     : waiter(waiter_kind::kernel_thread),
       owner_(owner),
-      id_(static_cast<int>(::syscall(SYS_gettid))),
+      kernel_id_(static_cast<int>(::syscall(SYS_gettid))),
       self_(::pthread_self()),
       block_(base::this_thread_block()) {
     ::pthread_getcpuclockid(self_, &clock_);
@@ -238,7 +238,7 @@ base::nanoseconds_t kernel_thread::cpu_time() const noexcept {
 
 kernel_thread::kernel_state kernel_thread::state() const noexcept {
     char path[64];
-    std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", id_);
+    std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", kernel_id_);
     const base::unique_fd file(::open(path, O_RDONLY | O_CLOEXEC));
     char text[128];
     const ssize_t size = file.valid() ? ::read(file.get(), text, sizeof text) : -1;

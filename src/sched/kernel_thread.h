@@ -78,6 +78,7 @@ public:
     void regain() noexcept;
 
     [[nodiscard]] scheduler& owner() const noexcept { return owner_; }
+    [[nodiscard]] pthread_t handle() const noexcept { return self_; }
 
 private:
     friend class worker;
@@ -94,7 +95,7 @@ private:
     bool become_spare(kernel_thread* heir) noexcept;
 
     scheduler& owner_;
-    const int id_;  // of the kernel
+    const int kernel_id_;
     const pthread_t self_;
     clockid_t clock_{};
     base::thread_block& block_;

@@ -65,10 +65,15 @@ void monitor::run() noexcept {
             break;
         }
         keep_spares();
-        const nanoseconds_t now = base::now_ns();
-        for (std::size_t i = 0; i < sights_.size(); ++i) {
-            look_at(owner_.worker_at(i), sights_[i], now);
-        }
+        look_at_all();
+    }
+}
+
+void monitor::look_at_all() noexcept {
+    const nanoseconds_t now = base::now_ns();
+    const base::spin_guard guard(looking_);
+    for (std::size_t i = 0; i < sights_.size(); ++i) {
+        look_at(owner_.worker_at(i), sights_[i], now);
     }
 }
 

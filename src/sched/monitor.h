@@ -19,7 +19,7 @@
 // It never allocates, and takes no lock but spinlocks: whoever holds another one may be waiting for
 // a role that only it can set free.
 //
-// Thread safety: watch() from any thread; start() and stop() from one.
+// Thread safety: watch() and wait_for_look() from any thread; start() and stop() from one.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@
 
 #include "base/atomic.h"
 #include "base/clock.h"
+#include "base/spinlock.h"
 
 namespace weft::sched {
 
@@ -51,6 +52,10 @@ public:
             stir();
         }
     }
+
+    /// Until no look is under way: those that begin later know kernel threads only from what
+    /// workers say then.
+    void wait_for_look() noexcept { const base::spin_guard none(looking_); }
 
 private:
     using time = base::nanoseconds_t;
@@ -77,6 +82,7 @@ private:
     [[nodiscard]] time next_look() noexcept;
     void rest_until(time deadline) noexcept;
     [[nodiscard]] bool all_sleep() const noexcept;
+    void look_at_all() noexcept;
     void look_at(worker& role, sight& last, time now) noexcept;
     void watch_turn(worker& role, kernel_thread& holder, sight& last, time now) noexcept;
     bool judge(worker& role, sight& last, time now) noexcept;
@@ -88,6 +94,7 @@ private:
     void stir() noexcept;
 
     scheduler& owner_;
+    base::spinlock looking_;
     std::vector<sight> sights_;
     base::atomic<bool> resting_{false};  // without a deadline
     base::atomic<bool> stopping_{false};

@@ -115,6 +115,7 @@ public:
     [[nodiscard]] bool stopping() const noexcept { return stopping_.load(base::acquire); }
     [[nodiscard]] unsigned sleepers() const noexcept { return sleepers_.load(base::relaxed); }
     [[nodiscard]] unsigned searchers() const noexcept { return searchers_.load(base::relaxed); }
+    void wait_for_monitor() noexcept { monitor_.wait_for_look(); }
     void fall_asleep() noexcept;
     void wake_up() noexcept {
         sleepers_.fetch_sub(1, base::seq_cst);
