@@ -180,6 +180,12 @@ inline auto sleep_until(deadline when) noexcept {
     return coro::sleep_awaiter(when);
 }
 
+/// The same for a moment of any clock, converted now (deadline::at()).
+template <class Clock, class Duration>
+auto sleep_until(const std::chrono::time_point<Clock, Duration>& when) {
+    return coro::sleep_awaiter(deadline::at(when));
+}
+
 /// Waits for `duration` from now.
 template <class Rep, class Period>
 auto sleep_for(std::chrono::duration<Rep, Period> duration) {

@@ -244,6 +244,10 @@ public:
     }
     friend void swap(fiber& a, fiber& b) noexcept { a.swap(b); }
 
+    /// How many threads this process can run at a time: std::thread::hardware_concurrency(), 0 if
+    /// that is unknown. A runtime has its own number of workers (runtime::workers()).
+    [[nodiscard]] static unsigned hardware_concurrency() noexcept;
+
 private:
     friend class runtime;
     friend class scope;
@@ -320,6 +324,13 @@ void yield() noexcept;
 /// What bounds the caller (<weft/scope.h>) ends it earlier: std::errc::operation_canceled or
 /// std::errc::timed_out.
 result<void> sleep_until(deadline when) noexcept;
+
+/// The same for a moment of any clock; of another one than weft::clock it is converted now
+/// (deadline::at()).
+template <class Clock, class Duration>
+result<void> sleep_until(const std::chrono::time_point<Clock, Duration>& when) {
+    return sleep_until(deadline::at(when));
+}
 
 /// Waits for `duration` from now.
 template <class Rep, class Period>

@@ -206,7 +206,7 @@ public:
                                                       : std::future_status::timeout;
     }
 
-    /// The same until `when`, by any clock: one that is not steady is converted when the wait begins.
+    /// The same until `when`, by any clock; see deadline::at().
     template <class Clock, class Duration>
     std::future_status wait_until(const std::chrono::time_point<Clock, Duration>& when) const {
         return state_.get().ready().wait_until(when) ? std::future_status::ready

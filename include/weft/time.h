@@ -37,12 +37,13 @@ public:
     /// clock is set afterwards, the deadline does not follow.
     template <class Clock, class Duration>
     static deadline at(const std::chrono::time_point<Clock, Duration>& when) {
-        if constexpr (std::is_same_v<Clock, clock>) {
-            return {std::chrono::ceil<clock::duration>(when)};
-        } else {
-            const auto now = Clock::now();
-            return when > now ? deadline(when - now) : deadline(clock::time_point::min());
+        deadline out;
+        out.nanoseconds_ = saturated(when.time_since_epoch());
+        if constexpr (!std::is_same_v<Clock, clock>) {
+            out.nanoseconds_ =
+                from_now(difference(out.nanoseconds_, saturated(Clock::now().time_since_epoch())));
         }
+        return out;
     }
 
     /// Whether there is no such moment.
@@ -71,12 +72,12 @@ private:
         if constexpr (std::is_integral_v<Rep>) {
             return saturated_count(d.count(), std::ratio_divide<Period, std::nano>());
         }
-        using wide = std::chrono::duration<long double, std::nano>;
-        if (wide(d).count() >= static_cast<long double>(never_value)) {
+        const long double wide = std::chrono::duration<long double, std::nano>(d).count();
+        if (wide >= static_cast<long double>(never_value)) {
             return never_value;
         }
-        if (wide(d).count() <= -static_cast<long double>(never_value)) {
-            return -never_value;
+        if (!(wide > -static_cast<long double>(never_value))) {
+            return -never_value;  // what is no number, too
         }
         return std::chrono::ceil<std::chrono::nanoseconds>(d).count();
     }
@@ -91,6 +92,15 @@ private:
             return never_value;
         }
         return nanoseconds <= -never_value ? -never_value : static_cast<std::int64_t>(nanoseconds);
+    }
+
+    /// From `now` to `when`; the largest value if `when` is that or the difference is too large.
+    static constexpr std::int64_t difference(std::int64_t when, std::int64_t now) noexcept {
+        std::int64_t out = 0;
+        if (when == never_value || __builtin_sub_overflow(when, now, &out)) {
+            return when < 0 ? -never_value : never_value;
+        }
+        return out;
     }
 
     static std::int64_t from_now(std::int64_t nanoseconds) noexcept;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <thread>
 
 #include <weft/fair_entity.h>
 #include <weft/fiber_group.h>
@@ -213,6 +214,10 @@ void fiber::detach() noexcept {
 
 fiber::id fiber::get_id() const noexcept {
     return id(block_ != nullptr ? block_->id() : 0);
+}
+
+unsigned fiber::hardware_concurrency() noexcept {
+    return std::thread::hardware_concurrency();
 }
 
 namespace this_fiber {
