@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "echo_fixture.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -8,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -70,6 +72,13 @@ load_target echo_fixture::target(std::uint64_t clients) const {
     return target;
 }
 
+std::vector<std::string> echo_fixture::peers() const {
+    const std::lock_guard guard(peers_mutex_);
+    std::vector<std::string> sorted = peers_;
+    std::ranges::sort(sorted);
+    return sorted;
+}
+
 void echo_fixture::run() {
     std::array<epoll_event, 256> events{};
     for (;;) {
@@ -90,9 +99,17 @@ void echo_fixture::run() {
 
 void echo_fixture::accept_all() {
     for (;;) {
-        const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        sockaddr_in peer{};
+        socklen_t size = sizeof peer;
+        const int fd =
+            ::accept4(listener_, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC);
         if (fd < 0) {
             return;
+        }
+        {
+            std::array<char, INET_ADDRSTRLEN> text{};
+            const std::lock_guard guard(peers_mutex_);
+            peers_.emplace_back(::inet_ntop(AF_INET, &peer.sin_addr, text.data(), text.size()));
         }
         ++accepted_;
         watch(epoll_, fd);

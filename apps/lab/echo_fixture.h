@@ -8,7 +8,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace weft::lab {
 
@@ -34,6 +37,8 @@ public:
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     [[nodiscard]] load_target target(std::uint64_t clients) const;
     [[nodiscard]] std::uint64_t accepted() const noexcept { return accepted_.load(); }
+    /// Addresses from which clients came, in the order of their text.
+    [[nodiscard]] std::vector<std::string> peers() const;
 
 private:
     void run();
@@ -47,6 +52,8 @@ private:
     std::uint16_t port_ = 0;
     std::uint64_t reads_ = 0;
     std::atomic<std::uint64_t> accepted_{0};
+    mutable std::mutex peers_mutex_;
+    std::vector<std::string> peers_;
     std::thread thread_;
 };
 

@@ -7,7 +7,9 @@
 
 #include <array>
 #include <chrono>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -61,8 +63,18 @@ TEST(load_generator, uses_another_source_address_for_high_client_numbers) {
     echo_fixture server;
     load_generator generator({});
     std::array targets{server.target(10)};
-    targets[0].first = clients_per_source_address * 3;
+    targets[0].first = clients_per_source_address * 3 - 4;
     EXPECT_EQ(generator.connect(targets, {}).clients, 10U);
+    std::vector<std::string> expected(4, "127.0.0.3");
+    expected.resize(10, "127.0.0.4");
+    EXPECT_EQ(server.peers(), expected);
+}
+
+TEST(load_generator, uses_the_usual_source_address_for_low_client_numbers) {
+    echo_fixture server;
+    load_generator generator({});
+    EXPECT_EQ(connect_all(generator, server, 3).clients, 3U);
+    EXPECT_EQ(server.peers(), std::vector<std::string>(3, "127.0.0.1"));
 }
 
 TEST(load_generator, closed_loop_counts_what_was_answered) {
