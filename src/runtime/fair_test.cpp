@@ -5,12 +5,16 @@
 #include <weft/fiber.h>
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <semaphore>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <weft/co.h>
@@ -109,6 +113,80 @@ TEST(fair, who_computes_longer_gets_fewer_turns) {
                     0.3)
             << "under fifo it is 100";
     });
+}
+
+/// Puts the calling thread, and those that it starts, onto one CPU; back at the end.
+class on_one_cpu {
+public:
+    on_one_cpu() {
+        ::sched_getaffinity(0, sizeof before_, &before_);
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        std::size_t last = CPU_SETSIZE - 1;
+        while (last != 0 && !CPU_ISSET(last, &before_)) {
+            --last;
+        }
+        CPU_SET(last, &one);
+        EXPECT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+    }
+    ~on_one_cpu() { ::sched_setaffinity(0, sizeof before_, &before_); }
+    on_one_cpu(const on_one_cpu&) = delete;
+    on_one_cpu& operator=(const on_one_cpu&) = delete;
+
+private:
+    cpu_set_t before_{};
+};
+
+/// A thread that computes for 2 ms each time it is woken.
+class woken_hog {
+public:
+    ~woken_hog() {
+        stop_ = true;
+        wake();
+        thread_.join();
+    }
+    woken_hog() = default;
+    woken_hog(const woken_hog&) = delete;
+    woken_hog& operator=(const woken_hog&) = delete;
+
+    void wake() { woken_.release(); }
+    [[nodiscard]] nanoseconds used() const { return nanoseconds(used_); }
+
+private:
+    std::atomic<bool> stop_{false};
+    std::counting_semaphore<> woken_{0};
+    std::atomic<std::int64_t> used_{0};
+    std::thread thread_{[this] {
+        for (woken_.acquire(); !stop_; woken_.acquire()) {
+            used_ += compute(2ms).count();
+        }
+    }};
+};
+
+// The outsider takes the CPU in the turns of one of them, mostly: by the clock of the wall that one
+// has had twice as much.
+TEST(fair, what_a_thread_outside_takes_is_not_charged) {
+    const on_one_cpu same;
+    woken_hog outside;
+    nanoseconds heavy{};
+    nanoseconds light{};
+    run({.workers = 1, .preempt = false}, [&] {
+        const auto loop = [&](nanoseconds& mine, bool wakes) {
+            while (heavy + light < 400ms) {
+                if (wakes) {
+                    outside.wake();
+                }
+                mine += compute(2ms);
+                this_fiber::yield();
+            }
+        };
+        fiber first([&] { loop(heavy, true); });
+        fiber second(fiber_options{.nice = 5}, [&] { loop(light, false); });
+    });
+    EXPECT_GT(outside.used(), 50ms);
+    EXPECT_NEAR(
+        100.0 * static_cast<double>(heavy.count()) / static_cast<double>((heavy + light).count()),
+        75.3, 4);
 }
 
 TEST(fair, nice_is_read_set_and_clamped) {

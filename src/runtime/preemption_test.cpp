@@ -3,6 +3,9 @@
 // Fibers and coroutines that compute without end, or block in the kernel, beside others on the
 // same worker. Each test would hang, or be off by far, without preemption.
 #include <gtest/gtest.h>
+#include <malloc.h>
+#include <poll.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 #include <weft/co.h>
 #include <weft/fiber.h>
@@ -264,6 +267,26 @@ TEST(preemption, static_initialisation_may_wait) {
     initialised = true;
 }
 
+// Three that signal(7) says are never restarted: each for 3 ms, 0 if nothing interrupted it.
+int sleep_by_nanosleep() {
+    const timespec duration{.tv_sec = 0, .tv_nsec = 3'000'000};
+    return ::nanosleep(&duration, nullptr);
+}
+
+int sleep_by_poll() {
+    return ::poll(nullptr, 0, 3);
+}
+
+int sleep_by_epoll_wait() {
+    const int poller = ::epoll_create1(EPOLL_CLOEXEC);
+    epoll_event event{};
+    const int got = ::epoll_wait(poller, &event, 1, 3);
+    const int error = errno;
+    ::close(poller);
+    errno = error;
+    return got;
+}
+
 TEST(preemption, does_not_interrupt_system_calls) {
     runtime rt({.workers = 2});
     rt.run([] {
@@ -273,13 +296,14 @@ TEST(preemption, does_not_interrupt_system_calls) {
             hogs.emplace_back([&] { compute_until(stop); });
         }
         std::vector<fiber> sleepers;
-        for (int i = 0; i < 4; ++i) {
-            sleepers.emplace_back([] {
-                for (int k = 0; k < 20; ++k) {
-                    const timespec duration{.tv_sec = 0, .tv_nsec = 3'000'000};
-                    EXPECT_EQ(::nanosleep(&duration, nullptr), 0) << std::strerror(errno);
-                }
-            });
+        for (const auto call : {sleep_by_nanosleep, sleep_by_poll, sleep_by_epoll_wait}) {
+            for (int i = 0; i < 2; ++i) {
+                sleepers.emplace_back([call] {
+                    for (int k = 0; k < 20; ++k) {
+                        EXPECT_EQ(call(), 0) << std::strerror(errno);
+                    }
+                });
+            }
         }
         sleepers.clear();
         stop = true;
@@ -312,6 +336,15 @@ class torture {
 public:
     explicit torture(long rounds) : rounds_left_(rounds) {}
 
+    /// The allocator only, in pieces that no thread keeps for itself.
+    void run_allocator(unsigned number) {
+        unsigned random = number * 7919 + 1;
+        while (--rounds_left_ >= 0) {
+            random = random * 1664525 + 1013904223;
+            allocate(random, number, 1100);
+        }
+    }
+
     void run(unsigned number) {
         unsigned random = number * 7919 + 1;
         long added = 0;
@@ -319,7 +352,7 @@ public:
             random = random * 1664525 + 1013904223;
             switch (random >> 16 & 3) {
                 case 0:
-                    allocate(random, number);
+                    allocate(random, number, 16);
                     break;
                 case 1:
                     throw_and_catch(number);
@@ -340,10 +373,10 @@ public:
     }
 
 private:
-    void allocate(unsigned random, unsigned number) {
+    void allocate(unsigned random, unsigned number, unsigned least) {
         std::vector<std::unique_ptr<unsigned char[]>> pieces;
         for (unsigned k = 0; k < 100; ++k) {
-            pieces.push_back(std::make_unique<unsigned char[]>(16 + (random >> k % 16) % 3000));
+            pieces.push_back(std::make_unique<unsigned char[]>(least + (random >> k % 16) % 3000));
             pieces.back()[0] = static_cast<unsigned char>(number);
         }
         for (const auto& piece : pieces) {
@@ -392,19 +425,48 @@ private:
 class preemption_torture : public ::testing::TestWithParam<unsigned> {};
 INSTANTIATE_TEST_SUITE_P(workers, preemption_torture, ::testing::Values(1U, 2U));
 
-TEST_P(preemption_torture, nothing_is_lost_and_nobody_waits_for_ever) {
+long torture_rounds() {
 #if defined(__SANITIZE_THREAD__)
     constexpr long usual_rounds = 5'000;  // twenty times slower
 #else
     constexpr long usual_rounds = 100'000;
 #endif
     const char* const text = std::getenv("WEFT_TORTURE_ROUNDS");
-    torture work(text != nullptr ? std::atol(text) : usual_rounds);
+    return text != nullptr ? std::atol(text) : usual_rounds;
+}
+
+TEST_P(preemption_torture, nothing_is_lost_and_nobody_waits_for_ever) {
+    torture work(torture_rounds());
     runtime rt({.workers = GetParam(), .slice = 500us});
     rt.run([&] {
         std::vector<fiber> fibers;
         for (unsigned i = 0; i < 64; ++i) {
             fibers.emplace_back([&, i] { work.run(i); });
+        }
+    });
+    EXPECT_GE(preempted(rt), 1U);
+    work.expect_right();
+}
+
+/// New threads allocate from the one arena that the process began with.
+class one_arena {
+public:
+    one_arena() { ::mallopt(M_ARENA_MAX, 1); }
+    ~one_arena() { ::mallopt(M_ARENA_MAX, 0); }
+    one_arena(const one_arena&) = delete;
+    one_arena& operator=(const one_arena&) = delete;
+};
+
+// Whoever is suspended within the allocator has the lock that all others want, and the thread that
+// makes kernel threads, too.
+TEST_P(preemption_torture, one_lock_of_the_allocator_for_all) {
+    const one_arena only;
+    torture work(torture_rounds() / 40);
+    runtime rt({.workers = GetParam(), .slice = 500us});
+    rt.run([&] {
+        std::vector<fiber> fibers;
+        for (unsigned i = 0; i < 64; ++i) {
+            fibers.emplace_back([&, i] { work.run_allocator(i); });
         }
     });
     EXPECT_GE(preempted(rt), 1U);
