@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -16,6 +17,10 @@
 #include <weft/runtime.h>
 
 namespace weft::testing {
+
+inline constexpr std::size_t large = std::size_t{1}
+                                     << 20;  ///< more than any buffer of the kernel's
+inline constexpr int ten_minutes = 600'000;  ///< in milliseconds: nobody waits so long
 
 inline const runtime_options one_kernel_thread{.workers = 1, .preempt = false};
 

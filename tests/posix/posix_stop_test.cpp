@@ -27,9 +27,8 @@ namespace weft {
 namespace {
 
 using testing::descriptor_pair;
-
-constexpr std::size_t large = std::size_t{1} << 20;  // more than any buffer of the kernel's takes
-constexpr int ten_minutes = 600'000;                 // in milliseconds: nobody waits so long
+using testing::large;
+using testing::ten_minutes;
 
 /// A listener with a name of the kernel's choice.
 class unix_listener {

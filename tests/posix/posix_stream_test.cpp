@@ -27,9 +27,8 @@ namespace weft {
 namespace {
 
 using testing::descriptor_pair;
+using testing::large;
 using testing::run_together;
-
-constexpr std::size_t large = std::size_t{1} << 20;  // more than any buffer of the kernel's takes
 
 std::string pattern(std::size_t size) {
     std::string text(size, '\0');
