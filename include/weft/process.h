@@ -198,8 +198,8 @@ private:
 /// A case of weft::select(): the child has ended, or there is none; wait() and try_wait() do not
 /// wait then. Any number may wait for one child.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_end(const child_process& child, Handler handler = {}) {
-    return sync::handled<io::event_case, Handler>(std::move(handler), child.native_handle(),
+[[nodiscard]] auto on_end(const child_process& child, Handler act = {}) {
+    return sync::handled<io::event_case, Handler>(std::move(act), child.native_handle(),
                                                   short{POLLIN});
 }
 

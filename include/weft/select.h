@@ -72,8 +72,8 @@ namespace sync {
 template <class T, class Handler>
 class receive_case final : public channel_case {
 public:
-    receive_case(channel_state* state, Handler handler)
-        : channel_case(case_kind::receive, state), handler_(std::move(handler)) {
+    receive_case(channel_state* state, Handler act)
+        : channel_case(case_kind::receive, state), handler_(std::move(act)) {
         set_value(slot_.address());
     }
 
@@ -96,8 +96,8 @@ template <class Held, class Handler>
 class send_case final : public channel_case {
 public:
     template <class Value>
-    send_case(channel_state* state, Value& value, Handler handler)
-        : channel_case(case_kind::send, state), value_(value), handler_(std::move(handler)) {
+    send_case(channel_state* state, Value& value, Handler act)
+        : channel_case(case_kind::send, state), value_(value), handler_(std::move(act)) {
         set_value(std::addressof(value_));
     }
 
@@ -114,105 +114,105 @@ inline constexpr bool is_small = std::is_trivially_copyable_v<T> && sizeof(T) <=
 
 }  // namespace sync
 
-/// `handler(std::optional<T>)`: a value, or nothing if `from` is closed and empty.
+/// `act(std::optional<T>)`: a value, or nothing if `from` is closed and empty.
 template <class T, std::invocable<std::optional<T>> Handler>
-[[nodiscard]] auto on_receive(const channel<T>& from, Handler handler) {
-    return sync::receive_case<T, Handler>(from.state(), std::move(handler));
+[[nodiscard]] auto on_receive(const channel<T>& from, Handler act) {
+    return sync::receive_case<T, Handler>(from.state(), std::move(act));
 }
 
-/// `handler()`: `value` was sent. Until then it stays where it is; see the head of the file.
+/// `act()`: `value` was sent. Until then it stays where it is; see the head of the file.
 template <class T, std::invocable Handler = sync::no_handler>
 [[nodiscard]] auto on_send(const channel<T>& to, std::type_identity_t<T>&& value,
-                           Handler handler = {}) {
+                           Handler act = {}) {
     using held = std::conditional_t<sync::is_small<T>, T, T&>;
-    return sync::send_case<held, Handler>(to.state(), value, std::move(handler));
+    return sync::send_case<held, Handler>(to.state(), value, std::move(act));
 }
 
 /// The same with a copy of `value`.
 template <class T, std::invocable Handler = sync::no_handler>
     requires std::copy_constructible<T>
 [[nodiscard]] auto on_send(const channel<T>& to, const std::type_identity_t<T>& value,
-                           Handler handler = {}) {
-    return sync::send_case<T, Handler>(to.state(), value, std::move(handler));
+                           Handler act = {}) {
+    return sync::send_case<T, Handler>(to.state(), value, std::move(act));
 }
 
 /// read() would not wait: something has come, the peer has ended the stream, or it would fail.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_readable(const socket& from, Handler handler = {}) {
-    return sync::handled<io::readiness_case, Handler>(std::move(handler), from, false);
+[[nodiscard]] auto on_readable(const socket& from, Handler act = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(act), from, false);
 }
 
 /// A connection waits to be accepted.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_readable(const listener& from, Handler handler = {}) {
-    return sync::handled<io::readiness_case, Handler>(std::move(handler), from);
+[[nodiscard]] auto on_readable(const listener& from, Handler act = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(act), from);
 }
 
 /// write() would not wait for its first byte, or would fail.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_writable(const socket& to, Handler handler = {}) {
-    return sync::handled<io::readiness_case, Handler>(std::move(handler), to, true);
+[[nodiscard]] auto on_writable(const socket& to, Handler act = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(act), to, true);
 }
 
 /// A datagram has come.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_readable(const datagram_socket& at, Handler handler = {}) {
-    return sync::handled<io::readiness_case, Handler>(std::move(handler), at, false);
+[[nodiscard]] auto on_readable(const datagram_socket& at, Handler act = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(act), at, false);
 }
 
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_writable(const datagram_socket& from, Handler handler = {}) {
-    return sync::handled<io::readiness_case, Handler>(std::move(handler), from, true);
+[[nodiscard]] auto on_writable(const datagram_socket& from, Handler act = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(act), from, true);
 }
 
 /// Of a pipe_reader, and of what else of weft's can be read or waited for: a signal_set, a
 /// file_watcher.
 template <std::derived_from<io::descriptor_owner> Source, std::invocable Handler = sync::no_handler>
     requires(!std::same_as<Source, pipe_writer>)
-[[nodiscard]] auto on_readable(const Source& from, Handler handler = {}) {
-    return sync::handled<io::readiness_case, Handler>(std::move(handler), from, false);
+[[nodiscard]] auto on_readable(const Source& from, Handler act = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(act), from, false);
 }
 
 /// The same of a pipe.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_writable(const pipe_writer& to, Handler handler = {}) {
-    return sync::handled<io::readiness_case, Handler>(std::move(handler), to, true);
+[[nodiscard]] auto on_writable(const pipe_writer& to, Handler act = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(act), to, true);
 }
 
 /// Of a descriptor that is not weft's, as weft::wait_readable() waits for it; see <weft/poll.h>.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_readable(int fd, Handler handler = {}) {
-    return sync::handled<io::event_case, Handler>(std::move(handler), fd, short{POLLIN});
+[[nodiscard]] auto on_readable(int fd, Handler act = {}) {
+    return sync::handled<io::event_case, Handler>(std::move(act), fd, short{POLLIN});
 }
 
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_writable(int fd, Handler handler = {}) {
-    return sync::handled<io::event_case, Handler>(std::move(handler), fd, short{POLLOUT});
+[[nodiscard]] auto on_writable(int fd, Handler act = {}) {
+    return sync::handled<io::event_case, Handler>(std::move(act), fd, short{POLLOUT});
 }
 
-/// As weft::poll(): `handler(short)` gets those of `events` that have come, and POLLERR, POLLHUP or
+/// As weft::poll(): `act(short)` gets those of `events` that have come, and POLLERR, POLLHUP or
 /// POLLNVAL, which come unasked for.
 template <std::invocable<short> Handler>
-[[nodiscard]] auto on_events(int fd, short events, Handler handler) {
-    return sync::events_case<Handler>(fd, events, std::move(handler));
+[[nodiscard]] auto on_events(int fd, short events, Handler act) {
+    return sync::events_case<Handler>(fd, events, std::move(act));
 }
 
 /// A stop was requested of `token`, which may be another one than those that bound the caller.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_stop(std::stop_token token, Handler handler = {}) {
-    return sync::handled<sync::stop_case, Handler>(std::move(handler), std::move(token));
+[[nodiscard]] auto on_stop(std::stop_token token, Handler act = {}) {
+    return sync::handled<sync::stop_case, Handler>(std::move(act), std::move(token));
 }
 
 /// Nothing else was ready until then. The earliest of several counts.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_deadline(deadline until, Handler handler = {}) {
-    return sync::handled<sync::deadline_case, Handler>(std::move(handler), until);
+[[nodiscard]] auto on_deadline(deadline until, Handler act = {}) {
+    return sync::handled<sync::deadline_case, Handler>(std::move(act), until);
 }
 
 /// Nothing else is ready now: the select does not wait.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto otherwise(Handler handler = {}) {
-    return sync::handled<sync::otherwise_case, Handler>(std::move(handler));
+[[nodiscard]] auto otherwise(Handler act = {}) {
+    return sync::handled<sync::otherwise_case, Handler>(std::move(act));
 }
 
 /// Takes one of `cases`, which may be made at run time; returns its index.

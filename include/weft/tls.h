@@ -314,14 +314,14 @@ private:
 /// can be now. It counts as a reader: nobody else may read until its handler runs. After the
 /// handshake; before it is always ready, since read() fails.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_readable(const tls_socket& from, Handler handler = {}) {
-    return sync::handled<tls::readable_case, Handler>(std::move(handler), from);
+[[nodiscard]] auto on_readable(const tls_socket& from, Handler act = {}) {
+    return sync::handled<tls::readable_case, Handler>(std::move(act), from);
 }
 
 /// The socket takes more; write() may have to wait for the rest of what it is given.
 template <std::invocable Handler = sync::no_handler>
-[[nodiscard]] auto on_writable(const tls_socket& to, Handler handler = {}) {
-    return sync::handled<io::readiness_case, Handler>(std::move(handler), to.transport(), true);
+[[nodiscard]] auto on_writable(const tls_socket& to, Handler act = {}) {
+    return sync::handled<io::readiness_case, Handler>(std::move(act), to.transport(), true);
 }
 
 namespace co {

@@ -158,8 +158,8 @@ template <class Base, class Handler>
 class handled final : public Base {
 public:
     template <class... Args>
-    explicit handled(Handler handler, Args&&... args)
-        : Base(std::forward<Args>(args)...), handler_(std::move(handler)) {}
+    explicit handled(Handler act, Args&&... args)
+        : Base(std::forward<Args>(args)...), handler_(std::move(act)) {}
 
     void run() override { handler_(); }
 
