@@ -241,7 +241,10 @@ void stop_at_each_wait(runtime& home, const waiting_call& each) {
         call.join();
         completing.join();
         EXPECT_TRUE(stopped || n > 1) << "it did not wait";
-        EXPECT_EQ(error, stopped ? each.expected : 0) << n;
+        // A stop in the last wait of a write comes too late if the rest then finds room at once.
+        if (!stopped || w.written < large) {
+            EXPECT_EQ(error, stopped ? each.expected : 0) << n;
+        }
         if (stopped) {
             expect_usable(home, each, w);
         }
