@@ -351,7 +351,7 @@ WEFT_TEST_BY_BLOCKING_CALLER(FiberConformance, WhatItWasStartedWithEndsBeforeItI
 /// Throws when the `limit`-th copy is made; counts those that live.
 class throws_on_copy {
 public:
-    throws_on_copy(int limit, int* alive) : left_(limit), alive_(alive) { ++*alive_; }
+    throws_on_copy(int limit, std::atomic<int>* alive) : left_(limit), alive_(alive) { ++*alive_; }
     throws_on_copy(const throws_on_copy& other) : left_(other.left_ - 1), alive_(other.alive_) {
         if (left_ == 0) {
             throw std::bad_alloc();
@@ -363,12 +363,12 @@ public:
 
 private:
     int left_;
-    int* alive_;
+    std::atomic<int>* alive_;  // the caller's copy ends while the fiber has its own
 };
 
 WEFT_TEST_BY_BLOCKING_CALLER(FiberConformance, ACopyThatThrowsStartsNothing) {
     this->act([&]() -> task<> {
-        int alive = 0;
+        std::atomic<int> alive = 0;
         std::atomic<int> ran = 0;
         // All copies that are made on the way, however many.
         for (int limit = 1; limit < 20; ++limit) {
@@ -386,7 +386,7 @@ WEFT_TEST_BY_BLOCKING_CALLER(FiberConformance, ACopyThatThrowsStartsNothing) {
                 f.join();
             } catch (const std::bad_alloc&) {
             }
-            EXPECT_EQ(alive, 1) << "limit " << limit;
+            EXPECT_EQ(alive.load(), 1) << "limit " << limit;
         }
         EXPECT_GT(ran, 0) << "the loop came to an end of copies";
         co_return;
