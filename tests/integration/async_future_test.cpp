@@ -2,10 +2,12 @@
 //
 // Coroutines that wait for futures, fibers and tasks, and that ask what bounds them.
 #include <gtest/gtest.h>
+
 #include <weft/co.h>
 #include <weft/future.h>
 #include <weft/runtime.h>
 #include <weft/scope.h>
+#include <atomic>
 
 #include <array>
 #include <chrono>
@@ -203,7 +205,7 @@ TEST(AsyncFuture, StoppedAtEachWait) {
 }
 
 task<> joins_fibers(int round) {
-    int done = 0;
+    std::atomic<int> done = 0;
     fiber slow = spawn([&] {
         for (int i = 0; i < round % 4; ++i) {
             this_fiber::yield();
