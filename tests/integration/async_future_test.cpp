@@ -7,9 +7,9 @@
 #include <weft/future.h>
 #include <weft/runtime.h>
 #include <weft/scope.h>
-#include <atomic>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
