@@ -315,7 +315,7 @@ probe postgres_probe() {
             "Unix socket. "
             "connect: until it is ready for a query, and closing; query: 'select 1' and its "
             "answer. memory: "
-            "private pages, page tables and kernel stacks of all its processes, after that many "
+            "private pages and page tables of all its processes, after that many "
             "connections less before, divided by their number; by_use: how much more one has that "
             "has "
             "read the catalogues once.",

@@ -25,16 +25,15 @@ constexpr const char* first_use =
     "join pg_type t on t.oid = a.atttypid where has_table_privilege(c.oid, 'select')";
 
 struct server_reading {
-    double bytes = 0;  ///< private pages, page tables and kernel stacks of all its processes
+    double bytes = 0;  ///< private pages and page tables of all its processes
     double processes = 0;
 };
 
 server_reading read_server(pid_t postmaster) {
-    const auto stacks = lab::read_machine_memory().kernel_stack_bytes.value_or(0);
     const std::array root{postmaster};
     const lab::snapshot now = lab::take_snapshot(root);
     return {.bytes = static_cast<double>(now.memory.private_bytes.value_or(0) +
-                                         now.memory.page_table_bytes.value_or(0) + stacks),
+                                         now.memory.page_table_bytes.value_or(0)),
             .processes = static_cast<double>(now.totals.processes)};
 }
 
