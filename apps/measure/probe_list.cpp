@@ -311,7 +311,8 @@ probe postgres_probe() {
         .name = "postgres",
         .what = "connections to PostgreSQL, by their number",
         .how =
-            "A server of its own with a new cluster, the defaults but for fsync=off, through a "
+            "A server of its own with a new cluster, the defaults but for fsync=off and "
+            "autovacuum=off, through a "
             "Unix socket. "
             "connect: until it is ready for a query, and closing; query: 'select 1' and its "
             "answer. memory: "

@@ -160,7 +160,7 @@ postgres_server::postgres_server(const fs::path& programs, int most_connections)
         process_ =
             start({programs / "postgres", "-D", data, "-k", folder_.native(), "-c",
                    "listen_addresses=", "-c", "max_connections=" + std::to_string(most_connections),
-                   "-c", "fsync=off"});
+                   "-c", "fsync=off", "-c", "autovacuum=off"});
         const auto limit = std::chrono::steady_clock::now() + longest_start;
         for (;;) {
             try {
