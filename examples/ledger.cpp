@@ -49,7 +49,7 @@ int main() {
     books.deposit(0, 1000);  // on a plain thread
     weft::run([&] {
         weft::with_scope([&](weft::scope& s) {
-            for (std::size_t i = 0; i < 10'000; ++i) {
+            for (std::size_t i = 0; i < 1000; ++i) {
                 s.spawn([&, i] { books.pay(i % 10, i * 7 % 10, 5); });
             }
             std::printf("audit: %d\n", books.audit(10s).value_or(-1));
