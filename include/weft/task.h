@@ -270,8 +270,7 @@ private:
         }
     }
 
-    // What a std::variant asks at each step is noticed: a call of a coroutine takes ten
-    // nanoseconds.
+    // Not a std::variant, which asks at each step what it held: a call takes ten nanoseconds.
     union {
         stored value_;
         std::exception_ptr exception_;
