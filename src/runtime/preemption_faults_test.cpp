@@ -17,6 +17,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <latch>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -77,6 +78,31 @@ TEST(preemption_cap, who_was_preempted_does_not_wait_behind_those_that_can_not_r
             const std::uint64_t before = preempted(rt);
             compute_until(free);
             EXPECT_LE(preempted(rt) - before, 20U);
+        });
+    }
+}
+
+// The same, but the second one blocks in the kernel: nothing runs meanwhile, so virtual time stands
+// still, and the first has had more than its share.
+TEST(preemption_cap, who_was_preempted_sets_free_whom_blocks_before_many_others) {
+    const one_queue_each no_stress;
+    constexpr int others = 3000;
+    for (const bool fifo : {false, true}) {
+        runtime rt({.workers = 1, .fifo = fifo, .most_kernel_threads = 1});
+        rt.run([&] {
+            std::mutex mutex;
+            fiber holds([&] {
+                const std::lock_guard guard(mutex);
+                while (preempted(rt) == 0) {
+                    compute_a_step();
+                }
+            });
+            this_fiber::yield();
+            std::vector<fiber> fibers;
+            for (int i = 0; i < others; ++i) {
+                fibers.emplace_back([] {});
+            }
+            const std::lock_guard guard(mutex);
         });
     }
 }

@@ -118,10 +118,18 @@ public:
     /// Removes the next one, for the worker of this queue to run it; null when empty.
     waiter* pick_next() noexcept {
         waiter* const w = take_out();
-        if (weight_.member_runs() || (w != nullptr && w->group_index() != 0)) [[unlikely]] {
-            change_running(w, true);
-        } else if (w != nullptr) {
-            weight_.remove(*w);
+        will_run(w);
+        return w;
+    }
+
+    /// Removes the one that was preempted first, for the worker of this queue to run it, whoever
+    /// should come before it; null if there is none. Under fifo they stand in the lane, where
+    /// pick_next() finds them.
+    waiter* pick_suspended() noexcept {
+        waiter* const w = suspended_.front();
+        if (w != nullptr) {
+            remove(node_of(*fiber_of(*w)));
+            will_run(w);
         }
         return w;
     }
@@ -258,11 +266,28 @@ private:
             return lane_.pop_front();
         }
         ahead_node& node = *ahead_.first();
+        remove(node);
+        return node.who;
+    }
+
+    /// From the tree, and from the lists of those that stand there.
+    void remove(ahead_node& node) noexcept {
         ahead_.erase(node);
+        if (node.who->kind() == waiter_kind::kernel_thread) {
+            suspended_.remove(*node.who);
+        }
         if (node.who->group_index() != 0) [[unlikely]] {
             leave_seat(node);
         }
-        return node.who;
+    }
+
+    /// `w`, which was taken out, null for nobody, is what runs.
+    void will_run(waiter* w) noexcept {
+        if (weight_.member_runs() || (w != nullptr && w->group_index() != 0)) [[unlikely]] {
+            change_running(w, true);
+        } else if (w != nullptr) {
+            weight_.remove(*w);
+        }
     }
 
     /// `stood_here`: its weight goes.
@@ -382,11 +407,21 @@ private:
         }
     }
 
+    static std::byte* place_of_node(const fiber_block& fiber) noexcept {
+        return fiber.stack_.top() - ahead_node::room;
+    }
+    static ahead_node& node_of(const fiber_block& fiber) noexcept {
+        return *std::launder(reinterpret_cast<ahead_node*>(place_of_node(fiber)));
+    }
+
     void insert(fiber_block& fiber, waiter& w) noexcept {
-        auto* const node = ::new (fiber.stack_.top() - ahead_node::room) ahead_node;
+        auto* const node = ::new (place_of_node(fiber)) ahead_node;
         node->key = middle_of_slice(fiber);
         node->who = &w;
         ahead_.insert(*node);
+        if (w.kind() == waiter_kind::kernel_thread) {
+            suspended_.push_back(w);
+        }
         if (w.group_index() != 0) [[unlikely]] {
             enter_seat(weight_.seat_of(w), *node);
         }
@@ -409,6 +444,7 @@ private:
     const std::uint64_t half_slice_;
     waiter_queue lane_;
     fair_tree<order> ahead_;
+    waiter_list suspended_;  // kernel threads that stand in the tree, in the order of arrival
     base::atomic<std::uint64_t> now_{0};
     queue_weight weight_;                                // of all that stand here
     std::uint64_t since_look_ = 0;                       // ns charged since groups were looked at

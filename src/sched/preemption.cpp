@@ -195,6 +195,11 @@ kernel_thread* worker::take_suspended() noexcept {
         }
         found = i < most_passed_over ? next_runnable() : nullptr;
     }
+    if (found == nullptr) {
+        // Virtual time stands still while nobody runs, so that those in the lane, if they are many,
+        // would come first for ever.
+        found = queue_.pop_suspended();
+    }
     while (waiter* const w = passed_over.pop_front()) {
         push_local(*w, arrival::moved);
     }

@@ -53,6 +53,18 @@ public:
         return w;
     }
 
+    /// The one that was preempted first, whoever should come before it. Null: there is none, or
+    /// this is a fifo queue, where pop() comes to them in time. May run beside steal_into().
+    waiter* pop_suspended() noexcept {
+        lock_.lock_owner();
+        waiter* const w = policy_.pick_suspended();
+        if (w != nullptr) {
+            size_.store(size_.load(base::relaxed) - 1, base::relaxed);
+        }
+        lock_.unlock_owner();
+        return w;
+    }
+
     /// What runs, null for nobody, if pop() or charge() did not say so. Owner only.
     void set_running(waiter* w) noexcept {
         if (w != nullptr || member_runs()) [[unlikely]] {
