@@ -132,7 +132,7 @@ async_connection server_state::make_async_connection(io::poll_descriptor& client
 }
 
 void server_state::enter(basic_connection& c) noexcept {
-    const std::lock_guard guard(mutex_);
+    const section here(mutex_);
     c.entered_ = true;
     c.next_ = first_;
     if (first_ != nullptr) {
@@ -152,9 +152,12 @@ void server_state::leave(basic_connection& c) noexcept {
     if (in_child_) {
         signalled_socket_.store(-1, base::seq_cst);
     }
-    const std::lock_guard guard(mutex_);
+    const section here(mutex_);
     if (!std::exchange(c.entered_, false)) {
         return;
+    }
+    if (to_shut_ == &c) {
+        to_shut_ = c.next_;
     }
     (c.prev_ != nullptr ? c.prev_->next_ : first_) = c.next_;
     if (c.next_ != nullptr) {
@@ -164,29 +167,40 @@ void server_state::leave(basic_connection& c) noexcept {
     c.prev_ = nullptr;
 }
 
-void server_state::shut_all(int how) noexcept {
-    for (basic_connection* c = first_; c != nullptr; c = c->next_) {
-        ::shutdown(c->socket_.native_handle(), how);
+/// All from to_shut_ on. Two threads may do so at a time: who forces begins anew.
+void server_state::shut_rest() noexcept {
+    bool any_left = true;
+    while (any_left) {
+        const section here(mutex_);
+        for (unsigned i = 0; i < shut_at_once && to_shut_ != nullptr; ++i) {
+            ::shutdown(to_shut_->socket_.native_handle(), forced_ ? SHUT_RDWR : SHUT_RD);
+            to_shut_ = to_shut_->next_;
+        }
+        any_left = to_shut_ != nullptr;
     }
 }
 
 void server_state::begin_drain() noexcept {
     {
-        const std::lock_guard guard(mutex_);
+        const section here(mutex_);
         if (!stopping_.exchange(true, base::seq_cst)) {
-            shut_all(SHUT_RD);
+            to_shut_ = first_;
         }
     }
+    shut_rest();
     stop_.request_stop();
 }
 
 void server_state::force() noexcept {
-    const std::lock_guard guard(mutex_);
-    if (std::exchange(forced_, true)) {
-        return;
+    {
+        const section here(mutex_);
+        if (std::exchange(forced_, true)) {
+            return;
+        }
+        counters_.forced.add(active_.load(base::acquire));
+        to_shut_ = first_;
     }
-    counters_.forced.add(active_.load(base::acquire));
-    shut_all(SHUT_RDWR);
+    shut_rest();
 }
 
 void server_state::child_of_fork() noexcept {

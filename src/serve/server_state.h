@@ -20,6 +20,7 @@
 
 #include "base/atomic.h"
 #include "base/fd.h"
+#include "base/thread_block.h"
 #include "io/socket_ops.h"
 
 namespace weft::serving {
@@ -71,7 +72,7 @@ private:
 
     void enter(basic_connection& c) noexcept;
     void leave(basic_connection& c) noexcept;
-    void shut_all(int how) noexcept;
+    void shut_rest() noexcept;
     void watch_signal();
     static void signalled(int signal) noexcept;
 
@@ -83,9 +84,18 @@ private:
     bool forced_ = false;  // under mutex_
 
     // A kernel mutex: coroutines come here on their worker's own stack, where no fiber's mutex may
-    // be waited for; the sections are short but for the two of the drain.
+    // be waited for; and clients may be ten thousand kernel threads, too many to spin. Sections are
+    // short, and who is in one is not preempted: all who leave would block behind it, a kernel
+    // thread each.
+    struct section {
+        explicit section(std::mutex& mutex) : guard(mutex) {}
+        base::preemption_disabled undisturbed;
+        std::lock_guard<std::mutex> guard;
+    };
+    static constexpr unsigned shut_at_once = 8;
     std::mutex mutex_;
     basic_connection* first_ = nullptr;
+    basic_connection* to_shut_ = nullptr;  // the next one to shut down
     std::stop_source stop_;
 
     bool in_child_ = false;
