@@ -123,19 +123,17 @@ protected:
         for (std::uint64_t n = 1; stopped && (n == 1 || call().complete); ++n) {
             ASSERT_LT(n, 1000u);
             World w;
-            std::error_code failed;
-            std::atomic<bool> over = false;
+            ended_call ended;
             std::thread helper([&] {
-                while (n > 1 && until_all_others_sleep() && !over) {
+                while (n > 1 && until_all_others_sleep() && !ended.over) {
                     call().complete(w);
                 }
             });
-            stopped = stopped_at(n, w, failed);
-            over = true;
+            stopped = stopped_at(n, w, ended);
             helper.join();
             EXPECT_TRUE(stopped || n > 1) << "it did not wait";
-            if (n == 1 || failed) {
-                EXPECT_EQ(failed, canceled) << n;
+            if (n == 1 || ended.how) {
+                EXPECT_EQ(ended.how, canceled) << n;
                 EXPECT_TRUE(stopped) << n;
                 check(w);
             }
@@ -197,19 +195,31 @@ private:
     }
     [[nodiscard]] static caller who() { return std::get<1>(GetParam()); }
 
-    static task<> call_in_coroutine(World& w, const waiting_call<World>& call,
-                                    std::error_code& failed) {
-        failed = co_await call.awaitable(w);
+    struct ended_call {
+        std::error_code how;
+        /// Set by the kernel thread that made the call, before it can sleep again: whoever finds
+        /// that one asleep and this unset knows that the call waits.
+        std::atomic<bool> over = false;
+    };
+
+    static task<> call_in_coroutine(World& w, const waiting_call<World>& call, ended_call& ended) {
+        ended.how = co_await call.awaitable(w);
+        ended.over = true;
     }
 
     /// Makes the call, stopped at its n-th wait: whether it had so many.
-    bool stopped_at(std::uint64_t n, World& w, std::error_code& failed) {
-        const auto stopped = [&] { return stop_at_wait(n, [&] { failed = call().blocking(w); }); };
+    bool stopped_at(std::uint64_t n, World& w, ended_call& ended) {
+        const auto stopped = [&] {
+            return stop_at_wait(n, [&] {
+                ended.how = call().blocking(w);
+                ended.over = true;
+            });
+        };
         switch (who()) {
             case caller::fiber:
                 return runtime_.run(stopped);
             case caller::coroutine:
-                return runtime_.spawn(co::stop_at_wait(n, call_in_coroutine(w, call(), failed)))
+                return runtime_.spawn(co::stop_at_wait(n, call_in_coroutine(w, call(), ended)))
                     .join();
             case caller::thread:
                 return stopped();
