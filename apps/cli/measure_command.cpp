@@ -81,8 +81,8 @@ CLI::App* add_measure_command(CLI::App& program, measure_options& into) {
         ->add_option("--explain", into.explain, "Tell how a probe, a figure or a claim is measured")
         ->type_name("NAME");
     lab::add_option(*command, "--rounds", into.rounds,
-                    "How often each probe runs (default: 5, quick: 3)", "N",
-                    lab::within(lab::count_within, std::uint64_t{1}, most_rounds));
+                    "How often each probe runs (default: 5, quick: 3, less often what takes long)",
+                    "N", lab::within(lab::count_within, std::uint64_t{1}, most_rounds));
     lab::add_option(*command, "--seed", into.seed, "Seed of the order of the probes", "N",
                     lab::within(lab::count_within, std::uint64_t{0}, ~std::uint64_t{0}));
     lab::add_option(*command, "--json", into.json_path,
@@ -124,6 +124,7 @@ int run_measure_command(const measure_options& options) {
     const unsigned usual = options.quick ? quick_rounds : full_rounds;
     const measure::run_plan plan{.probes = std::move(*probes),
                                  .rounds = options.rounds != 0 ? options.rounds : usual,
+                                 .all_rounds = options.rounds != 0,
                                  .quick = options.quick,
                                  .seed = options.seed};
     const lab::interrupts signals;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 #include <string_view>
 
 #include <fcntl.h>
@@ -119,6 +120,25 @@ std::optional<int> child_process::wait(deadline until) {
         status_ = status;
     }
     return status_;
+}
+
+void child_process::end_all(deadline until) noexcept {
+    constexpr timespec pause{.tv_sec = 0, .tv_nsec = 2'000'000};
+    if (pid_ > 0) {
+        ::kill(-pid_, SIGTERM);
+    }
+    while (pid_ > 0 && !until.expired()) {
+        int status = 0;
+        const pid_t ended = ::waitpid(-1, &status, WNOHANG);
+        if (ended == pid_) {
+            status_ = status;
+        } else if (ended == 0) {
+            ::nanosleep(&pause, nullptr);
+        } else if (ended < 0 && errno != EINTR) {
+            pid_ = -1;  // nobody is left
+        }
+    }
+    kill();
 }
 
 void child_process::kill() noexcept {

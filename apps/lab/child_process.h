@@ -41,6 +41,9 @@ public:
     void terminate() const noexcept;
     /// Its wait status once it has ended, nothing at the deadline. Idempotent.
     std::optional<int> wait(deadline until);
+    /// Asks the whole group to end and waits for it and, if this process inherits orphans, for all
+    /// of those: it must have no other children. Then kill().
+    void end_all(deadline until) noexcept;
     /// Kills the whole group and waits for the child, and for what it forked if this process is the
     /// one that inherits orphans (PR_SET_CHILD_SUBREAPER).
     void kill() noexcept;

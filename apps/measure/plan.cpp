@@ -57,6 +57,16 @@ double seconds_of(const run_plan& plan, const probe& probe) {
     return budget * probe.seconds / all;
 }
 
+bool affords_another(const run_plan& plan, const probe& probe, unsigned rounds, double seconds) {
+    constexpr unsigned least = 2;  // one says nothing of how far rounds are apart
+    constexpr double overdraft = 1.5;
+    if (rounds < least || plan.all_rounds) {
+        return true;
+    }
+    const double expected = seconds * (rounds + 1) / rounds;
+    return expected <= overdraft * seconds_of(plan, probe) * plan.rounds;
+}
+
 std::vector<const probe*> order_of(const run_plan& plan, unsigned round) {
     auto order = plan.probes;
     std::mt19937_64 random(plan.seed * 1'000'003 + round);

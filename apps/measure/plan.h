@@ -17,12 +17,13 @@ namespace weft::measure {
 struct run_plan {
     std::vector<const probe*> probes;
     unsigned rounds = 0;
+    bool all_rounds = false;  ///< however long they take
     bool quick = false;
     std::uint64_t seed = 1;
 };
 
 /// All rounds of all probes.
-inline constexpr double full_seconds = 150;
+inline constexpr double full_seconds = 120;
 inline constexpr double quick_seconds = 15;
 
 /// The probes whose name, figure or claim fits one of the words (separated by commas; * and ? fit
@@ -32,6 +33,10 @@ std::expected<std::vector<const probe*>, std::string> choose_probes(std::string_
 /// How long a round of the probe may take. Full runs measure the same whether all probes or one is
 /// asked for; a quick one divides its time among all probes that there are.
 double seconds_of(const run_plan& plan, const probe& probe);
+
+/// Whether it runs again after `rounds` that took `seconds` in all: not if it would take longer
+/// than it may by half. Two rounds in any case.
+bool affords_another(const run_plan& plan, const probe& probe, unsigned rounds, double seconds);
 
 /// The probes of a round, shuffled anew for each: what drifts with time (a frequency, a cache of
 /// the kernel's) must not meet the same probe each time.

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -24,8 +25,10 @@ namespace weft::measure {
 /// One round of a probe: how long it may take, and where its findings go.
 class probe_round {
 public:
-    probe_round(double seconds, bool quick, std::uint64_t seed) noexcept
-        : seconds_(seconds), seed_(seed), quick_(quick) {}
+    probe_round(double seconds, bool quick, std::uint64_t seed, std::filesystem::path folder = {})
+        : seconds_(seconds), folder_(std::move(folder)), seed_(seed), quick_(quick) {}
+    /// As this one, but nothing is found yet.
+    [[nodiscard]] probe_round anew() const { return probe_round(seconds_, quick_, seed_, folder_); }
 
     /// About how long the round may take. A bound, not a goal: one that is sure earlier ends
     /// earlier.
@@ -33,6 +36,8 @@ public:
     /// Fewer points on each axis.
     [[nodiscard]] bool quick() const noexcept { return quick_; }
     [[nodiscard]] std::uint64_t seed() const noexcept { return seed_; }
+    /// For files; the same one in all rounds of a run. Empty: there is none.
+    [[nodiscard]] const std::filesystem::path& folder() const noexcept { return folder_; }
     /// The places on an axis: the former in a full run, the latter in a quick one.
     [[nodiscard]] std::vector<std::size_t> places(std::initializer_list<std::size_t> full,
                                                   std::initializer_list<std::size_t> quick) const {
@@ -66,6 +71,7 @@ public:
 
 private:
     double seconds_;
+    std::filesystem::path folder_;
     std::uint64_t seed_;
     bool quick_;
     findings found_;
@@ -78,10 +84,9 @@ struct obstacle {
 };
 
 struct probe {
-    std::string_view name;     ///< "fork"
-    std::string_view what;     ///< one line
-    std::string_view how;      ///< what exactly is timed, for --explain
-    std::string_view as_root;  ///< what root would add; empty: nothing
+    std::string_view name;  ///< "fork"
+    std::string_view what;  ///< one line
+    std::string_view how;   ///< what exactly is timed, for --explain
     std::vector<std::string_view> claims;
     std::vector<figure_info> figures;
     double seconds;                        ///< of a full round

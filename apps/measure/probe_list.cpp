@@ -42,7 +42,6 @@ probe fork_probe() {
             "kernel gives them. zygote: a process that was forked while this one was small forks "
             "the child, "
             "on a byte through a pipe; its child's first byte.",
-        .as_root = "",
         .claims = {"C2", "C19", "C29"},
         .figures = {time_by("fork.call", "fork(), until it returns in the parent", by_resident,
                             unit::bytes),
@@ -66,7 +65,6 @@ probe exec_probe() {
                 "/bin/true, from its start until its end has been waited for: by fork() and "
                 "execve(), by "
                 "vfork() and execve(), by posix_spawn().",
-            .as_root = "",
             .claims = {"C29"},
             .figures = {time_by("exec.fork", "fork, exec and wait", by_resident, unit::bytes),
                         time_by("exec.vfork", "vfork, exec and wait", by_resident, unit::bytes),
@@ -89,7 +87,6 @@ probe copy_on_write_probe() {
                 "shared, and to huge pages. private: how much of the block the child's private "
                 "memory grew "
                 "by (Private_Dirty of smaps_rollup).",
-            .as_root = "",
             .claims = {"C16", "C17"},
             .figures = {time_of("cow.none", "a write to a page of one's own"),
                         time_of("cow.first_touch", "the first touch of a fresh page"),
@@ -116,7 +113,6 @@ probe thread_probe() {
             "pthread_create() of a thread that ends at once, until it returns (create) and until "
             "pthread_join() has returned (create_join), beside as many threads that wait on a "
             "futex.",
-        .as_root = "",
         .claims = {"C5", "C20"},
         .figures = {time_by("thread.create", "pthread_create()", by_alive),
                     time_by("thread.create_join", "pthread_create() and pthread_join()", by_alive),
@@ -136,7 +132,6 @@ probe fiber_probe() {
                 "many that wait. switch: fibers that yield without end under fifo, one turn each; "
                 "fair: two "
                 "of them under fair sharing, which is the default.",
-            .as_root = "",
             .claims = {"C8", "C10", "C21", "C23"},
             .figures = {time_by("fiber.create", "create, run and join a fiber", by_alive),
                         time_by("coroutine.create", "create, run and join a coroutine", by_alive),
@@ -157,7 +152,6 @@ probe memory_probe() {
                 "/proc/PID) and kernel stacks (of /proc/meminfo) after less before, divided by "
                 "their number. "
                 "by_stack: resident memory of a fiber that waits with so much of its stack in use.",
-            .as_root = "",
             .claims = {"C6", "C9", "C24", "C25", "C26", "C27"},
             .figures = {bytes_by("memory.process", "a process that waits", by_parked),
                         bytes_by("memory.process.resident", "its private pages", by_parked),
@@ -197,7 +191,6 @@ probe switch_probe() {
             "without a switch, is switch.work. runnable: threads of one CPU that all call "
             "sched_yield(); "
             "time for a switch that the kernel counted.",
-        .as_root = "",
         .claims = {"C7", "C10", "C15", "C22"},
         .figures = {time_by("switch.work", "the work alone, without a switch", by_working_set,
                             unit::bytes),
@@ -228,7 +221,6 @@ probe step_probe() {
             "and the stack pointer saved and taken from another stack; MXCSR and the x87 control "
             "word "
             "read and written; XSAVE and XRSTOR of all state that the kernel enabled.",
-        .as_root = "",
         .claims = {"C15"},
         .figures = {time_of("step.registers", "callee-saved registers and the stack"),
                     time_of("step.control_words", "control words of SSE and x87"),
@@ -242,18 +234,14 @@ probe step_probe() {
 probe scheduling_probe() {
     return {
         .name = "scheduling",
-        .what = "turns, wake-ups, shares, and ten thousand that sleep",
+        .what = "turns, wake-ups and shares",
         .how =
             "turn: two threads compute on one CPU and read the clock; a gap of 0.2 ms ends a turn. "
             "wake: how "
             "much later than asked a sleep of 1 ms ends, alone and beside one that computes. "
             "share: nice "
-            "0, 5 and 10 compute on one CPU; the largest distance from what the weights give. "
-            "storm: 10,000 "
-            "sleep for 1 ms at a time; CPU time of the process for one wake-up, and wake-ups a "
-            "second.",
-        .as_root = "",
-        .claims = {"C13", "C14", "C28"},
+            "0, 5 and 10 compute on one CPU; the largest distance from what the weights give.",
+        .claims = {"C13", "C14"},
         .figures = {time_of("sched.tick", "the kernel's timer tick"),
                     time_of("sched.turn", "a turn of one of two threads that compute on one CPU"),
                     time_of("wake.thread.idle", "a thread wakes too late, alone"),
@@ -267,8 +255,22 @@ probe scheduling_probe() {
                      .unit = unit::plain},
                     {.id = "share.fiber.error",
                      .what = "shares of fibers, points off",
-                     .unit = unit::plain},
-                    time_of("storm.thread.cpu", "CPU for a wake-up of one of 10,000 threads"),
+                     .unit = unit::plain}},
+        .seconds = 4,
+        .why_not = nullptr,
+        .run = probe_scheduling};
+}
+
+probe storm_probe() {
+    return {
+        .name = "storm",
+        .what = "ten thousand that sleep for a millisecond at a time",
+        .how =
+            "10,000 threads, then 10,000 fibers, that sleep for 1 ms again and again: CPU time of "
+            "the process for one wake-up and wake-ups a second, between two of them that are 0.3 s "
+            "apart, the first when all have begun for 0.1 s.",
+        .claims = {"C28"},
+        .figures = {time_of("storm.thread.cpu", "CPU for a wake-up of one of 10,000 threads"),
                     time_of("storm.fiber.cpu", "CPU for a wake-up of one of 10,000 fibers"),
                     {.id = "storm.thread.rate",
                      .what = "wake-ups of 10,000 threads",
@@ -276,9 +278,9 @@ probe scheduling_probe() {
                     {.id = "storm.fiber.rate",
                      .what = "wake-ups of 10,000 fibers",
                      .unit = unit::per_second}},
-        .seconds = 5,
-        .why_not = nullptr,
-        .run = probe_scheduling};
+        .seconds = 3,
+        .why_not = why_no_storm,
+        .run = probe_storm};
 }
 
 probe isolation_probe() {
@@ -295,7 +297,6 @@ probe isolation_probe() {
                 "(1), writes over its neighbour's data (2) or aborts (3); how many of the other "
                 "three then "
                 "run and find their data as it was.",
-            .as_root = "",
             .claims = {"C18"},
             .figures = {others("isolation.process", "of three other processes, unharmed"),
                         others("isolation.thread", "of three other threads, unharmed"),
@@ -320,7 +321,6 @@ probe postgres_probe() {
             "connections less before, divided by their number; by_use: how much more one has that "
             "has "
             "read the catalogues once.",
-        .as_root = "",
         .claims = {"C1", "C3", "C4"},
         .figures = {time_of("postgres.connect", "a connection, until it is ready, and its end"),
                     time_of("postgres.query", "'select 1' and its answer"),
@@ -332,7 +332,7 @@ probe postgres_probe() {
                     {.id = "postgres.memory.by_use",
                      .what = "what the first use adds",
                      .unit = unit::bytes}},
-        .seconds = 3,
+        .seconds = 6,
         .why_not = why_not_postgres,
         .run = probe_postgres};
 }
@@ -340,10 +340,10 @@ probe postgres_probe() {
 }  // namespace
 
 std::span<const probe> all_probes() {
-    static const std::array probes{fork_probe(),      exec_probe(),    copy_on_write_probe(),
-                                   thread_probe(),    fiber_probe(),   memory_probe(),
-                                   switch_probe(),    step_probe(),    scheduling_probe(),
-                                   isolation_probe(), postgres_probe()};
+    static const std::array probes{fork_probe(),   exec_probe(),      copy_on_write_probe(),
+                                   thread_probe(), fiber_probe(),     memory_probe(),
+                                   switch_probe(), step_probe(),      scheduling_probe(),
+                                   storm_probe(),  isolation_probe(), postgres_probe()};
     return probes;
 }
 

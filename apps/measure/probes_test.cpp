@@ -18,6 +18,7 @@
 #include "probes/memory_block.h"
 #include "probes/probes.h"
 #include "sampling.h"
+#include "scratch_folder.h"
 
 namespace weft::measure {
 namespace {
@@ -31,7 +32,8 @@ std::map<std::string, std::map<double, double>> medians_of(const findings& found
 }
 
 auto run_quickly(void (*probe)(probe_round&)) {
-    probe_round round(0.2, true, 1);
+    const scratch_folder folder;
+    probe_round round(0.2, true, 1, folder.path());
     in_child(round, [probe](probe_round& own) { probe(own); });
     return medians_of(round.found());
 }

@@ -192,9 +192,6 @@ public:
             }
             title_of(one);
             paragraph("  ", one.how, 2);
-            if (!one.as_root.empty()) {
-                paragraph("  as root: ", one.as_root, 2);
-            }
             for (const figure_info& figure : one.figures) {
                 paragraph("  ", fmt::format("{:<26} {}", figure.id, figure.what), 29);
             }

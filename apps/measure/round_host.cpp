@@ -26,6 +26,8 @@ using nlohmann::json;
 /// A probe keeps to its time; one that does not is broken, or the machine is.
 constexpr double patience = 10;
 constexpr auto least_patience = 60s;
+/// A server of its needs some to leave nothing behind.
+constexpr auto time_to_end = 5s;
 
 std::unexpected<round_failure> failed(std::string reason) {
     return std::unexpected(round_failure{.reason = std::move(reason)});
@@ -52,16 +54,19 @@ std::expected<findings, round_failure> run_round(const round_request& request,
     child->control().tell({{"probe", request.probe->name},
                            {"seconds", request.seconds},
                            {"quick", request.quick},
-                           {"seed", request.seed}});
+                           {"seed", request.seed},
+                           {"folder", request.folder.string()}});
     const deadline until(least_patience +
                          std::chrono::duration_cast<std::chrono::milliseconds>(
                              std::chrono::duration<double>(patience * request.seconds)));
     wait_for_either(child->control(), signals, until);
     if (signals.requested()) {
+        child->end_all(time_to_end);
         return std::unexpected(round_failure{.how = round_end::interrupted, .reason = ""});
     }
     const auto answer = child->control().receive(until);
     if (!answer && answer.error() == std::errc::timed_out) {
+        child->end_all(time_to_end);
         return failed("it did not end in time");
     }
     if (!answer) {
@@ -90,7 +95,8 @@ int run_round_host(int control_fd) {
             return control.tell({{"error", "there is no such probe"}}) ? 0 : 1;
         }
         probe_round round(request->at("seconds").get<double>(), request->at("quick").get<bool>(),
-                          lab::count_at(*request, "seed"));
+                          lab::count_at(*request, "seed"),
+                          request->at("folder").get<std::string>());
         asked->run(round);
         return control.tell(as_json(round.found())) ? 0 : 1;
     } catch (const std::exception& error) {

@@ -6,7 +6,9 @@
 // {"error": "..."}. What a probe does to its process (memory, threads, crashes) ends with it.
 #pragma once
 
+#include <cstdint>
 #include <expected>
+#include <filesystem>
 #include <string>
 
 #include "figure.h"
@@ -20,6 +22,7 @@ struct round_request {
     double seconds = 1;
     bool quick = false;
     std::uint64_t seed = 1;
+    std::filesystem::path folder;  ///< for its files; empty: none
 };
 
 enum class round_end { failed, interrupted };
@@ -29,7 +32,8 @@ struct round_failure {
     std::string reason;
 };
 
-/// Runs it in a child and waits for it, or for the user. One thread.
+/// Runs it in a child and waits for it, or for the user. When it returns the child and all that it
+/// started have ended, if this process is a subreaper. One thread.
 std::expected<findings, round_failure> run_round(const round_request& request,
                                                  const lab::interrupts& signals);
 

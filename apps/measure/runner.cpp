@@ -20,6 +20,7 @@
 #include "pace.h"
 #include "round_host.h"
 #include "sampling.h"
+#include "scratch_folder.h"
 
 namespace weft::measure {
 
@@ -118,7 +119,8 @@ private:
     void one_round(const probe& one, unsigned round) {
         collected_probe& into = collected_[&one];
         stopped_ = stopped_ || signals_.requested();
-        if (stopped_ || into.outcome.state != probe_state::ok) {
+        if (stopped_ || into.outcome.state != probe_state::ok ||
+            !affords_another(plan_, one, into.outcome.rounds, into.outcome.seconds)) {
             return;
         }
         const auto ticks = lab::read_machine_ticks();
@@ -128,7 +130,8 @@ private:
         auto found = run_round({.probe = &one,
                                 .seconds = seconds_of(plan_, one),
                                 .quick = plan_.quick,
-                                .seed = plan_.seed + round},
+                                .seed = plan_.seed + round,
+                                .folder = folder_.path()},
                                signals_);
         heard_round heard{
             .noise = lab::noise_between(ticks, lab::read_machine_ticks(), own_cpu_seconds() - cpu),
@@ -247,6 +250,7 @@ private:
     std::vector<double> paces_;
     double usual_pace_ = 0;
     bool stopped_ = false;
+    scratch_folder folder_;
 };
 
 }  // namespace

@@ -19,6 +19,13 @@ from weft_program import run
 LITTLE = ["--quick", "--rounds", "2", "--only", "steps,copy_on_write"]
 
 
+def shared_memory_of(process):
+    """System V's segments that the process has made."""
+    with open("/proc/sysvipc/shm", encoding="ascii") as table:
+        head, *rows = (line.split() for line in table)
+    return [row for row in rows if row[head.index("cpid")] == process]
+
+
 class Measure(unittest.TestCase):
     def test_json_has_claims_figures_and_how_sure_they_are(self):
         done = run("measure", *LITTLE, "--json", "-")
@@ -90,6 +97,24 @@ class Measure(unittest.TestCase):
             self.assertEqual(status, 130)
             self.assertIn("what people say", text)
             program.wait_until_none_lives()
+
+    def test_an_interrupt_ends_the_server_and_removes_its_data(self):
+        if not list(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+            self.skipTest("PostgreSQL is not installed")
+        with tempfile.TemporaryDirectory(prefix="weft-e2e-") as name:
+            folder = pathlib.Path(name)
+            folder.chmod(0o755)  # the server is nobody's if this is root's
+            with weft_program.Run("measure", "--only", "postgres", "--rounds", "50",
+                                  environment={"TMPDIR": name}) as program:
+                program.wait_until(lambda: list(folder.glob("*/.s.PGSQL.5432")))
+                servers = [path.read_text().split()[0]
+                           for path in folder.glob("*/data/postmaster.pid")]
+                program.process.send_signal(signal.SIGINT)
+                self.assertEqual(program.wait()[0], 130)
+                self.assertEqual(list(folder.iterdir()), [])
+                self.assertEqual(len(servers), 1)
+                self.assertFalse(pathlib.Path("/proc", servers[0]).exists())
+                self.assertEqual(shared_memory_of(servers[0]), [])
 
     def test_compares_two_runs(self):
         with tempfile.TemporaryDirectory(prefix="weft-e2e-") as folder:

@@ -70,7 +70,7 @@ class Run:
     """A run of `weft` whose progress goes to a terminal (standard error) and whose standard output
     is a pipe. A context manager: what is left at its end is killed."""
 
-    def __init__(self, *arguments, columns=100):
+    def __init__(self, *arguments, columns=100, environment=None):
         self.mark = uuid.uuid4().hex
         self.seen = ""
         self._terminal, other_end = pty.openpty()
@@ -78,7 +78,8 @@ class Run:
         set_columns(other_end, columns)
         self.process = subprocess.Popen(
             [PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=other_end, env={**os.environ, MARK: self.mark}, start_new_session=True)
+            stderr=other_end, env={**os.environ, **(environment or {}), MARK: self.mark},
+            start_new_session=True)
         os.close(other_end)
 
     def __enter__(self):
@@ -133,6 +134,14 @@ class Run:
                 if not piece:
                     open_pipes.discard(pipe.fileno())
         return self.process.wait(DEADLINE_SECONDS), output.decode()
+
+    def wait_until(self, condition):
+        """For what the program does without a word: looks again and again."""
+        until = time.monotonic() + DEADLINE_SECONDS
+        while not condition():
+            if time.monotonic() > until or self.process.poll() is not None:
+                raise AssertionError(f"it did not come to it; its progress:\n{self.seen}")
+            time.sleep(0.01)
 
     def wait_until_none_lives(self):
         """For processes that must end by themselves soon. Looks again and again: the end of a

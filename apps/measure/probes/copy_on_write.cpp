@@ -17,7 +17,7 @@ namespace weft::measure {
 
 namespace {
 
-constexpr std::size_t block_size = 16 * mib;
+constexpr std::size_t block_size = 4 * mib;
 
 /// Nanoseconds for a page.
 double touch_and_time(memory_block& block, std::size_t page) {

@@ -22,7 +22,7 @@ using nlohmann::json;
                                const std::function<void(probe_round&)>& part) {
     json answer;
     try {
-        probe_round own(like.seconds(), like.quick(), like.seed());
+        probe_round own = like.anew();
         part(own);
         answer = as_json(own.found());
     } catch (const std::exception& error) {

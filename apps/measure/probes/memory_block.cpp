@@ -37,6 +37,10 @@ memory_block::~memory_block() {
 }
 
 void memory_block::touch() noexcept {
+    // At once, without a fault for each page; since Linux 5.14.
+    if (::madvise(data_, size_, MADV_POPULATE_WRITE) == 0) {
+        return;
+    }
     for (std::size_t at = 0; at < size_; at += page_size()) {
         *const_cast<volatile std::byte*>(data_ + at) = std::byte{1};
     }

@@ -18,7 +18,7 @@ namespace weft::measure {
 
 namespace {
 
-constexpr std::size_t used_connections = 50;
+constexpr std::size_t used_connections = 10;
 /// Reads all catalogues of the tables and their columns, which a server keeps in its memory.
 constexpr const char* first_use =
     "select count(*) from pg_attribute a join pg_class c on c.oid = a.attrelid "
@@ -74,8 +74,9 @@ std::optional<obstacle> why_not_postgres() {
 }
 
 void probe_postgres(probe_round& round) {
-    const auto counts = round.places({10, 100, 300, 1000}, {10, 50, 100});
-    const postgres_server server(find_postgres().value(), static_cast<int>(counts.back() + 20));
+    const auto counts = round.places({10, 100, 300, 1000}, {10, 100});
+    const postgres_server server(find_postgres().value(), round.folder(),
+                                 static_cast<int>(counts.back() + 20));
     time_connections(round, server);
     wait_until_it_rests(server.pid());
     const server_reading before = read_server(server.pid());

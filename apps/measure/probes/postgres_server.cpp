@@ -70,17 +70,28 @@ pid_t start(const std::vector<std::string>& words) {
     return child;
 }
 
-fs::path new_folder() {
-    std::string name = (fs::temp_directory_path() / "weft-measure-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) {
-        throw_errno("mkdtemp");
-    }
+/// Where the server can make files.
+void give_to_server(const fs::path& folder) {
     if (const passwd* const who = somebody()) {
-        if (::chown(name.c_str(), who->pw_uid, who->pw_gid) != 0) {
+        if (::chown(folder.c_str(), who->pw_uid, who->pw_gid) != 0) {
             throw_errno("chown");
         }
     }
-    return name;
+}
+
+/// Once for all rounds. One that was not finished has another name.
+fs::path make_data(const fs::path& programs, const fs::path& folder) {
+    const fs::path data = folder / "data";
+    if (!fs::exists(data)) {
+        const fs::path unfinished = folder / "new";
+        if (wait_for(
+                start({programs / "initdb", "--pgdata=" + unfinished.string(), "--username=weft",
+                       "--auth=trust", "--no-sync", "--no-locale", "--encoding=UTF8"})) != 0) {
+            throw std::runtime_error("initdb failed");
+        }
+        fs::rename(unfinished, data);
+    }
+    return data;
 }
 
 std::uint32_t number_at(const unsigned char* bytes) {
@@ -149,18 +160,18 @@ std::optional<fs::path> find_postgres() {
     return std::ranges::max(found, {}, number);
 }
 
-postgres_server::postgres_server(const fs::path& programs, int most_connections)
-    : folder_(new_folder()) {
+postgres_server::postgres_server(const fs::path& programs, const fs::path& folder,
+                                 int most_connections)
+    : folder_(folder) {
+    if (folder.empty()) {
+        throw std::runtime_error("there is no folder for temporary files");
+    }
     try {
-        const std::string data = folder_ / "data";
-        if (wait_for(start({programs / "initdb", "--pgdata=" + data, "--username=weft",
-                            "--auth=trust", "--no-sync", "--no-locale", "--encoding=UTF8"})) != 0) {
-            throw std::runtime_error("initdb failed");
-        }
-        process_ =
-            start({programs / "postgres", "-D", data, "-k", folder_.native(), "-c",
-                   "listen_addresses=", "-c", "max_connections=" + std::to_string(most_connections),
-                   "-c", "fsync=off", "-c", "autovacuum=off"});
+        give_to_server(folder);
+        process_ = start({programs / "postgres", "-D", make_data(programs, folder), "-k",
+                          folder_.native(), "-c", "listen_addresses=", "-c",
+                          "max_connections=" + std::to_string(most_connections), "-c", "fsync=off",
+                          "-c", "autovacuum=off"});
         const auto limit = std::chrono::steady_clock::now() + longest_start;
         for (;;) {
             try {
@@ -185,8 +196,6 @@ postgres_server::~postgres_server() {
         ::kill(process_, SIGINT);  // "fast shutdown"
         ::waitpid(process_, nullptr, 0);
     }
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
 }
 
 postgres_connection::postgres_connection(const fs::path& socket)

@@ -20,8 +20,10 @@ std::optional<std::filesystem::path> find_postgres();
 
 class postgres_server {
 public:
-    /// Returns when it takes connections.
-    postgres_server(const std::filesystem::path& programs, int most_connections);
+    /// Returns when it takes connections. Its data lie in `folder`, where the next server finds
+    /// them.
+    postgres_server(const std::filesystem::path& programs, const std::filesystem::path& folder,
+                    int most_connections);
     ~postgres_server();
     postgres_server(const postgres_server&) = delete;
     postgres_server& operator=(const postgres_server&) = delete;

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include <weft/fair_entity.h>
 #include <weft/fiber.h>
 #include <weft/latch.h>
 #include <weft/runtime.h>
@@ -33,7 +34,8 @@ constexpr std::int64_t shortest_gap = 200'000;  // longer than an interrupt, sho
 constexpr std::array nice_ladder{0, 5, 10};
 constexpr std::size_t storm = 10'000;
 /// So long nothing else on the machine has much of a CPU.
-constexpr double storm_seconds = 0.3;
+constexpr std::int64_t storm_warms_up = 100'000'000;
+constexpr std::int64_t storm_lasts = 300'000'000;
 
 void stay_on_one_cpu() {
     live::pin_thread({live::cpu_of_thread()});
@@ -112,22 +114,18 @@ void wakes_of_fibers(probe_round& round, double seconds) {
     });
 }
 
-/// The weight of a nice value: one step is 1.25, as in the kernel's table.
-double weight_of(int nice) {
-    return std::pow(1.25, -nice);
-}
-
 /// The largest distance of a share from what the weights give, in percent points.
 double worst_error(const std::array<double, nice_ladder.size()>& work) {
     double all_work = 0;
     double all_weights = 0;
     for (std::size_t i = 0; i < nice_ladder.size(); ++i) {
         all_work += work[i];
-        all_weights += weight_of(nice_ladder[i]);
+        all_weights += static_cast<double>(weight_of_nice(nice_ladder[i]).value);
     }
     double worst = 0;
     for (std::size_t i = 0; i < nice_ladder.size(); ++i) {
-        const double ideal = weight_of(nice_ladder[i]) / all_weights;
+        const double ideal =
+            static_cast<double>(weight_of_nice(nice_ladder[i]).value) / all_weights;
         worst = std::max(worst, std::abs(100 * (work[i] / all_work - ideal)));
     }
     return worst;
@@ -180,99 +178,108 @@ double cpu_ns_of_process() {
     return static_cast<double>(used.tv_sec) * 1e9 + static_cast<double>(used.tv_nsec);
 }
 
-/// When ten thousand that sleep for a millisecond at a time begin, and when each of them ends by
-/// itself: whoever would tell them to end had to wait for its turn among them.
-struct storm_times {
-    std::atomic<bool> begun = false;
-    std::atomic<std::int64_t> until = 0;
-    std::atomic<std::uint64_t> wakes = 0;
-
-    [[nodiscard]] bool goes_on() const noexcept {
-        return now_ns() < until.load(std::memory_order_relaxed);
+/// Ten thousand that sleep for a millisecond at a time. They end by themselves, and whoever of them
+/// wakes first after the beginning and the end of the time looks at what has been used: anybody
+/// else would have to wait for his turn among them.
+class storm_watch {
+public:
+    /// All have begun, or are about to.
+    void begin() noexcept {
+        measured_from_ = now_ns() + storm_warms_up;
+        until_ = measured_from_ + storm_lasts;
     }
-    void count() noexcept { wakes.fetch_add(1, std::memory_order_relaxed); }
+
+    /// After each sleep: whether there shall be another one.
+    bool goes_on() noexcept {
+        wakes_.fetch_add(1, std::memory_order_relaxed);
+        const std::int64_t now = now_ns();
+        if (now >= measured_from_ && !began_.exchange(true, std::memory_order_relaxed)) {
+            first_ = look(now);
+        }
+        if (now >= until_ && !ended_.exchange(true, std::memory_order_relaxed)) {
+            last_ = look(now);
+        }
+        return now < until_;
+    }
+
+    /// When all have ended.
+    void tell(probe_round& round, const std::string& kind) const {
+        const double wakes = last_.wakes - first_.wakes;
+        if (wakes > 0) {
+            round.add("storm." + kind + ".cpu", {(last_.cpu - first_.cpu) / wakes});
+            round.add("storm." + kind + ".rate",
+                      {wakes * 1e9 / static_cast<double>(last_.at - first_.at)});
+        }
+    }
+
+private:
+    struct moment {
+        std::int64_t at = 0;
+        double cpu = 0;
+        double wakes = 0;
+    };
+
+    [[nodiscard]] moment look(std::int64_t now) const noexcept {
+        return {.at = now,
+                .cpu = cpu_ns_of_process(),
+                .wakes = static_cast<double>(wakes_.load(std::memory_order_relaxed))};
+    }
+
+    std::int64_t measured_from_ = 0;
+    std::int64_t until_ = 0;
+    std::atomic<std::uint64_t> wakes_ = 0;
+    std::atomic<bool> began_ = false;
+    std::atomic<bool> ended_ = false;
+    moment first_;
+    moment last_;
 };
 
-/// CPU time of all from the moment at which `let_go`, which returns when all have ended, lets them
-/// begin.
-template <class LetGo>
-double cpu_of_storm(storm_times& times, double seconds, LetGo let_go) {
-    const double cpu = cpu_ns_of_process();
-    times.until = now_ns() + static_cast<std::int64_t>(seconds * 1e9);
-    let_go();
-    return cpu_ns_of_process() - cpu;
-}
-
-double cpu_of_threads(storm_times& times, double seconds) {
-    std::vector<std::jthread> all;
-    for (std::size_t i = 0; i < storm; ++i) {
-        all.emplace_back([&] {
-            times.begun.wait(false);
-            while (times.goes_on()) {
-                sleep_of_thread();
-                times.count();
-            }
-        });
+void storm_of_threads(probe_round& round) {
+    storm_watch watch;
+    {
+        std::atomic<bool> begun = false;
+        std::vector<std::jthread> all;
+        for (std::size_t i = 0; i < storm; ++i) {
+            all.emplace_back([&] {
+                begun.wait(false);
+                do {
+                    sleep_of_thread();
+                } while (watch.goes_on());
+            });
+        }
+        watch.begin();
+        begun = true;
+        begun.notify_all();
     }
-    return cpu_of_storm(times, seconds, [&] {
-        times.begun = true;
-        times.begun.notify_all();
-        all.clear();
-    });
+    watch.tell(round, "thread");
 }
 
-double cpu_of_fibers(storm_times& times, double seconds) {
-    return weft::run([&] {
+void storm_of_fibers(probe_round& round) {
+    storm_watch watch;
+    weft::run([&] {
         event begun;
         std::vector<fiber> all;
         for (std::size_t i = 0; i < storm; ++i) {
             all.push_back(spawn([&] {
                 begun.wait();
-                while (times.goes_on()) {
+                do {
                     this_fiber::sleep_for(1ms);
-                    times.count();
-                }
+                } while (watch.goes_on());
             }));
         }
-        return cpu_of_storm(times, seconds, [&] {
-            begun.set();
-            for (fiber& one : all) {
-                one.join();
-            }
-        });
+        watch.begin();
+        begun.set();
+        for (fiber& one : all) {
+            one.join();
+        }
     });
-}
-
-/// What a wake-up costs, without what it costs to let all begin and end; and how many there are in
-/// a second.
-void time_storm(probe_round& round, const std::string& kind, double seconds,
-                double (*cpu_of)(storm_times&, double)) {
-    storm_times nothing;
-    const double around = cpu_of(nothing, 0);
-    storm_times times;
-    const double used = cpu_of(times, seconds) - around;
-    if (const auto done = static_cast<double>(times.wakes); done > 0 && used > 0) {
-        round.add("storm." + kind + ".cpu", {used / done});
-        round.add("storm." + kind + ".rate", {done / seconds});
-    }
-}
-
-void storm_of_threads(probe_round& round, double seconds) {
-    time_storm(round, "thread", seconds, cpu_of_threads);
-}
-
-void storm_of_fibers(probe_round& round, double seconds) {
-    time_storm(round, "fiber", seconds, cpu_of_fibers);
-}
-
-bool has_room_for_the_storm() {
-    return lab::read_limits().tasks.most > storm + 100;
+    watch.tell(round, "fiber");
 }
 
 }  // namespace
 
 void probe_scheduling(probe_round& round) {
-    const double each = round.seconds() / 9;
+    const double each = round.seconds() / 6;
     const auto alone = [&](void (*part)(probe_round&, double), double seconds) {
         in_child(round, [&](probe_round& own) { part(own, seconds); });
     };
@@ -281,13 +288,20 @@ void probe_scheduling(probe_round& round) {
     alone(wakes_of_fibers, each);
     alone(shares_of_threads, each);
     alone(shares_of_fibers, each);
-    if (has_room_for_the_storm()) {
-        alone(storm_of_threads, storm_seconds);
-        alone(storm_of_fibers, storm_seconds);
-    } else {
-        round.tell("storm", "the limit of processes does not allow 10,000 threads");
-    }
     round.add("sched.tick", {static_cast<double>(live::kernel_tick())});
+}
+
+std::optional<obstacle> why_no_storm() {
+    const lab::bound tasks = lab::read_limits().tasks;
+    if (tasks.most < storm + 100) {
+        return obstacle{.reason = "10,000 threads do not fit: " + tasks.reason, .lift = tasks.lift};
+    }
+    return std::nullopt;
+}
+
+void probe_storm(probe_round& round) {
+    in_child(round, storm_of_threads);
+    in_child(round, storm_of_fibers);
 }
 
 }  // namespace weft::measure
