@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <expected>
+#include <string>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -34,6 +36,13 @@ report::terminal_style style_of_report(int descriptor) {
         style.width = std::min(*width, style.width);
     }
     return style;
+}
+
+std::expected<bool, std::string> postgres_from(const std::string& text) {
+    if (text != "auto" && text != "off") {
+        return std::unexpected("'" + text + "' is neither auto nor off");
+    }
+    return text == "auto";
 }
 
 int usage(const std::string& message) {
@@ -85,6 +94,9 @@ CLI::App* add_measure_command(CLI::App& program, measure_options& into) {
                     "N", lab::within(lab::count_within, std::uint64_t{1}, most_rounds));
     lab::add_option(*command, "--seed", into.seed, "Seed of the order of the probes", "N",
                     lab::within(lab::count_within, std::uint64_t{0}, ~std::uint64_t{0}));
+    lab::add_option(*command, "--postgres", into.postgres,
+                    "Whether to start PostgreSQL where it is installed: auto (default) or off",
+                    "auto|off", postgres_from);
     lab::add_option(*command, "--json", into.json_path,
                     "Write the results as JSON; - for standard output", "FILE",
                     lab::report_path_or_stdout);
@@ -126,7 +138,8 @@ int run_measure_command(const measure_options& options) {
                                  .rounds = options.rounds != 0 ? options.rounds : usual,
                                  .all_rounds = options.rounds != 0,
                                  .quick = options.quick,
-                                 .seed = options.seed};
+                                 .seed = options.seed,
+                                 .postgres = options.postgres};
     const lab::interrupts signals;
     const auto began = std::chrono::steady_clock::now();
     auto all = measure::measure_all(plan, signals, STDERR_FILENO);

@@ -16,6 +16,7 @@ struct measure_options {
     std::string only;
     std::string explain;
     std::uint64_t seed = 1;
+    bool postgres = true;
     unsigned rounds = 0;  ///< 0: as the plan has it
     std::string json_path;
     std::string csv_path;

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "claims_of_spaces.h"
 #include "figure_text.h"
 #include "probe.h"
 
@@ -24,15 +25,6 @@ constexpr double about = 2;
 constexpr double clients = 10'000;
 /// An interval that reaches farther from the median decides nothing by itself.
 constexpr double widest_verdict = 0.5;
-
-/// What a line says, once it is measured.
-struct finding {
-    std::string measured;
-    std::string conclusion;
-    lab::mark mark = mark::undecided;
-    bool doubtful = false;
-};
-using maybe_finding = std::optional<finding>;
 
 bool is_about(double value, double claimed) {
     return value >= claimed / about && value <= claimed * about;
@@ -246,52 +238,20 @@ maybe_finding switch_steps(const measurement& all) {
     // 100 cycles at 2 to 4 GHz.
     const double value = simd->value.median;
     const bool holds = value >= 25 / about && value <= 50 * about;
-    const double tables = std::max(0.0, median_near(all, "switch.process").value_or(0) -
-                                            median_near(all, "switch.thread").value_or(0));
+    const auto process = median_near(all, "switch.process");
+    const auto thread = median_near(all, "switch.thread");
     return finding{
         .measured = fmt::format(
-            "{} registers, {} control words, {} SIMD, {} kernel entry, {} "
-            "another process",
+            "{} registers, {} control words, {} SIMD, {} kernel entry{}",
             figure_text(*registers, unit::nanoseconds), figure_text(*words, unit::nanoseconds),
             with_interval(simd->value, unit::nanoseconds), figure_text(*call, unit::nanoseconds),
-            figure_text(tables, unit::nanoseconds)),
+            process && thread
+                ? fmt::format(", {} another process",
+                              figure_text(std::max(0.0, *process - *thread), unit::nanoseconds))
+                : std::string()),
         .conclusion = holds ? "SIMD as claimed" : against(value, value < 25 ? 25 : 50),
         .mark = holds ? mark::holds : mark::off,
         .doubtful = simd->doubtful};
-}
-
-maybe_finding shared_memory(const measurement& all) {
-    const auto copied = median_near(all, "shared.private");
-    const auto own = median_near(all, "cow.private");
-    if (!copied || !own) {
-        return std::nullopt;
-    }
-    return finding{
-        .measured = fmt::format(
-            "{:.0f} % of what was written was copied, {:.0f} % of private memory", *copied, *own),
-        .conclusion = *copied < 5 ? "as claimed" : "some of it was copied",
-        .mark = *copied < 5 ? mark::holds : mark::off};
-}
-
-maybe_finding isolation(const measurement& all) {
-    const auto* const processes = find_figure(all, "isolation.process");
-    const auto* const threads = find_figure(all, "isolation.thread");
-    const auto* const fibers = find_figure(all, "isolation.fiber");
-    if (processes == nullptr || threads == nullptr || fibers == nullptr) {
-        return std::nullopt;
-    }
-    const auto unharmed = [](const measured_figure& figure) {
-        return std::ranges::count_if(figure.points,
-                                     [](const auto& point) { return point.value.median >= 3; });
-    };
-    const auto bugs = static_cast<std::ptrdiff_t>(processes->points.size());
-    const bool holds = unharmed(*processes) == bugs && unharmed(*threads) == 0;
-    return finding{.measured = fmt::format(
-                       "the others go on after {} of {} bugs in a process, {} in a thread, {} in "
-                       "a fiber",
-                       unharmed(*processes), bugs, unharmed(*threads), unharmed(*fibers)),
-                   .conclusion = holds ? "as claimed; fibers are as threads" : "not as claimed",
-                   .mark = holds ? mark::holds : mark::partly};
 }
 
 maybe_finding storm(const measurement& all) {
@@ -406,9 +366,10 @@ constexpr std::array stated{
         [](const measurement& all) { return between(all, "fiber.create", 0, ns, 200, 200); }},
     stated_claim{"C9", "stack of a user-space thread", "2 KB, grows on demand", &stack_of_a_fiber},
     stated_claim{"C10", "switching user-space threads", "~100 ns, no TLB flush", &fiber_switch},
-    stated_claim{"C11", "a process: text, data, heap, stack, descriptors of its own", "a map",
-                 nullptr},
-    stated_claim{"C12", "threads share all but stack, registers and TLS", "a map", nullptr},
+    stated_claim{"C11", "a process: text, data, heap, stack, descriptors of its own", "8 MB stack",
+                 &own_address_space},
+    stated_claim{"C12", "threads share all but stack, registers and TLS", "shared",
+                 &shared_by_threads},
     stated_claim{"C13", "the kernel's scheduler: CPU time by weight", "by virtual runtime",
                  &shares},
     stated_claim{"C14", "the scheduler runs at each timer tick", "4 ms at HZ=250", &ticks},
@@ -450,9 +411,6 @@ constexpr std::array stated{
 
 /// Why there is no measurement.
 std::string reason_of(const measurement& all, std::string_view id) {
-    if (id == "C11" || id == "C12") {
-        return "a picture; weft clients counts what threads have of their own";
-    }
     if (id == "C30") {
         return "the pooler is not built yet";
     }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "address_map.h"
 #include "lab/units.h"
 
 namespace weft::measure {
@@ -22,7 +23,9 @@ struct figure_info {
     lab::unit unit = unit::nanoseconds;
     std::string_view axis = {};  ///< "resident memory"; empty: one number
     lab::unit axis_unit = unit::plain;
-    bool is_curve = true;  ///< false: places on the axis are names, and no law is sought
+    /// The names of the places 0, 1, ... of the axis; none: they are numbers, and the figure is a
+    /// curve.
+    std::vector<std::string_view> places = {};
 };
 
 /// Samples of one figure at one place on its axis, as a probe hands them over.
@@ -42,6 +45,7 @@ struct fact {
 struct findings {
     std::vector<record> records;
     std::vector<fact> facts;
+    std::vector<address_part> map;  ///< of a process; mostly empty
 };
 
 }  // namespace weft::measure

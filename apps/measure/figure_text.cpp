@@ -27,6 +27,16 @@ std::string with_interval(const summary& value, lab::unit unit) {
     return fmt::format("{} +-{:.0f} %", figure_text(value.median, unit), std::ceil(100 * half));
 }
 
+std::string place_of(const measured_figure& figure, const figure_point& point) {
+    if (figure.axis.empty()) {
+        return {};
+    }
+    if (const auto index = static_cast<std::size_t>(point.at); index < figure.places.size()) {
+        return figure.places[index];
+    }
+    return place_text(point.at, figure.axis_unit) + " " + figure.axis;
+}
+
 std::string place_text(double at, lab::unit unit) {
     return unit == lab::unit::bytes ? lab::text_of_bytes(at)
                                     : lab::text_of_count(static_cast<std::uint64_t>(at));

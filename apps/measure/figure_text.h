@@ -16,7 +16,10 @@ std::string figure_text(double value, lab::unit unit);
 /// "12 us +-3 %": the interval's half width relative to the median.
 std::string with_interval(const summary& value, lab::unit unit);
 
-/// A place on an axis: "50 MiB", "10,000".
+/// A place on the figure's axis: "50 MiB resident memory", "overflow"; empty if it has none.
+std::string place_of(const measured_figure& figure, const figure_point& point);
+
+/// A place on an axis of numbers: "50 MiB", "10,000".
 std::string place_text(double at, lab::unit unit);
 
 }  // namespace weft::measure

@@ -20,7 +20,32 @@ findings findings_from(const json& document) {
         found.facts.push_back(
             {.name = one.at("name").get<std::string>(), .text = one.at("text").get<std::string>()});
     }
+    for (const json& one : document.at("map")) {
+        found.map.push_back({.kind = one.at("kind").get<std::string>(),
+                             .name = one.at("name").get<std::string>(),
+                             .from = one.at("from").get<std::uint64_t>(),
+                             .to = one.at("to").get<std::uint64_t>(),
+                             .reserved = one.at("reserved").get<double>(),
+                             .resident = one.at("resident").get<double>(),
+                             .own = one.at("own").get<double>(),
+                             .copied = one.at("copied").get<double>()});
+    }
     return found;
+}
+
+json as_json(const std::vector<address_part>& map) {
+    json parts = json::array();
+    for (const address_part& one : map) {
+        parts.push_back({{"kind", one.kind},
+                         {"name", one.name},
+                         {"from", one.from},
+                         {"to", one.to},
+                         {"reserved", one.reserved},
+                         {"resident", one.resident},
+                         {"own", one.own},
+                         {"copied", one.copied}});
+    }
+    return parts;
 }
 
 json as_json(const findings& found) {
@@ -32,7 +57,8 @@ json as_json(const findings& found) {
     for (const fact& one : found.facts) {
         facts.push_back({{"name", one.name}, {"text", one.text}});
     }
-    return {{"records", std::move(records)}, {"facts", std::move(facts)}};
+    return {
+        {"records", std::move(records)}, {"facts", std::move(facts)}, {"map", as_json(found.map)}};
 }
 
 }  // namespace weft::measure

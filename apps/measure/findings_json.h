@@ -10,6 +10,7 @@
 namespace weft::measure {
 
 nlohmann::json as_json(const findings& found);
+nlohmann::json as_json(const std::vector<address_part>& map);
 
 /// Throws nlohmann::json::exception for anything else.
 findings findings_from(const nlohmann::json& document);

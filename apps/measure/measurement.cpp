@@ -23,6 +23,16 @@ std::string_view name_of(probe_state state) noexcept {
     return names[static_cast<std::size_t>(state)];
 }
 
+measured_figure figure_of(const figure_info& info, std::string_view probe) {
+    return {.id = std::string(info.id),
+            .what = std::string(info.what),
+            .unit = info.unit,
+            .axis = std::string(info.axis),
+            .axis_unit = info.axis_unit,
+            .places = {info.places.begin(), info.places.end()},
+            .probe = std::string(probe)};
+}
+
 const measured_figure* find_figure(const measurement& all, std::string_view id) {
     return find_named(all.figures, &measured_figure::id, id);
 }

@@ -32,6 +32,7 @@ struct measured_figure {
     lab::unit unit = unit::nanoseconds;
     std::string axis;  ///< empty: one number, at the only point
     lab::unit axis_unit = unit::plain;
+    std::vector<std::string> places = {};  ///< names of the places 0, 1, ...; none: numbers
     std::string probe;
     std::vector<figure_point> points = {};  ///< ascending along the axis
     std::optional<growth> grows = {};
@@ -66,7 +67,11 @@ struct measurement {
     std::vector<probe_outcome> probes;
     std::vector<measured_figure> figures;
     std::vector<fact> facts;
+    std::vector<address_part> map;  ///< of a process with threads and fibers
 };
+
+/// Without points.
+measured_figure figure_of(const figure_info& info, std::string_view probe);
 
 const measured_figure* find_figure(const measurement& all, std::string_view id);
 const probe_outcome* find_outcome(const measurement& all, std::string_view probe);

@@ -20,6 +20,7 @@ struct run_plan {
     bool all_rounds = false;  ///< however long they take
     bool quick = false;
     std::uint64_t seed = 1;
+    bool postgres = true;  ///< false: no server is started, even where there is one
 };
 
 /// All rounds of all probes.

@@ -57,6 +57,9 @@ public:
         found_.facts.push_back({.name = std::move(name), .text = std::move(text)});
     }
 
+    /// The map of a process.
+    void draw(std::vector<address_part> map) { found_.map = std::move(map); }
+
     /// Takes over what another process found for this round.
     void merge(findings found) {
         for (record& one : found.records) {
@@ -64,6 +67,9 @@ public:
         }
         for (fact& one : found.facts) {
             found_.facts.push_back(std::move(one));
+        }
+        if (!found.map.empty()) {
+            found_.map = std::move(found.map);
         }
     }
 

@@ -41,11 +41,14 @@ probe fork_probe() {
             "where the "
             "kernel gives them. zygote: a process that was forked while this one was small forks "
             "the child, "
-            "on a byte through a pipe; its child's first byte.",
+            "on a byte through a pipe; its child's first byte. clone3: the system call alone, "
+            "without what the C library's fork() does around it.",
         .claims = {"C2", "C19", "C29"},
         .figures = {time_by("fork.call", "fork(), until it returns in the parent", by_resident,
                             unit::bytes),
                     time_by("fork.wait", "fork(), the child's end and wait()", by_resident,
+                            unit::bytes),
+                    time_by("fork.clone3", "clone3(), until it returns in the parent", by_resident,
                             unit::bytes),
                     time_by("fork.huge.call", "fork() with memory in huge pages", by_resident,
                             unit::bytes),
@@ -184,7 +187,8 @@ probe switch_probe() {
         .how =
             "Two that wake each other in turn: by a futex (threads and processes, on one CPU; "
             "other_cpu: "
-            "on two), by a yield (fibers and coroutines). Between two switches each writes to one "
+            "on two), by a byte through a pipe (processes, with the write and the read), by a "
+            "yield (fibers and coroutines). Between two switches each writes to one "
             "byte "
             "of every cache line of its own memory, of the size on the axis; the same work by one "
             "alone, "
@@ -201,6 +205,8 @@ probe switch_probe() {
                             unit::bytes),
                     time_by("switch.fiber.working_set", "a switch between fibers, with the work",
                             by_working_set, unit::bytes),
+                    time_of("switch.pipe",
+                            "processes of one CPU pass a byte to and fro through pipes, one way"),
                     time_of("switch.coroutine", "a yield between two coroutines"),
                     time_of("switch.thread.other_cpu",
                             "one thread wakes another one on another CPU"),
@@ -283,20 +289,49 @@ probe storm_probe() {
         .run = probe_storm};
 }
 
-probe isolation_probe() {
-    constexpr const char* bug = "bug";
-    const auto others = [](std::string_view id, std::string_view what) {
+probe address_space_probe() {
+    const auto own = [](std::string_view id, std::string_view what) {
         return figure_info{
-            .id = id, .what = what, .unit = unit::plain, .axis = bug, .is_curve = false};
+            .id = id,
+            .what = what,
+            .unit = unit::plain,
+            .axis = "part",
+            .places = {"code", "data", "heap", "descriptors", "stack", "thread-locals"}};
+    };
+    return {.name = "address_space",
+            .what = "what processes, threads and fibers share, and the map of a process",
+            .how =
+                "One of two, a process, thread or fiber, writes to a global variable, to memory "
+                "that the other one has allocated, to the other one's stack, and to a "
+                "thread-local; opens a descriptor; and says where its stack is. 1: the other one "
+                "sees nothing of it, or its stack lies elsewhere; 0: they share it. Code is "
+                "shared unless a page of it has been copied. A call is a function that does the "
+                "same, for control. The map: smaps(5) of a process with three threads and four "
+                "fibers that wait.",
+            .claims = {"C11", "C12"},
+            .figures = {own("own.call", "of a function that is called, not shared"),
+                        own("own.process", "of a process, not shared"),
+                        own("own.thread", "of a thread, not shared"),
+                        own("own.fiber", "of a fiber, not shared")},
+            .seconds = 0.3,
+            .why_not = nullptr,
+            .run = probe_address_space};
+}
+
+probe isolation_probe() {
+    const auto others = [](std::string_view id, std::string_view what) {
+        return figure_info{.id = id,
+                           .what = what,
+                           .unit = unit::plain,
+                           .axis = "bug",
+                           .places = {"null call", "overflow", "wild write", "abort"}};
     };
     return {.name = "isolation",
             .what = "who dies of a bug in one of four",
             .how =
-                "Four processes, threads or fibers; the first one calls a null pointer (0), "
-                "overflows its stack "
-                "(1), writes over its neighbour's data (2) or aborts (3); how many of the other "
-                "three then "
-                "run and find their data as it was.",
+                "Four processes, threads or fibers; the first one calls a null pointer, overflows "
+                "its stack, writes over its neighbour's data or aborts; how many of the other "
+                "three then run and find their data as it was.",
             .claims = {"C18"},
             .figures = {others("isolation.process", "of three other processes, unharmed"),
                         others("isolation.thread", "of three other threads, unharmed"),
@@ -340,10 +375,11 @@ probe postgres_probe() {
 }  // namespace
 
 std::span<const probe> all_probes() {
-    static const std::array probes{fork_probe(),   exec_probe(),      copy_on_write_probe(),
-                                   thread_probe(), fiber_probe(),     memory_probe(),
-                                   switch_probe(), step_probe(),      scheduling_probe(),
-                                   storm_probe(),  isolation_probe(), postgres_probe()};
+    static const std::array probes{fork_probe(),    exec_probe(),          copy_on_write_probe(),
+                                   thread_probe(),  fiber_probe(),         memory_probe(),
+                                   switch_probe(),  step_probe(),          scheduling_probe(),
+                                   storm_probe(),   address_space_probe(), isolation_probe(),
+                                   postgres_probe()};
     return probes;
 }
 

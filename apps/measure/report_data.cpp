@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "claims.h"
+#include "findings_json.h"
 
 namespace weft::measure {
 
@@ -69,6 +70,9 @@ json json_of(const measured_figure& figure) {
     if (!figure.axis.empty()) {
         out["axis"] = figure.axis;
         out["axis_unit"] = name_of_unit(figure.axis_unit);
+    }
+    if (!figure.places.empty()) {
+        out["places"] = figure.places;
     }
     if (figure.grows) {
         out["growth"] = json_of(*figure.grows);
@@ -149,7 +153,8 @@ json to_json(const measurement& all) {
             {"claims", list_of(claims_of(all))},
             {"figures", list_of(all.figures)},
             {"probes", list_of(all.probes)},
-            {"facts", std::move(facts)}};
+            {"facts", std::move(facts)},
+            {"map", as_json(all.map)}};
 }
 
 std::string report_as_json(const measurement& all) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 #include <vector>
 
@@ -30,6 +31,15 @@ std::string escaped(std::string_view text) {
     return report::escaped(lab::printable(text));
 }
 
+constexpr double page = 4096;
+
+/// The colour of a part of an address space.
+std::string_view tone_of(std::string_view kind) {
+    return kind == "stack"                                           ? "stacks"
+           : kind == "heap" || kind == "data" || kind == "anonymous" ? "memory"
+                                                                     : "shared";
+}
+
 class body : private report::line_writer {
 public:
     body(const measurement& all, const std::vector<chart>& charts)
@@ -39,6 +49,7 @@ public:
         head();
         claims();
         charts();
+        map();
         disturbances();
         figures();
         facts();
@@ -65,15 +76,31 @@ private:
     void claims() {
         add("<ul class=\"verdicts\">");
         for (const claim_line& one : claims_) {
-            const std::string_view mark = one.mark ? lab::name_of(*one.mark) : "undecided";
-            add("<li><span class=\"mark {0}\">{1}</span> <strong>{2}</strong> {3}: claimed "
-                "{4}<br>{5}{6}{7}</li>",
-                mark, one.mark ? mark : "not here", escaped(one.id), escaped(one.subject),
-                escaped(one.claimed), escaped(one.measured),
-                one.measured.empty() ? escaped(one.conclusion) : ": " + escaped(one.conclusion),
-                one.doubtful ? " <em>(the machine was disturbed)</em>" : "");
+            if (one.mark) {
+                claim(one, lab::name_of(*one.mark), lab::name_of(*one.mark));
+            }
         }
         add("</ul>");
+        if (std::ranges::all_of(claims_, [](const auto& one) { return one.mark.has_value(); })) {
+            return;
+        }
+        add("<details{}><summary>Not measured here</summary><ul class=\"verdicts\">",
+            all_.figures.empty() ? " open" : "");
+        for (const claim_line& one : claims_) {
+            if (!one.mark) {
+                claim(one, "undecided", "not here");
+            }
+        }
+        add("</ul></details>");
+    }
+
+    void claim(const claim_line& one, std::string_view tone, std::string_view mark) {
+        add("<li><span class=\"mark {}\">{}</span> <strong>{}</strong> {}: claimed "
+            "{}<br>{}{}{}</li>",
+            tone, mark, escaped(one.id), escaped(one.subject), escaped(one.claimed),
+            escaped(one.measured),
+            one.measured.empty() ? escaped(one.conclusion) : ": " + escaped(one.conclusion),
+            one.doubtful ? " <em>(the machine was disturbed)</em>" : "");
     }
 
     void charts() {
@@ -101,6 +128,44 @@ private:
             add("</figure>");
         }
         add("</div>");
+    }
+
+    /// A line for each part; the bars are logarithmic from a page on, the dark ones what is
+    /// resident.
+    void map() {
+        if (all_.map.empty()) {
+            return;
+        }
+        double most = 2 * page;
+        for (const address_part& one : all_.map) {
+            most = std::max(most, one.reserved);
+        }
+        const auto length = [most](double bytes) {
+            return bytes < page
+                       ? 0.0
+                       : 100 * (1 + std::log2(bytes / page)) / (1 + std::log2(most / page));
+        };
+        add("<figure class=\"whole\"><h3>A process and its threads</h3><figcaption>Its address "
+            "space from low to high: reserved, and resident in darker bars, logarithmic. Threads "
+            "and fibers have stacks of their own, all else is the process's; of its code and "
+            "libraries other processes have the same pages.</figcaption>"
+            "<div class=\"wide\"><table class=\"map\"><tr><th></th><th></th><th>reserved</th>"
+            "<th>resident</th><th>of these not shared</th></tr>");
+        for (const address_part& one : all_.map) {
+            if (one.kind == "guard") {
+                continue;
+            }
+            add("<tr><td title=\"{:#x} to {:#x}\">{}{}</td><td><span class=\"bar {}\" "
+                "style=\"--reserved: {:.1f}%; --resident: {:.1f}%\"></span></td><td>{}</td>"
+                "<td>{}</td><td>{}</td></tr>",
+                one.from, one.to, escaped(one.kind),
+                one.name.empty() ? "" : ", " + escaped(one.name), tone_of(one.kind),
+                length(one.reserved), length(one.resident),
+                figure_text(one.reserved, lab::unit::bytes),
+                figure_text(one.resident, lab::unit::bytes),
+                figure_text(one.own, lab::unit::bytes));
+        }
+        add("</table></div></figure>");
     }
 
     void disturbances() {
@@ -150,9 +215,7 @@ private:
             figure.grows ? "<br><small>" + escaped(figure.grows->reason) + "</small>" : "");
         for (const figure_point& point : figure.points) {
             const summary& value = point.value;
-            const std::string place =
-                figure.axis.empty() ? std::string()
-                                    : place_text(point.at, figure.axis_unit) + " " + figure.axis;
+            const std::string place = place_of(figure, point);
             add("<tr><td>{}</td><td>{}{}</td><td>{} to "
                 "{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
                 escaped(place), figure_text(value.median, figure.unit),

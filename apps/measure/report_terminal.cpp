@@ -2,7 +2,10 @@
 #include "report_terminal.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -78,11 +81,11 @@ private:
     void claims() {
         const auto lines = claims_of(all_);
         line("what people say, and what this machine says", ink::bold);
-        std::string missing;
+        std::map<std::string, std::string> missing;  // the claims by the reason
         for (const claim_line& one : lines) {
             if (!one.mark) {
-                missing +=
-                    fmt::format("{}{} ({})", missing.empty() ? "" : "; ", one.id, one.conclusion);
+                std::string& ids = missing[one.conclusion];
+                ids += (ids.empty() ? "" : ", ") + one.id;
                 continue;
             }
             const std::string_view mark = lab::name_of(*one.mark);
@@ -93,8 +96,8 @@ private:
                                  claim_indent, style_.width - (mark.size() + 3));
             out_ += " " + painted(fmt::format("[{}]", mark), lab::ink_of(*one.mark)) + "\n";
         }
-        if (!missing.empty()) {
-            paragraph("not measured: ", missing, claim_indent, ink::dim);
+        for (const auto& [reason, ids] : missing) {
+            paragraph("", fmt::format("{}: {}", reason, ids), claim_indent, ink::dim);
         }
     }
 
@@ -122,8 +125,10 @@ private:
             const figure_point& point = figure.points[i];
             text += i == 0 ? "" : "; ";
             if (!figure.axis.empty()) {
-                text += place_text(point.at, figure.axis_unit) + (i == 0 ? " " + figure.axis : "") +
-                        " ";
+                text +=
+                    (i == 0 || !figure.places.empty() ? place_of(figure, point)
+                                                      : place_text(point.at, figure.axis_unit)) +
+                    " ";
             }
             text += with_interval(point.value, figure.unit) + (point.doubtful ? " (?)" : "");
         }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -69,7 +70,7 @@ public:
         for (const probe* const one : plan.probes) {
             collected_probe& into = collected_[one];
             into.outcome.name = one->name;
-            if (const auto why = one->why_not != nullptr ? one->why_not() : std::nullopt) {
+            if (const auto why = why_not(plan, *one)) {
                 into.outcome.state = probe_state::skipped;
                 into.outcome.reason = why->reason;
                 into.outcome.lift = why->lift;
@@ -99,10 +100,18 @@ public:
             conclude(*one, out);
         }
         out.facts = std::move(facts_);
+        out.map = std::move(map_);
         return out;
     }
 
 private:
+    static std::optional<obstacle> why_not(const run_plan& plan, const probe& one) {
+        if (!plan.postgres && one.name == "postgres") {
+            return obstacle{.reason = "it was turned off", .lift = "--postgres auto"};
+        }
+        return one.why_not != nullptr ? one.why_not() : std::nullopt;
+    }
+
     static std::vector<lab::progress_step> steps_of(const run_plan& plan) {
         std::vector<lab::progress_step> steps;
         for (unsigned round = 0; round < plan.rounds; ++round) {
@@ -157,6 +166,9 @@ private:
             collected_point& point = into.figures[one.figure][one.at];
             point.rounds.push_back(std::move(one.samples));
             point.heard.push_back(heard);
+        }
+        if (!found.map.empty()) {
+            map_ = std::move(found.map);
         }
         for (fact& one : found.facts) {
             const auto known = std::ranges::find(facts_, one.name, &fact::name);
@@ -214,12 +226,7 @@ private:
 
     void add_figure(const probe& one, const figure_info& info,
                     const std::map<double, collected_point>& points, measurement& out) const {
-        measured_figure figure{.id = std::string(info.id),
-                               .what = std::string(info.what),
-                               .unit = info.unit,
-                               .axis = std::string(info.axis),
-                               .axis_unit = info.axis_unit,
-                               .probe = std::string(one.name)};
+        measured_figure figure = figure_of(info, one.name);
         std::vector<curve_point> curve;
         for (const auto& [at, point] : points) {
             const auto value = summarize(point.rounds);
@@ -231,10 +238,12 @@ private:
             figure.points.push_back(
                 {.at = at,
                  .value = *value,
-                 .doubtful = 2 * static_cast<std::size_t>(disturbed) > point.heard.size()});
+                 // Of what has names it is seen whether it is so, which takes no time.
+                 .doubtful = info.places.empty() &&
+                             2 * static_cast<std::size_t>(disturbed) > point.heard.size()});
             curve.push_back({.x = at, .y = value->median});
         }
-        if (!info.axis.empty() && info.is_curve) {
+        if (!info.axis.empty() && info.places.empty()) {
             figure.grows = growth_of(curve);
         }
         if (!figure.points.empty()) {
@@ -247,6 +256,7 @@ private:
     lab::progress progress_;
     std::map<const probe*, collected_probe> collected_;
     std::vector<fact> facts_;
+    std::vector<address_part> map_;
     std::vector<double> paces_;
     double usual_pace_ = 0;
     bool stopped_ = false;

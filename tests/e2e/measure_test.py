@@ -79,7 +79,8 @@ class Measure(unittest.TestCase):
     def test_bad_options_are_named_in_one_line(self):
         for arguments, message in [
                 (["--only", "spoon"], "'spoon'"), (["--explain", "C99"], "'C99'"),
-                (["--rounds", "0"], "from 1 to"), (["--seed", "x"], "whole number"),
+                (["--rounds", "0"], "from 1 to"), (["--postgres", "x"], "neither auto nor off"),
+                (["--seed", "x"], "whole number"),
                 (["--json", "/nowhere/x.json"], "cannot write"),
                 (["--json", "-", "--csv", "-"], "standard output")]:
             with self.subTest(arguments=arguments):
@@ -88,6 +89,11 @@ class Measure(unittest.TestCase):
                 self.assertEqual(done.stdout, "")
                 self.assertRegex(done.stderr, r"\Aweft: [^\n]+\n\Z")
                 self.assertIn(message, done.stderr)
+
+    def test_postgres_may_be_turned_off(self):
+        done = run("measure", "--only", "postgres", "--postgres", "off")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("it was turned off", done.stdout)
 
     def test_an_interrupt_leaves_no_process(self):
         with weft_program.Run("measure", "--only", "fork,exec", "--rounds", "50") as program:

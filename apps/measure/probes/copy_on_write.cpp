@@ -12,6 +12,7 @@
 #include "measure/sampling.h"
 #include "memory_block.h"
 #include "probes.h"
+#include "shared_value.h"
 
 namespace weft::measure {
 
@@ -34,25 +35,8 @@ std::uint64_t private_bytes() {
         .value_or(0);
 }
 
-/// What a child has to say, in memory that both share.
-class shared_words {
-public:
-    explicit shared_words()
-        : place_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
-        if (place_ == MAP_FAILED) {
-            throw_errno("mmap");
-        }
-    }
-    ~shared_words() { ::munmap(place_, size); }
-    shared_words(const shared_words&) = delete;
-    shared_words& operator=(const shared_words&) = delete;
-
-    double& operator[](std::size_t i) const noexcept { return static_cast<double*>(place_)[i]; }
-
-private:
-    static constexpr std::size_t size = 4096;
-    void* place_;
-};
+/// What a child has to say.
+using shared_words = shared_value<std::array<double, 2>>;
 
 /// In the child: time for a page, and how many bytes became its own for each byte written.
 std::array<double, 2> write_in_child(memory_block& block, std::size_t page,
@@ -60,13 +44,13 @@ std::array<double, 2> write_in_child(memory_block& block, std::size_t page,
     const pid_t child = fork_child();
     if (child == 0) {
         const auto before = private_bytes();
-        words[0] = touch_and_time(block, page);
-        words[1] =
+        (*words)[0] = touch_and_time(block, page);
+        (*words)[1] =
             100 * static_cast<double>(private_bytes() - before) / static_cast<double>(block.size());
         ::_exit(0);
     }
     wait_for(child);
-    return {words[0], words[1]};
+    return *words;
 }
 
 /// In the parent, while a child lives that has the pages, too.

@@ -3,7 +3,11 @@
 // What fork() costs, by the memory that is resident in the process: it copies the page tables. And
 // the way out: a small process, forked before, that forks on request.
 #include <array>
+#include <csignal>
 #include <optional>
+
+#include <linux/sched.h>
+#include <sys/syscall.h>
 
 #include "child.h"
 #include "measure/sampling.h"
@@ -18,10 +22,22 @@ double since(std::int64_t began) {
     return static_cast<double>(now_ns() - began);
 }
 
-/// fork() alone, and until the child that ends at once has been waited for.
-std::array<double, 2> fork_once() {
+/// fork() without what the C library does before and after.
+pid_t clone_child() {
+    clone_args like_fork{};
+    like_fork.exit_signal = SIGCHLD;
+    const long child = ::syscall(SYS_clone3, &like_fork, sizeof like_fork);
+    if (child < 0) {
+        throw_errno("clone3");
+    }
+    return static_cast<pid_t>(child);
+}
+
+/// `fork` alone, and until the child that ends at once has been waited for.
+template <class Fork>
+std::array<double, 2> fork_once(Fork fork) {
     const std::int64_t began = now_ns();
-    const pid_t child = fork_child();
+    const pid_t child = fork();
     if (child == 0) {
         ::_exit(0);
     }
@@ -91,9 +107,11 @@ void measure_size(probe_round& round, std::size_t size, const sampling_goal& goa
     const auto at = static_cast<double>(size);
     memory_block block(size, page_kind::small);
     block.touch();
-    auto [call, wait] = take_samples_of<2>(goal, fork_once);
+    auto [call, wait] = take_samples_of<2>(goal, [] { return fork_once(fork_child); });
     round.add("fork.call", at, std::move(call));
     round.add("fork.wait", at, std::move(wait));
+    auto [clone, ignored] = take_samples_of<2>(goal, [] { return fork_once(clone_child); });
+    round.add("fork.clone3", at, std::move(clone));
     const byte_pipe words;
     round.add("fork.first_word", at,
               take_samples(goal, [&] { return fork_until_it_speaks(words); }));
@@ -109,7 +127,7 @@ void measure_huge(probe_round& round, std::size_t size, const sampling_goal& goa
         round.tell("huge pages", "the kernel gave none for memory that asked for them");
         return;
     }
-    auto [call, wait] = take_samples_of<2>(goal, fork_once);
+    auto [call, wait] = take_samples_of<2>(goal, [] { return fork_once(fork_child); });
     round.add("fork.huge.call", static_cast<double>(size), std::move(call));
 }
 
@@ -120,7 +138,7 @@ void probe_fork(probe_round& round) {
         round.places({1 * mib, 4 * mib, 16 * mib, 50 * mib, 128 * mib, 512 * mib, 2048 * mib},
                      {1 * mib, 16 * mib, 50 * mib, 256 * mib}));
     const sampling_goal goal{.seconds =
-                                 round.seconds() / (4.5 * static_cast<double>(sizes.size()))};
+                                 round.seconds() / (5.5 * static_cast<double>(sizes.size()))};
     zygote small;  // while the process is small
     for (const std::size_t size : sizes) {
         measure_size(round, size, goal, small);

@@ -21,6 +21,7 @@
 
 #include "child.h"
 #include "probes.h"
+#include "shared_value.h"
 
 namespace weft::measure {
 
@@ -117,12 +118,7 @@ constexpr std::array kinds{kind{"process", as_processes}, kind{"thread", as_thre
 
 /// In a child whose death is looked at; its messages go nowhere.
 void try_one(probe_round& round, const kind& kind, const named_bug& bug) {
-    void* const place =
-        ::mmap(nullptr, sizeof(board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (place == MAP_FAILED) {
-        throw_errno("mmap");
-    }
-    auto* const told = ::new (place) board;
+    const shared_value<board> told;
     const pid_t child = fork_child();
     if (child == 0) {
         const rlimit no_core{};
@@ -144,7 +140,6 @@ void try_one(probe_round& round, const kind& kind, const named_bug& bug) {
     round.tell(std::string("isolation: ") + kind.name + ", " + bug.name, text);
     round.add(std::string("isolation.") + kind.name, static_cast<double>(&bug - bugs.data()),
               {static_cast<double>(alive)});
-    ::munmap(place, sizeof(board));
 }
 
 }  // namespace

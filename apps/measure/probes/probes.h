@@ -20,6 +20,7 @@ void probe_steps(probe_round& round);
 void probe_scheduling(probe_round& round);
 void probe_storm(probe_round& round);
 std::optional<obstacle> why_no_storm();
+void probe_address_space(probe_round& round);
 void probe_isolation(probe_round& round);
 void probe_postgres(probe_round& round);
 std::optional<obstacle> why_not_postgres();

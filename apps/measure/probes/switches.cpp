@@ -27,6 +27,7 @@
 #include "measure/sampling.h"
 #include "memory_block.h"
 #include "probes.h"
+#include "shared_value.h"
 
 namespace weft::measure {
 
@@ -58,28 +59,7 @@ private:
     std::atomic<std::uint32_t> word_{0};
 };
 
-/// A word that a child gets, too.
-class shared_turn {
-public:
-    shared_turn()
-        : place_(::mmap(nullptr, sizeof(turn_word), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
-        if (place_ == MAP_FAILED) {
-            throw_errno("mmap");
-        }
-        word_ = ::new (place_) turn_word;
-    }
-    ~shared_turn() { ::munmap(place_, sizeof(turn_word)); }
-    shared_turn(const shared_turn&) = delete;
-    shared_turn& operator=(const shared_turn&) = delete;
-
-    turn_word& operator*() const noexcept { return *word_; }
-    turn_word* operator->() const noexcept { return word_; }
-
-private:
-    void* place_;
-    turn_word* word_ = nullptr;
-};
+using shared_turn = shared_value<turn_word>;
 
 /// Memory that one of two works on between its turns.
 class working_set {
@@ -158,6 +138,28 @@ std::vector<double> between_processes(std::size_t size, std::uint32_t cpu,
     }
     auto samples = time_laps(goal, size, [&] { lap(*turn, mine); });
     turn->end();
+    wait_for(child);
+    return samples;
+}
+
+/// As lat_ctx of lmbench and `perf bench sched pipe` do it.
+std::vector<double> through_pipes(std::uint32_t cpu, const sampling_goal& goal) {
+    stay_on(cpu);
+    byte_pipe there;
+    byte_pipe back;
+    const pid_t child = fork_child();
+    if (child == 0) {
+        there.close_write();
+        while (there.take()) {
+            back.give();
+        }
+        ::_exit(0);
+    }
+    auto samples = time_laps(goal, 0, [&] {
+        there.give();
+        static_cast<void>(back.take());
+    });
+    there.close_write();
     wait_for(child);
     return samples;
 }
@@ -261,7 +263,7 @@ void probe_switches(probe_round& round) {
     const auto runnable = round.places({2, 8, 32, 128, 512}, {2, 8, 32, 128});
     const auto cpus = live::allowed_cpus();
     const sampling_goal goal{.seconds = round.seconds() /
-                                        static_cast<double>(4 * sets.size() + runnable.size() + 2)};
+                                        static_cast<double>(4 * sets.size() + runnable.size() + 3)};
     const std::uint32_t first = cpus.empty() ? 0 : cpus.front();
     for (const std::size_t size : sets) {
         const auto at = static_cast<double>(size);
@@ -270,6 +272,7 @@ void probe_switches(probe_round& round) {
         round.add("switch.process", at, between_processes(size, first, goal));
         round.add("switch.fiber.working_set", at, between_fibers(size, goal));
     }
+    round.add("switch.pipe", through_pipes(first, goal));
     round.add("switch.coroutine", between_coroutines(goal));
     if (cpus.size() > 1) {
         round.add("switch.thread.other_cpu", between_threads(0, first, cpus[1], goal));
