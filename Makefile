@@ -21,11 +21,13 @@ report := build/report
 format_files = $(shell git ls-files '*.h' '*.cpp')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bars soak test-asan test-tsan test-clang test-aarch64 coverage \
+.PHONY: help run measure test bench bars soak test-asan test-tsan test-clang test-aarch64 coverage \
         fuzz install format tidy clean
 
 help:
-	@echo 'make run           10,000 clients under four models, one after the other: table and report'
+	@echo 'make run           10,000 clients under four models, one after the other, and what people say'
+	@echo '                   of processes, threads and fibers, in short: tables and reports'
+	@echo 'make measure       what people say of them, measured in full  (ARGS="--only fork")'
 	@echo 'make test          build and run all tests'
 	@echo 'make bench         our primitives and those of Go and Boost.Fiber, side by side'
 	@echo 'make bars          what is promised, measured: holds or short   (ONLY=pattern)'
@@ -69,7 +71,17 @@ run: setup-build
 	@mkdir -p $(report)
 	@build/release/apps/cli/weft clients --json $(report)/clients.json \
 	    --html $(report)/clients.html $(ARGS)
-	@echo 'Report: $(CURDIR)/$(report)/clients.html'
+	@build/release/apps/cli/weft measure --quick --json $(report)/measure.json \
+	    --html $(report)/measure.html
+	@printf 'Report: $(CURDIR)/$(report)/%s\n' clients.html measure.html
+
+measure: setup-build
+	@$(MAKE) build/release/build.ninja
+	$(call build,release,--target weft_cli)
+	@mkdir -p $(report)
+	@build/release/apps/cli/weft measure --json $(report)/measure.json \
+	    --html $(report)/measure.html $(ARGS)
+	@echo 'Report: $(CURDIR)/$(report)/measure.html'
 
 test: setup-build
 	@$(MAKE) build/dev/build.ninja
