@@ -12,6 +12,7 @@
 #include "mark_ink.h"
 #include "statistics.h"
 #include "summary.h"
+#include "text_page.h"
 #include "units.h"
 #include "verdicts.h"
 
@@ -30,9 +31,9 @@ std::string padded_left(std::string_view text, std::size_t width) {
     return std::string(columns < width ? width - columns : 0, ' ') + std::string(text);
 }
 
-class page {
+class page : private text_page {
 public:
-    page(const results& run, const report::terminal_style& style) : run_(run), style_(style) {}
+    page(const results& run, const report::terminal_style& style) : text_page(style), run_(run) {}
 
     std::string text() && {
         head();
@@ -46,20 +47,6 @@ public:
 
 private:
     symbols signs() const { return style_.unicode ? symbols::unicode : symbols::ascii; }
-
-    std::string painted(std::string_view text, ink colour) const {
-        return report::painted(text, colour, style_);
-    }
-
-    void line(std::string_view text = "", ink colour = ink::plain) {
-        out_ += painted(text, colour);
-        out_ += '\n';
-    }
-
-    void paragraph(std::string_view first, std::string_view text, std::size_t indent,
-                   ink colour = ink::plain) {
-        line(wrapped(first, printable(text), indent, style_.width), colour);
-    }
 
     void head() {
         line();
@@ -208,8 +195,6 @@ private:
     }
 
     const results& run_;
-    const report::terminal_style& style_;
-    std::string out_;
 };
 
 }  // namespace

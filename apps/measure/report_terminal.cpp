@@ -14,6 +14,7 @@
 #include "figure_text.h"
 #include "lab/mark_ink.h"
 #include "lab/summary.h"
+#include "lab/text_page.h"
 #include "lab/units.h"
 #include "report/ink.h"
 
@@ -26,31 +27,10 @@ using report::ink;
 constexpr std::size_t claim_indent = 5;
 constexpr std::size_t figure_indent = 4;
 
-class page {
-public:
-    explicit page(const report::terminal_style& style) : style_(style) {}
-
-protected:
-    std::string painted(std::string_view text, ink colour) const {
-        return report::painted(text, colour, style_);
-    }
-    void line(std::string_view text = "", ink colour = ink::plain) {
-        out_ += painted(text, colour);
-        out_ += '\n';
-    }
-    void paragraph(std::string_view first, std::string_view text, std::size_t indent,
-                   ink colour = ink::plain) {
-        line(lab::wrapped(first, lab::printable(text), indent, style_.width), colour);
-    }
-
-    const report::terminal_style& style_;
-    std::string out_;
-};
-
-class results_page : private page {
+class results_page : private lab::text_page {
 public:
     results_page(const measurement& all, const report::terminal_style& style)
-        : page(style), all_(all) {}
+        : text_page(style), all_(all) {}
 
     std::string text() && {
         head();
@@ -173,9 +153,9 @@ private:
     const measurement& all_;
 };
 
-class catalogue : private page {
+class catalogue : private lab::text_page {
 public:
-    explicit catalogue(const report::terminal_style& style) : page(style) {}
+    explicit catalogue(const report::terminal_style& style) : text_page(style) {}
 
     std::string list() && {
         for (const probe& one : all_probes()) {

@@ -5,8 +5,6 @@
 
 (() => {
     const data = JSON.parse(document.getElementById("data").textContent);
-    const drawn = [];
-
     const { tone, texts, axis } = weft;
 
     const toneOf = (series, model) =>
@@ -160,20 +158,6 @@
         },
     });
 
-    const draw = () => {
-        while (drawn.length > 0) {
-            drawn.pop().destroy();
-        }
-        for (const chart of data) {
-            const canvas = document.getElementById("chart-" + chart.id);
-            canvas.parentElement.style.height =
-                (chart.kind === "bars" ? 56 + 44 * chart.rows.length : 280) + "px";
-            const config = chart.kind === "bars" ? bars(chart) : percentiles(chart);
-            Object.assign(config.options, weft.options);
-            config.options.plugins.legend = { display: false };
-            drawn.push(new Chart(canvas, config));
-        }
-    };
-
-    weft.draw(draw);
+    weft.charts(data, (chart) => (chart.kind === "bars" ? 56 + 44 * chart.rows.length : 280),
+        (chart) => (chart.kind === "bars" ? bars(chart) : percentiles(chart)));
 })();

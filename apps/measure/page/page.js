@@ -5,7 +5,6 @@
 
 (() => {
     const data = JSON.parse(document.getElementById("data").textContent);
-    const drawn = [];
     const { tone, texts, axis } = weft;
 
     // A tick at each power of ten, of bytes at each of sixteen.
@@ -135,18 +134,6 @@
         },
     });
 
-    weft.draw(() => {
-        while (drawn.length > 0) {
-            drawn.pop().destroy();
-        }
-        for (const chart of data) {
-            const canvas = document.getElementById("chart-" + chart.id);
-            canvas.parentElement.style.height =
-                (chart.kind === "ladder" ? 56 + 30 * chart.rows.length : 300) + "px";
-            const config = chart.kind === "ladder" ? ladder(chart) : curves(chart);
-            Object.assign(config.options, weft.options);
-            config.options.plugins.legend = { display: false };
-            drawn.push(new Chart(canvas, config));
-        }
-    });
+    weft.charts(data, (chart) => (chart.kind === "ladder" ? 56 + 30 * chart.rows.length : 300),
+        (chart) => (chart.kind === "ladder" ? ladder(chart) : curves(chart)));
 })();

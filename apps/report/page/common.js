@@ -46,5 +46,23 @@ const weft = (() => {
         window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", all);
     };
 
-    return { tone, texts, axis, options, draw };
+    /// Draws each of `all` on its canvas, as `config_of` says, `height_of` pixels high.
+    const charts = (all, height_of, config_of) => {
+        const drawn = [];
+        draw(() => {
+            while (drawn.length > 0) {
+                drawn.pop().destroy();
+            }
+            for (const chart of all) {
+                const canvas = document.getElementById("chart-" + chart.id);
+                canvas.parentElement.style.height = height_of(chart) + "px";
+                const config = config_of(chart);
+                Object.assign(config.options, options);
+                config.options.plugins.legend = { display: false };
+                drawn.push(new Chart(canvas, config));
+            }
+        });
+    };
+
+    return { tone, texts, axis, options, draw, charts };
 })();
