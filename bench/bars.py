@@ -67,7 +67,7 @@ def main(words):
         print(f"bars.py: {error}", file=sys.stderr)
         return 2
     if options.table:
-        chosen, left_out = ([bar for bar in bars if bar.method != "make-run"]
+        chosen, left_out = ([bar for bar in bars if bar.method not in bars_file.ALONE]
                             for bars in (chosen, left_out))
     machine.raise_descriptor_limit()
     facts, meter = machine_facts(), machine.NoiseMeter()

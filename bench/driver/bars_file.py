@@ -11,7 +11,9 @@ import shlex
 import tomllib
 
 AREAS = ("foundation", "fair", "toolkit", "lab", "pool")
-METHODS = ("program", "echo", "http", "make-run")
+METHODS = ("program", "echo", "http", "make-run", "agreement")
+# Those that have no peer, so that no table shows them.
+ALONE = ("make-run", "agreement")
 COMPARISONS = ("<=", ">=")
 
 
@@ -149,6 +151,8 @@ def _check_method(where, bar, programs):
         if bar.against or bar.also:
             raise BarsError(f"{where}: method make-run has nothing to compare with")
         return
+    if bar.method == "agreement" and (bar.against or bar.also):
+        raise BarsError(f"{where}: method agreement compares a program with itself")
     for command in (bar.ours, bar.against, *bar.also):
         words = shlex.split(command)
         if words and words[0] not in programs:

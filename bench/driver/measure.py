@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 
-from . import machine, make_run, process
+from . import agreement, machine, make_run, process
 from .verdict import Series, judge, skipped
 
 # Long enough for the slowest peer on a slow machine; a program that hangs must not hang the run.
@@ -28,7 +28,8 @@ class Measurer:
         self._rounds = rounds
         self._progress = progress or (lambda text: None)
         self._methods = {"program": self._program, "echo": self._echo,
-                         "http": self._http, "make-run": self._make_run}
+                         "http": self._http, "make-run": self._make_run,
+                         "agreement": self._agreement}
 
     def measure(self, bars, with_others=False):
         """(verdicts in the order of `bars`, {bar.row: {command: Series}}).
@@ -130,6 +131,9 @@ class Measurer:
             document = process.run_for_json(load, PROGRAM_TIMEOUT, cpu=load_cpu)
             server.check_alive()
             return http_figures(document, server.cpu_seconds() - before)
+
+    def _agreement(self, _bar, text):
+        return agreement.measure(self._command(text))
 
     def _make_run(self, _bar, _text):
         repository = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -70,6 +70,10 @@ class ParseTest(unittest.TestCase):
         self.assert_refused(self.changed("limit", "message_size = 3\nlimit", fakes.HTTP),
                             "not belong to method http")
 
+    def test_refuses_an_agreement_with_somebody_else(self):
+        self.assert_refused(self.changed('"program"', '"agreement"'),
+                            "compares a program with itself")
+
     def test_refuses_a_rate_below_zero(self):
         self.assert_refused(self.changed("clients", "rate = -1\nclients", fakes.ECHO),
                             "'rate' must not be negative")

@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from driver import machine, make_run, measure, process
+from driver import agreement, machine, make_run, measure, process
 from driver.measure import Measurer
 from driver.tests import fakes
 from driver.verdict import State
@@ -198,20 +198,45 @@ class ServerTest(unittest.TestCase):
 
 
 class MakeRunTest(unittest.TestCase):
-    def measured(self, text):
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "clients.json")
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text)
-            return make_run.measuring_seconds(path)
+    def measured(self, clients, measure='{"run": {"seconds": 30}}'):
+        with tempfile.TemporaryDirectory() as clone:
+            os.makedirs(os.path.join(clone, "build", "report"))
+            for report, text in zip(make_run.REPORTS, (clients, measure), strict=True):
+                with open(os.path.join(clone, report), "w", encoding="utf-8") as file:
+                    file.write(text)
+            return make_run.measuring_seconds(clone)
 
-    def test_reads_the_time_of_the_measurement(self):
-        self.assertEqual(self.measured('{"run": {"elapsed_seconds": 170.5}}'), 170.5)
+    def test_reads_the_time_of_both_measurements(self):
+        self.assertEqual(self.measured('{"run": {"elapsed_seconds": 170.5}}'), 200.5)
 
     def test_a_report_that_says_nothing_is_an_error(self):
         for text in ("", "{}", '{"run": {"elapsed_seconds": 0}}', '{"run": []}'):
             with self.assertRaises(process.ProgramError):
                 self.measured(text)
+            with self.assertRaises(process.ProgramError):
+                self.measured('{"run": {"elapsed_seconds": 1}}', text)
+
+
+class AgreementTest(unittest.TestCase):
+    # As `weft measure --seed N --json FILE` and `weft compare A B --json -`: two of three points
+    # of the files differ if the seeds were as they should be.
+    WEFT = """
+if [ "$1" = measure ]; then echo "$2 $3" > "$5"; exit; fi
+[ "$(cat "$2" "$3" | tr '\\n' ' ')" = "--seed 1 --seed 2 " ] || exit 1
+echo '{"points": [{"differs": false}, {"differs": true}, {"differs": true}]}'
+"""
+
+    def test_counts_the_points_of_two_runs_that_do_not_differ(self):
+        with tempfile.TemporaryDirectory() as folder:
+            weft = fakes.program(folder, "weft", self.WEFT)
+            found = agreement.measure([weft, "measure"])
+        self.assertAlmostEqual(found["value"], 100 / 3)
+        self.assertEqual((found["points"], found["unit"]), (3, "%"))
+
+    def test_a_comparison_of_nothing_is_an_error(self):
+        for document in ({}, {"points": []}, {"points": [1]}, {"points": [{}]}):
+            with self.assertRaises(process.ProgramError):
+                agreement.figures(document)
 
 
 class MachineTest(unittest.TestCase):
