@@ -200,9 +200,9 @@ inline auto select(std::span<select_case* const> cases) noexcept {
     return coro::select_span_awaiter(cases);
 }
 
-/// The same; the cases live in the expression, `co_await` which at once. The result is the index of
-/// the one that was taken.
-template <std::derived_from<select_case>... Cases>
+/// The same; the cases live in the expression, `co_await` which at once, or in variables. The
+/// result is the index of the one that was taken.
+template <sync::any_case... Cases>
 auto select(Cases&&... cases) noexcept {
     constexpr std::size_t count = sizeof...(Cases);
     return coro::select_awaiter<count>(coro::select_cases<count>{{std::addressof(cases)...}});

@@ -224,8 +224,9 @@ inline result<std::size_t> select(std::span<select_case* const> cases) {
     return taken;
 }
 
-/// Takes one of `cases`; returns its index.
-template <std::derived_from<select_case>... Cases>
+/// Takes one of `cases`, each made in the expression or a variable that serves one select after
+/// another; returns its index.
+template <sync::any_case... Cases>
 result<std::size_t> select(Cases&&... cases) {
     // One more, since there may be none.
     select_case* const all[sizeof...(Cases) + 1] = {std::addressof(cases)...};

@@ -164,6 +164,33 @@ TEST_P(SelectByCaller, WhatAHandlerThrowsLeavesIt) {
 
 // Cases that live longer than one select, as many as there are at run time.
 
+task<> take_with_one_case(const channel<int>& from, int& sum) {
+    auto take = on_receive(from, [&](std::optional<int> v) { sum += v.value_or(0); });
+    auto nothing = otherwise();
+    for (std::size_t taken = 0; taken == 0;) {
+        taken = *co_await co::select(take, nothing);
+    }
+}
+
+TEST(Select, CasesThatAreVariablesServeOneSelectAfterAnother) {
+    const channel<int> c(3);
+    int sum = 0;
+    run([&] {
+        auto take = on_receive(c, [&](std::optional<int> v) { sum += v.value_or(0); });
+        for (const int value : {1, 2, 3}) {
+            EXPECT_TRUE(c.send(value));
+            EXPECT_EQ(select(take, otherwise()), 0u);
+        }
+        EXPECT_EQ(sum, 6);
+        EXPECT_EQ(select(take, otherwise()), 1u);
+        for (const int value : {10, 20, 30}) {
+            EXPECT_TRUE(c.send(value));
+        }
+        sync_wait(take_with_one_case(c, sum));
+    });
+    EXPECT_EQ(sum, 66);
+}
+
 TEST_P(SelectByCaller, CasesMadeAtRunTime) {
     constexpr std::size_t count = 40;
     std::vector<channel<int>> channels;

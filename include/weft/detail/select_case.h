@@ -6,11 +6,13 @@
 
 #include <poll.h>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <type_traits>
 #include <utility>
 
 #include <weft/detail/channel_state.h>
@@ -54,6 +56,10 @@ private:
 };
 
 namespace sync {
+
+/// A case, or a reference to one.
+template <class T>
+concept any_case = std::derived_from<std::remove_reference_t<T>, select_case>;
 
 class channel_case : public select_case {
 public:
