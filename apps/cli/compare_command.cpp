@@ -26,11 +26,6 @@ namespace {
 
 using nlohmann::json;
 
-int fail(const std::string& message) {
-    fmt::print(stderr, "weft: {}\n", message);
-    return status_failed;
-}
-
 std::expected<json, std::string> read_results(const std::string& path) {
     std::ifstream file(path);
     if (!file) {
@@ -65,15 +60,15 @@ CLI::App* add_compare_command(CLI::App& program, compare_options& into) {
 int run_compare_command(const compare_options& options) {
     const auto first = read_results(options.first);
     if (!first) {
-        return fail(first.error());
+        return complain(first.error());
     }
     const auto second = read_results(options.second);
     if (!second) {
-        return fail(second.error());
+        return complain(second.error());
     }
     const auto both = measure::compare(*first, *second);
     if (!both) {
-        return fail(fmt::format("{} or {}: {}", options.first, options.second, both.error()));
+        return complain(fmt::format("{} or {}: {}", options.first, options.second, both.error()));
     }
     bool written = true;
     if (!options.json_path.empty()) {

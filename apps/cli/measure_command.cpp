@@ -31,11 +31,7 @@ constexpr std::uint64_t most_rounds = 50;
 
 report::terminal_style style_of_report(int descriptor) {
     constexpr std::size_t narrowest = 60;
-    auto style = report::terminal_style::of(descriptor);
-    if (const auto width = report::width_of_terminal(descriptor, narrowest)) {
-        style.width = std::min(*width, style.width);
-    }
-    return style;
+    return style_of(descriptor, narrowest, report::terminal_style().width);
 }
 
 std::expected<bool, std::string> postgres_from(const std::string& text) {
@@ -43,11 +39,6 @@ std::expected<bool, std::string> postgres_from(const std::string& text) {
         return std::unexpected("'" + text + "' is neither auto nor off");
     }
     return text == "auto";
-}
-
-int usage(const std::string& message) {
-    fmt::print(stderr, "weft: {}\n", message);
-    return status_usage;
 }
 
 bool is_whole(const measure::measurement& all) {
@@ -119,19 +110,20 @@ int run_measure_command(const measure_options& options) {
     if (!options.explain.empty()) {
         const std::string text = measure::explanation_of(options.explain, style);
         if (text.empty()) {
-            return usage(
+            return complain(
                 fmt::format("'{}' is no probe, figure or claim that is measured; weft measure "
                             "--list names them",
-                            options.explain));
+                            options.explain),
+                status_usage);
         }
         return print(STDOUT_FILENO, text) ? 0 : status_failed;
     }
     if (options.json_path == "-" && options.csv_path == "-") {
-        return usage("--json and --csv cannot both go to standard output");
+        return complain("--json and --csv cannot both go to standard output", status_usage);
     }
     auto probes = measure::choose_probes(options.only);
     if (!probes) {
-        return usage(probes.error());
+        return complain(probes.error(), status_usage);
     }
     const unsigned usual = options.quick ? quick_rounds : full_rounds;
     const measure::run_plan plan{.probes = std::move(*probes),

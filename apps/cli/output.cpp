@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "output.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <system_error>
 
@@ -11,6 +12,19 @@
 #include "lab/system_calls.h"
 
 namespace weft::cli {
+
+int complain(std::string_view message, int status) {
+    fmt::print(stderr, "weft: {}\n", message);
+    return status;
+}
+
+report::terminal_style style_of(int descriptor, std::size_t narrowest, std::size_t widest) {
+    auto style = report::terminal_style::of(descriptor);
+    if (const auto width = report::width_of_terminal(descriptor, 1)) {
+        style.width = std::clamp(*width, narrowest, widest);
+    }
+    return style;
+}
 
 bool print(int descriptor, std::string_view text) {
     const auto written = lab::write_all(descriptor, text);

@@ -267,13 +267,13 @@ int run_sched_command(const sched_options& options) {
         return print_bundled(options.print);
     }
     if (options.list || (options.workload.empty() && !options.live)) {
-        return print(STDOUT_FILENO, sim::list_of_workloads(style_of(STDOUT_FILENO)))
+        return print(STDOUT_FILENO,
+                     sim::list_of_workloads(style_of(STDOUT_FILENO, sim::narrowest_page)))
                    ? 0
                    : status_failed;
     }
     if (options.json_path == "-" && options.trace_path == "-") {
-        complain("--json and --trace cannot both go to standard output");
-        return status_usage;
+        return complain("--json and --trace cannot both go to standard output", status_usage);
     }
     auto read = workload_from(options.workload.empty() ? "nice-ladder" : options.workload);
     if (!read) {

@@ -1,24 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched_output.h"
 
-#include <algorithm>
-#include <cstdio>
-
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include "output.h"
 #include "sched/report_terminal.h"
 
 namespace weft::cli {
-
-report::terminal_style style_of(int descriptor) {
-    auto style = report::terminal_style::of(descriptor);
-    if (const auto width = report::width_of_terminal(descriptor, 1)) {
-        style.width = std::max(*width, sim::narrowest_page);
-    }
-    return style;
-}
 
 bool write_reports(const sched_options& options, const report_texts& texts) {
     bool written = true;
@@ -33,12 +21,7 @@ bool write_reports(const sched_options& options, const report_texts& texts) {
     }
     const bool to_stdout = options.json_path == "-" || options.trace_path == "-";
     const int text = to_stdout ? STDERR_FILENO : STDOUT_FILENO;
-    return print(text, texts.text(style_of(text))) && written;
-}
-
-int complain(const std::string& error) {
-    fmt::print(stderr, "weft: {}\n", error);
-    return status_failed;
+    return print(text, texts.text(style_of(text, sim::narrowest_page))) && written;
 }
 
 }  // namespace weft::cli

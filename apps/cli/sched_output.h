@@ -23,14 +23,8 @@ struct report_texts {
     std::function<std::string(const report::terminal_style&)> text;
 };
 
-/// As wide as the terminal, if it is one.
-report::terminal_style style_of(int descriptor);
-
 /// The files first, so that they are there whatever becomes of the terminal. False when something
 /// could not be written, which is said.
 bool write_reports(const sched_options& options, const report_texts& texts);
-
-/// Says what is wrong; returns status_failed.
-int complain(const std::string& error);
 
 }  // namespace weft::cli
