@@ -91,9 +91,10 @@ TEST(preemption_cap, who_was_preempted_sets_free_whom_blocks_before_many_others)
         runtime rt({.workers = 1, .fifo = fifo, .most_kernel_threads = 1});
         rt.run([&] {
             std::mutex mutex;
+            std::atomic<bool> all_wait{false};
             fiber holds([&] {
                 const std::lock_guard guard(mutex);
-                while (preempted(rt) == 0) {
+                while (!all_wait) {
                     compute_a_step();
                 }
             });
@@ -102,6 +103,8 @@ TEST(preemption_cap, who_was_preempted_sets_free_whom_blocks_before_many_others)
             for (int i = 0; i < others; ++i) {
                 fibers.emplace_back([] {});
             }
+            EXPECT_GE(preempted(rt), 1U);
+            all_wait = true;
             const std::lock_guard guard(mutex);
         });
     }

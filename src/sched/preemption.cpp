@@ -198,7 +198,7 @@ kernel_thread* worker::take_suspended() noexcept {
     if (found == nullptr) {
         // Virtual time stands still while nobody runs, so that those in the lane, if they are many,
         // would come first for ever.
-        found = queue_.pop_suspended();
+        found = next_suspended();
     }
     while (waiter* const w = passed_over.pop_front()) {
         push_local(*w, arrival::moved);

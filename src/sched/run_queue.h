@@ -62,6 +62,9 @@ public:
             size_.store(size_.load(base::relaxed) - 1, base::relaxed);
         }
         lock_.unlock_owner();
+        if (w == nullptr) {
+            set_running(nullptr);
+        }
         return w;
     }
 

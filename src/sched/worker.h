@@ -182,6 +182,7 @@ private:
     // Members of groups: worker_groups.cpp.
     std::size_t enqueue_member(waiter& w, arrival how) noexcept;
     waiter* first_not_held(waiter& popped) noexcept;
+    waiter* next_suspended() noexcept;
     bool held_by_quota(waiter& w) noexcept;
     [[nodiscard]] bool is_throttled(const waiter& w) const noexcept;
     void charge_group(const fiber_block& fiber, std::uint64_t ns, base::nanoseconds_t now) noexcept;

@@ -31,6 +31,15 @@ waiter* worker::first_not_held(waiter& popped) noexcept {
     return w;
 }
 
+/// As next_runnable(), of those that were preempted.
+waiter* worker::next_suspended() noexcept {
+    waiter* w = queue_.pop_suspended();
+    while (w != nullptr && w->group_index() != 0 && held_by_quota(*w)) {
+        w = queue_.pop_suspended();
+    }
+    return w;
+}
+
 /// Whether `w`, which runs, shall stop at a tick or where it yields, also if nobody else is there:
 /// where it comes back to the queue it is held.
 bool worker::is_throttled(const waiter& w) const noexcept {

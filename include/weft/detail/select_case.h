@@ -59,7 +59,7 @@ namespace sync {
 
 /// A case, or a reference to one.
 template <class T>
-concept any_case = std::derived_from<std::remove_reference_t<T>, select_case>;
+concept any_case = std::convertible_to<std::remove_reference_t<T>*, select_case*>;
 
 class channel_case : public select_case {
 public:
