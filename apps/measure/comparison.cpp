@@ -28,6 +28,7 @@ struct figure_in {
     lab::unit unit;
     std::string axis;
     lab::unit axis_unit;
+    std::vector<std::string> places;
     std::map<double, std::pair<summary, bool>> points;  // and whether it is doubtful
 };
 
@@ -54,6 +55,7 @@ std::map<std::string, figure_in> figures_of(const json& document) {
                 .unit = *unit,
                 .axis = one.value("axis", ""),
                 .axis_unit = *axis_unit,
+                .places = one.value("places", std::vector<std::string>{}),
                 .points = {}};
         for (const json& point : one.at("points")) {
             summary value;
@@ -64,6 +66,14 @@ std::map<std::string, figure_in> figures_of(const json& document) {
         }
     }
     return figures;
+}
+
+std::string place_in(const figure_in& figure, double at) {
+    if (figure.axis.empty()) {
+        return {};
+    }
+    const auto index = static_cast<std::size_t>(std::max(at, 0.0));
+    return index < figure.places.size() ? figure.places[index] : place_text(at, figure.axis_unit);
 }
 
 std::string name_of_run(const json& document) {
@@ -119,9 +129,9 @@ std::expected<comparison, std::string> compare(const json& first, const json& se
                     both.points.push_back({.figure = id,
                                            .what = figure.what,
                                            .unit = figure.unit,
-                                           .axis = figure.axis,
-                                           .axis_unit = figure.axis_unit,
                                            .at = at,
+                                           .place = place_in(figure, at),
+                                           .is_named = !figure.places.empty(),
                                            .first = value.first,
                                            .second = match->second.first,
                                            .doubtful = value.second || match->second.second});
@@ -150,8 +160,8 @@ std::string report_of(const comparison& both) {
     add("{:<40}{:>19}{:>19}{:>14}", "", "A", "B", "B to A");
     for (const compared_point& point : both.points) {
         std::string label = lab::printable(point.figure);
-        if (!point.axis.empty()) {
-            label += ", " + place_text(point.at, point.axis_unit);
+        if (!point.place.empty()) {
+            label += ", " + lab::printable(point.place);
         }
         add("{:<40}{:>19}{:>19}{:>14}{}", label.substr(0, 39),
             with_interval(point.first, point.unit), with_interval(point.second, point.unit),
@@ -180,6 +190,7 @@ json to_json(const comparison& both) {
                           {"second", point.second.median},
                           {"ratio", point.ratio()},
                           {"differs", point.differs()},
+                          {"named", point.is_named},
                           {"doubtful", point.doubtful}});
     }
     return {{"schema_version", schema_version}, {"first", both.first_name},

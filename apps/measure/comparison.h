@@ -21,9 +21,9 @@ struct compared_point {
     std::string figure;
     std::string what;
     lab::unit unit = lab::unit::nanoseconds;
-    std::string axis;
-    lab::unit axis_unit = lab::unit::plain;
     double at = 0;
+    std::string place;      ///< at, as it is read; empty: the figure has one point
+    bool is_named = false;  ///< the place has a name, so this says whether something is so
     summary first;
     summary second;
     bool doubtful = false;

@@ -56,6 +56,22 @@ TEST(comparison, claims_a_difference_only_where_intervals_have_nothing_in_common
     EXPECT_TRUE(to_json(*both).at("points").at(1).at("differs").get<bool>());
 }
 
+TEST(comparison, names_the_places_that_have_names) {
+    json parts = figure("own.thread", {point(0, 0, 0, 0), point(1, 1, 1, 1)});
+    parts["axis"] = "part";
+    parts["places"] = {"code", "data"};
+    json forks = figure("fork.call", {point(1 << 20, 9, 10, 11)});
+    forks["axis"] = "resident memory";
+    forks["axis_unit"] = "bytes";
+    const json run = run_with({forks, parts});
+    const auto both = compare(run, run);
+    ASSERT_TRUE(both) << both.error();
+    EXPECT_THAT(report_of(*both), HasSubstr("own.thread, data"));
+    EXPECT_THAT(report_of(*both), HasSubstr("fork.call, 1.0 MiB"));
+    EXPECT_FALSE(both->points.front().is_named);
+    EXPECT_TRUE(both->points.back().is_named);
+}
+
 TEST(comparison, of_what_is_no_result_is_an_error) {
     const json good = run_with(json::array());
     EXPECT_FALSE(compare(json::object(), good));

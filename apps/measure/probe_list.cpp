@@ -81,7 +81,7 @@ probe copy_on_write_probe() {
     return {.name = "copy_on_write",
             .what = "the first write to a page after fork",
             .how =
-                "16 MiB in 4 KiB pages, all touched; after fork() one byte of each page is "
+                "4 MiB in 4 KiB pages, all touched; after fork() one byte of each page is "
                 "written: by the "
                 "child, by the parent while the child lives. Beside it the same write to pages "
                 "that are "

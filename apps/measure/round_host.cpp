@@ -65,13 +65,12 @@ std::expected<findings, round_failure> run_round(const round_request& request,
         return std::unexpected(round_failure{.how = round_end::interrupted, .reason = ""});
     }
     const auto answer = child->control().receive(until);
-    if (!answer && answer.error() == std::errc::timed_out) {
-        child->end_all(time_to_end);
-        return failed("it did not end in time");
-    }
     if (!answer) {
         const std::string words = child->stderr_tail();
-        return failed(words.empty() ? "it died" : "it died: " + words);
+        child->end_all(time_to_end);
+        return failed(answer.error() == std::errc::timed_out ? "it did not end in time"
+                      : words.empty()                        ? "it died"
+                                                             : "it died: " + words);
     }
     try {
         if (answer->contains("error")) {

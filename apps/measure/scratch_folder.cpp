@@ -8,10 +8,10 @@
 namespace weft::measure {
 
 scratch_folder::scratch_folder() {
-    std::error_code none;
-    std::string name =
-        (std::filesystem::temp_directory_path(none) / "weft-measure-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) {
+    std::error_code error;
+    const auto all = std::filesystem::temp_directory_path(error);
+    std::string name = (all / "weft-measure-XXXXXX").string();
+    if (!error && ::mkdtemp(name.data()) != nullptr) {
         path_ = name;
     }
 }

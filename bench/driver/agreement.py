@@ -21,12 +21,14 @@ def measure(command):
 
 def figures(comparison):
     """From the JSON of `weft compare`."""
-    points = comparison.get("points")
-    if not isinstance(points, list) or not points:
-        raise process.ProgramError("weft compare: the two runs have no point in common")
     try:
+        lost = comparison["only_first"] + comparison["only_second"]
+        # Those with names say whether something is so: no figure that could be a little off.
+        points = [point for point in comparison["points"] if not point["named"]]
         same = sum(not point["differs"] for point in points)
     except (TypeError, KeyError) as error:
         raise process.ProgramError(f"weft compare: no point that one understands: {error}"
                                    ) from error
+    if lost or not points:
+        raise process.ProgramError(f"weft compare: only one run has {', '.join(lost) or 'anything'}")
     return {"value": 100 * same / len(points), "points": len(points), "unit": "%"}

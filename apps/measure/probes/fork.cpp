@@ -22,15 +22,30 @@ double since(std::int64_t began) {
     return static_cast<double>(now_ns() - began);
 }
 
-/// fork() without what the C library does before and after.
-pid_t clone_child() {
+/// fork() without what the C library does before and after. -1: containers may refuse it.
+pid_t try_clone() {
     clone_args like_fork{};
     like_fork.exit_signal = SIGCHLD;
-    const long child = ::syscall(SYS_clone3, &like_fork, sizeof like_fork);
+    return static_cast<pid_t>(::syscall(SYS_clone3, &like_fork, sizeof like_fork));
+}
+
+pid_t clone_child() {
+    const pid_t child = try_clone();
     if (child < 0) {
         throw_errno("clone3");
     }
-    return static_cast<pid_t>(child);
+    return child;
+}
+
+bool can_clone() {
+    const pid_t child = try_clone();
+    if (child == 0) {
+        ::_exit(0);
+    }
+    if (child > 0) {
+        wait_for(child);
+    }
+    return child > 0;
 }
 
 /// `fork` alone, and until the child that ends at once has been waited for.
@@ -103,6 +118,15 @@ private:
     pid_t pid_;
 };
 
+void measure_clone(probe_round& round, double at, const sampling_goal& goal) {
+    if (!can_clone()) {
+        round.tell("clone3", "the system refuses it");
+        return;
+    }
+    auto [clone, ignored] = take_samples_of<2>(goal, [] { return fork_once(clone_child); });
+    round.add("fork.clone3", at, std::move(clone));
+}
+
 void measure_size(probe_round& round, std::size_t size, const sampling_goal& goal, zygote& small) {
     const auto at = static_cast<double>(size);
     memory_block block(size, page_kind::small);
@@ -110,8 +134,7 @@ void measure_size(probe_round& round, std::size_t size, const sampling_goal& goa
     auto [call, wait] = take_samples_of<2>(goal, [] { return fork_once(fork_child); });
     round.add("fork.call", at, std::move(call));
     round.add("fork.wait", at, std::move(wait));
-    auto [clone, ignored] = take_samples_of<2>(goal, [] { return fork_once(clone_child); });
-    round.add("fork.clone3", at, std::move(clone));
+    measure_clone(round, at, goal);
     const byte_pipe words;
     round.add("fork.first_word", at,
               take_samples(goal, [&] { return fork_until_it_speaks(words); }));

@@ -155,6 +155,7 @@ std::vector<double> through_pipes(std::uint32_t cpu, const sampling_goal& goal) 
         }
         ::_exit(0);
     }
+    back.close_write();  // so that the child's end is seen
     auto samples = time_laps(goal, 0, [&] {
         there.give();
         static_cast<void>(back.take());

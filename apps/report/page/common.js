@@ -46,8 +46,8 @@ const weft = (() => {
         window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", all);
     };
 
-    /// Draws each of `all` on its canvas, as `config_of` says, `height_of` pixels high.
-    const charts = (all, height_of, config_of) => {
+    /// Draws each of `all` on its canvas, as `configOf` says, `heightOf` pixels high.
+    const charts = (all, heightOf, configOf) => {
         const drawn = [];
         draw(() => {
             while (drawn.length > 0) {
@@ -55,8 +55,8 @@ const weft = (() => {
             }
             for (const chart of all) {
                 const canvas = document.getElementById("chart-" + chart.id);
-                canvas.parentElement.style.height = height_of(chart) + "px";
-                const config = config_of(chart);
+                canvas.parentElement.style.height = heightOf(chart) + "px";
+                const config = configOf(chart);
                 Object.assign(config.options, options);
                 config.options.plugins.legend = { display: false };
                 drawn.push(new Chart(canvas, config));
@@ -64,5 +64,5 @@ const weft = (() => {
         });
     };
 
-    return { tone, texts, axis, options, draw, charts };
+    return { tone, texts, axis, charts };
 })();

@@ -223,7 +223,9 @@ class AgreementTest(unittest.TestCase):
     WEFT = """
 if [ "$1" = measure ]; then echo "$2 $3" > "$5"; exit; fi
 [ "$(cat "$2" "$3" | tr '\\n' ' ')" = "--seed 1 --seed 2 " ] || exit 1
-echo '{"points": [{"differs": false}, {"differs": true}, {"differs": true}]}'
+echo '{"only_first": [], "only_second": [], "points": [
+    {"differs": false, "named": true}, {"differs": false, "named": false},
+    {"differs": true, "named": false}, {"differs": true, "named": false}]}'
 """
 
     def test_counts_the_points_of_two_runs_that_do_not_differ(self):
@@ -234,7 +236,11 @@ echo '{"points": [{"differs": false}, {"differs": true}, {"differs": true}]}'
         self.assertEqual((found["points"], found["unit"]), (3, "%"))
 
     def test_a_comparison_of_nothing_is_an_error(self):
-        for document in ({}, {"points": []}, {"points": [1]}, {"points": [{}]}):
+        both = {"only_first": [], "only_second": []}
+        point = {"differs": False, "named": False}
+        self.assertEqual(agreement.figures({**both, "points": [point]})["value"], 100)
+        for document in ({}, {**both, "points": []}, {**both, "points": [1]},
+                         {**both, "points": [{}]}, {**both, "only_second": ["x"], "points": [point]}):
             with self.assertRaises(process.ProgramError):
                 agreement.figures(document)
 
