@@ -449,6 +449,9 @@ TEST_F(ConditionVariableDeathTest, DestroyingItWhileSomebodyWaits) {
                              here->wait(lock);
                          });
                          eventually([&] { return there.load(); });
+                         {
+                             const std::lock_guard until_it_waits(m);
+                         }
                          cv.reset();
                      }),
                  "while somebody waits for it");
