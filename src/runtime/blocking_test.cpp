@@ -131,13 +131,18 @@ TEST(blocking, kernel_threads_that_are_not_needed_end) {
             block_at_once(rt, 100);
             EXPECT_GE(rt.stats().kernel_threads, kept + 1);
             const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-            while ((rt.stats().kernel_threads > kept + 1 ||
-                    threads_of_this_process() > before + kept + 1 + maker_and_monitor) &&
+            const std::size_t most = before + kept + 1 + maker_and_monitor;
+            std::size_t counted = rt.stats().kernel_threads;
+            std::size_t there = threads_of_this_process();
+            while ((counted > kept + 1 || there > most) &&
                    std::chrono::steady_clock::now() < limit) {
                 std::this_thread::yield();
+                counted = rt.stats().kernel_threads;
+                there = threads_of_this_process();
             }
-            EXPECT_EQ(rt.stats().kernel_threads, kept + 1);
-            EXPECT_LE(threads_of_this_process(), before + kept + 1 + maker_and_monitor);
+            // Once is enough: another one may be wanted at any time.
+            EXPECT_EQ(counted, kept + 1);
+            EXPECT_LE(there, most);
         }
     }
 }
