@@ -128,15 +128,26 @@ void park_threads(probe_round& round, std::size_t count) {
     until.release(static_cast<std::ptrdiff_t>(all.size()));
 }
 
+/// Those that are about to wait have said so, each once.
+void until_all_are_here(counting_semaphore<>& here, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        here.acquire();
+    }
+}
+
 void park_fibers(probe_round& round, std::size_t count) {
     weft::run(runtime_options{.workers = 1}, [&] {
+        counting_semaphore<> here(0);
         counting_semaphore<> until(0);
         std::vector<fiber> all(count);
         measured now(round, "fiber", count);
         for (fiber& one : all) {
-            one = spawn([&until] { until.acquire(); });
+            one = spawn([&here, &until] {
+                here.release();
+                until.acquire();
+            });
         }
-        this_fiber::yield();
+        until_all_are_here(here, count);
         now.all_wait();
         until.release(static_cast<std::ptrdiff_t>(count));
         for (fiber& one : all) {
@@ -145,19 +156,21 @@ void park_fibers(probe_round& round, std::size_t count) {
     });
 }
 
-task<> wait_for_the_end(counting_semaphore<>& until) {
+task<> wait_for_the_end(counting_semaphore<>& here, counting_semaphore<>& until) {
+    here.release();
     co_await co::acquire(until);
 }
 
 void park_coroutines(probe_round& round, std::size_t count) {
     weft::run(runtime_options{.workers = 1}, [&] {
+        counting_semaphore<> here(0);
         counting_semaphore<> until(0);
         std::vector<task_handle<>> all(count);
         measured now(round, "coroutine", count);
         for (auto& one : all) {
-            one = spawn(wait_for_the_end(until));
+            one = spawn(wait_for_the_end(here, until));
         }
-        this_fiber::yield();
+        until_all_are_here(here, count);
         now.all_wait();
         until.release(static_cast<std::ptrdiff_t>(count));
         for (auto& one : all) {
@@ -167,12 +180,14 @@ void park_coroutines(probe_round& round, std::size_t count) {
 }
 
 /// How a fiber's stack grows: resident bytes of one that has used so many and waits.
-[[gnu::noinline]] void use_stack(std::size_t bytes, counting_semaphore<>& until) {
+[[gnu::noinline]] void use_stack(std::size_t bytes, counting_semaphore<>& here,
+                                 counting_semaphore<>& until) {
     constexpr std::size_t frame = 1024;
     std::array<volatile char, frame> used{};
     if (bytes > frame) {
-        use_stack(bytes - frame, until);
+        use_stack(bytes - frame, here, until);
     } else {
+        here.release();
         until.acquire();
     }
     used[0] = used[frame - 1];  // after the call: no jump instead of it
@@ -181,13 +196,14 @@ void park_coroutines(probe_round& round, std::size_t count) {
 void stack_of(probe_round& round, std::size_t bytes) {
     constexpr std::size_t count = 500;
     weft::run(runtime_options{.workers = 1}, [&] {
+        counting_semaphore<> here(0);
         counting_semaphore<> until(0);
         std::vector<fiber> all(count);
         const reading before = read_now();
         for (fiber& one : all) {
-            one = spawn([&until, bytes] { use_stack(bytes, until); });
+            one = spawn([&here, &until, bytes] { use_stack(bytes, here, until); });
         }
-        this_fiber::yield();
+        until_all_are_here(here, count);
         const double grown = read_now().resident - before.resident;
         round.add("memory.fiber.by_stack", static_cast<double>(bytes),
                   {std::max(0.0, grown) / count});
