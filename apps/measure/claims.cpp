@@ -330,7 +330,7 @@ maybe_finding a_thousand_connections(const measurement& all) {
     const double total = 1000 * (point->value.median + *more);
     return finding{
         .measured =
-            fmt::format("{} in all, once used ({} connections)", figure_text(total, unit::bytes),
+            fmt::format("{} in all, once used, by {} of them", figure_text(total, unit::bytes),
                         place_text(point->at, unit::plain)),
         .conclusion = is_about(total, claimed) ? "about as claimed" : against(total, claimed),
         .mark = is_about(total, claimed) ? mark::holds : mark::off,

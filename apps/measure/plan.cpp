@@ -58,7 +58,7 @@ double seconds_of(const run_plan& plan, const probe& probe) {
 }
 
 bool affords_another(const run_plan& plan, const probe& probe, unsigned rounds, double seconds) {
-    constexpr unsigned least = 2;  // one says nothing of how far rounds are apart
+    const unsigned least = plan.quick ? 2 : 3;  // of two the interval is wide, of one unknown
     constexpr double overdraft = 1.5;
     if (rounds < least || plan.all_rounds) {
         return true;

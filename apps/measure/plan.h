@@ -36,7 +36,7 @@ std::expected<std::vector<const probe*>, std::string> choose_probes(std::string_
 double seconds_of(const run_plan& plan, const probe& probe);
 
 /// Whether it runs again after `rounds` that took `seconds` in all: not if it would take longer
-/// than it may by half. Two rounds in any case.
+/// than it may by half. Three rounds in any case, two of a quick run.
 bool affords_another(const run_plan& plan, const probe& probe, unsigned rounds, double seconds);
 
 /// The probes of a round, shuffled anew for each: what drifts with time (a frequency, a cache of

@@ -272,9 +272,10 @@ probe storm_probe() {
         .name = "storm",
         .what = "ten thousand that sleep for a millisecond at a time",
         .how =
-            "10,000 threads, then 10,000 fibers, that sleep for 1 ms again and again: CPU time of "
-            "the process for one wake-up and wake-ups a second, between two of them that are 0.3 s "
-            "apart, the first when all have begun for 0.1 s.",
+            "10,000 threads, then 10,000 fibers, that sleep for 1 ms again and again for 0.3 s: "
+            "CPU "
+            "time of the process for one wake-up, without what it takes to let all begin and end, "
+            "and wake-ups a second.",
         .claims = {"C28"},
         .figures = {time_of("storm.thread.cpu", "CPU for a wake-up of one of 10,000 threads"),
                     time_of("storm.fiber.cpu", "CPU for a wake-up of one of 10,000 fibers"),

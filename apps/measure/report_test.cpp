@@ -188,17 +188,19 @@ TEST(plan, shuffles_by_the_seed_and_keeps_to_its_time) {
     EXPECT_NEAR(all, full_seconds, 1);
 }
 
-TEST(plan, ends_a_probe_that_takes_longer_than_it_may_after_two_rounds) {
+TEST(plan, ends_a_probe_that_takes_longer_than_it_may_after_three_rounds) {
     run_plan plan{.probes = *choose_probes("fork"), .rounds = 5};
     const probe& fork = *plan.probes.front();
     const double share = plan.rounds * seconds_of(plan, fork);
     EXPECT_TRUE(affords_another(plan, fork, 4, 0.8 * share));
     EXPECT_TRUE(affords_another(plan, fork, 4, 1.15 * share));
     EXPECT_FALSE(affords_another(plan, fork, 4, 1.25 * share));
-    EXPECT_TRUE(affords_another(plan, fork, 1, 100 * share)) << "one says nothing of rounds";
+    EXPECT_TRUE(affords_another(plan, fork, 2, 100 * share)) << "two say little of rounds";
+    EXPECT_FALSE(affords_another(plan, fork, 3, 100 * share));
+    plan.quick = true;
     EXPECT_FALSE(affords_another(plan, fork, 2, 100 * share));
     plan.all_rounds = true;
-    EXPECT_TRUE(affords_another(plan, fork, 2, 100 * share));
+    EXPECT_TRUE(affords_another(plan, fork, 3, 100 * share));
 }
 
 TEST(report, of_a_terminal_fits_and_moves_no_cursor) {

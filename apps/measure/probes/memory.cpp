@@ -219,8 +219,8 @@ void stack_of(probe_round& round, std::size_t bytes) {
 void probe_memory(probe_round& round) {
     const auto heavy = round.places({100, 300, 1000}, {50, 100, 200});
     auto light = round.places({1000, 10'000, 100'000}, {1000, 10'000});
-    if (!round.quick() && lab::read_available_memory() > 12 * 1024 * mib) {
-        light.push_back(1'000'000);
+    if (!round.quick() && lab::read_available_memory() > 4 * 1024 * mib) {
+        light.push_back(300'000);
     }
     const auto alone = [&round](void (*kind)(probe_round&, std::size_t), std::size_t count) {
         in_child(round, [&](probe_round& own) { kind(own, count); });

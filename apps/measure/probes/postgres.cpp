@@ -9,7 +9,10 @@
 #include <thread>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "lab/proc_metrics.h"
+#include "lab/statistics.h"
 #include "measure/sampling.h"
 #include "postgres_server.h"
 #include "probes.h"
@@ -51,16 +54,19 @@ void wait_until_it_rests(pid_t postmaster) {
     }
 }
 
-void time_connections(probe_round& round, const postgres_server& server) {
+/// Seconds for one.
+double time_connections(probe_round& round, const postgres_server& server) {
     const sampling_goal goal{.seconds = round.seconds() / 8};
-    round.add("postgres.connect",
-              time_batches(goal, 1, [&] { const postgres_connection one(server.socket()); }));
+    auto samples = time_batches(goal, 1, [&] { const postgres_connection one(server.socket()); });
+    const double seconds = lab::median(samples).value_or(0) / 1e9;
+    round.add("postgres.connect", std::move(samples));
     postgres_connection one(server.socket());
     round.add("postgres.query", time_batches(goal, 20, [&] {
                   for (int i = 0; i < 20; ++i) {
                       one.query("select 1");
                   }
               }));
+    return seconds;
 }
 
 }  // namespace
@@ -74,10 +80,16 @@ std::optional<obstacle> why_not_postgres() {
 }
 
 void probe_postgres(probe_round& round) {
-    const auto counts = round.places({10, 100, 300, 1000}, {10, 100});
+    constexpr double longest = 12;  // seconds for all connections
+    auto counts = round.places({10, 100, 300, 1000}, {10, 100});
     const postgres_server server(find_postgres().value(), round.folder(),
                                  static_cast<int>(counts.back() + 20));
-    time_connections(round, server);
+    const double each = time_connections(round, server);
+    while (counts.size() > 1 && each * static_cast<double>(counts.back()) > longest) {
+        round.tell("postgres", fmt::format("{} connections would take {:.0f} s", counts.back(),
+                                           each * static_cast<double>(counts.back())));
+        counts.pop_back();
+    }
     wait_until_it_rests(server.pid());
     const server_reading before = read_server(server.pid());
     std::vector<postgres_connection> all;

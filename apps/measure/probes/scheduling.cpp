@@ -34,8 +34,7 @@ constexpr std::int64_t shortest_gap = 200'000;  // longer than an interrupt, sho
 constexpr std::array nice_ladder{0, 5, 10};
 constexpr std::size_t storm = 10'000;
 /// So long nothing else on the machine has much of a CPU.
-constexpr std::int64_t storm_warms_up = 100'000'000;
-constexpr std::int64_t storm_lasts = 300'000'000;
+constexpr double storm_seconds = 0.3;
 
 void stay_on_one_cpu() {
     live::pin_thread({live::cpu_of_thread()});
@@ -178,102 +177,89 @@ double cpu_ns_of_process() {
     return static_cast<double>(used.tv_sec) * 1e9 + static_cast<double>(used.tv_nsec);
 }
 
-/// Ten thousand that sleep for a millisecond at a time. They end by themselves, and whoever of them
-/// wakes first after the beginning and the end of the time looks at what has been used: anybody
-/// else would have to wait for his turn among them.
-class storm_watch {
-public:
-    /// All have begun, or are about to.
-    void begin() noexcept {
-        measured_from_ = now_ns() + storm_warms_up;
-        until_ = measured_from_ + storm_lasts;
+/// When ten thousand that sleep for a millisecond at a time begin, and when each of them ends by
+/// itself: whoever would tell them to end had to wait for its turn among them.
+struct storm_times {
+    std::atomic<bool> begun = false;
+    std::atomic<std::int64_t> until = 0;
+    std::atomic<std::uint64_t> wakes = 0;
+
+    [[nodiscard]] bool goes_on() const noexcept {
+        return now_ns() < until.load(std::memory_order_relaxed);
     }
-
-    /// After each sleep: whether there shall be another one.
-    bool goes_on() noexcept {
-        wakes_.fetch_add(1, std::memory_order_relaxed);
-        const std::int64_t now = now_ns();
-        if (now >= measured_from_ && !began_.exchange(true, std::memory_order_relaxed)) {
-            first_ = look(now);
-        }
-        if (now >= until_ && !ended_.exchange(true, std::memory_order_relaxed)) {
-            last_ = look(now);
-        }
-        return now < until_;
-    }
-
-    /// When all have ended.
-    void tell(probe_round& round, const std::string& kind) const {
-        const double wakes = last_.wakes - first_.wakes;
-        if (wakes > 0) {
-            round.add("storm." + kind + ".cpu", {(last_.cpu - first_.cpu) / wakes});
-            round.add("storm." + kind + ".rate",
-                      {wakes * 1e9 / static_cast<double>(last_.at - first_.at)});
-        }
-    }
-
-private:
-    struct moment {
-        std::int64_t at = 0;
-        double cpu = 0;
-        double wakes = 0;
-    };
-
-    [[nodiscard]] moment look(std::int64_t now) const noexcept {
-        return {.at = now,
-                .cpu = cpu_ns_of_process(),
-                .wakes = static_cast<double>(wakes_.load(std::memory_order_relaxed))};
-    }
-
-    std::int64_t measured_from_ = 0;
-    std::int64_t until_ = 0;
-    std::atomic<std::uint64_t> wakes_ = 0;
-    std::atomic<bool> began_ = false;
-    std::atomic<bool> ended_ = false;
-    moment first_;
-    moment last_;
+    void count() noexcept { wakes.fetch_add(1, std::memory_order_relaxed); }
 };
 
-void storm_of_threads(probe_round& round) {
-    storm_watch watch;
-    {
-        std::atomic<bool> begun = false;
-        std::vector<std::jthread> all;
-        for (std::size_t i = 0; i < storm; ++i) {
-            all.emplace_back([&] {
-                begun.wait(false);
-                do {
-                    sleep_of_thread();
-                } while (watch.goes_on());
-            });
-        }
-        watch.begin();
-        begun = true;
-        begun.notify_all();
-    }
-    watch.tell(round, "thread");
+/// CPU time of all from the moment at which `let_go`, which returns when all have ended, lets them
+/// begin.
+template <class LetGo>
+double cpu_of_storm(storm_times& times, double seconds, LetGo let_go) {
+    const double cpu = cpu_ns_of_process();
+    times.until = now_ns() + static_cast<std::int64_t>(seconds * 1e9);
+    let_go();
+    return cpu_ns_of_process() - cpu;
 }
 
-void storm_of_fibers(probe_round& round) {
-    storm_watch watch;
-    weft::run([&] {
+double cpu_of_threads(storm_times& times, double seconds) {
+    std::vector<std::jthread> all;
+    for (std::size_t i = 0; i < storm; ++i) {
+        all.emplace_back([&] {
+            times.begun.wait(false);
+            while (times.goes_on()) {
+                sleep_of_thread();
+                times.count();
+            }
+        });
+    }
+    return cpu_of_storm(times, seconds, [&] {
+        times.begun = true;
+        times.begun.notify_all();
+        all.clear();
+    });
+}
+
+double cpu_of_fibers(storm_times& times, double seconds) {
+    return weft::run([&] {
         event begun;
         std::vector<fiber> all;
         for (std::size_t i = 0; i < storm; ++i) {
             all.push_back(spawn([&] {
                 begun.wait();
-                do {
+                while (times.goes_on()) {
                     this_fiber::sleep_for(1ms);
-                } while (watch.goes_on());
+                    times.count();
+                }
             }));
         }
-        watch.begin();
-        begun.set();
-        for (fiber& one : all) {
-            one.join();
-        }
+        return cpu_of_storm(times, seconds, [&] {
+            begun.set();
+            for (fiber& one : all) {
+                one.join();
+            }
+        });
     });
-    watch.tell(round, "fiber");
+}
+
+/// What a wake-up costs, without what it costs to let all begin and end; and how many there are in
+/// a second.
+void time_storm(probe_round& round, const std::string& kind, double seconds,
+                double (*cpu_of)(storm_times&, double)) {
+    storm_times nothing;
+    const double around = cpu_of(nothing, 0);
+    storm_times times;
+    const double used = cpu_of(times, seconds) - around;
+    if (const auto done = static_cast<double>(times.wakes); done > 0 && used > 0) {
+        round.add("storm." + kind + ".cpu", {used / done});
+        round.add("storm." + kind + ".rate", {done / seconds});
+    }
+}
+
+void storm_of_threads(probe_round& round, double seconds) {
+    time_storm(round, "thread", seconds, cpu_of_threads);
+}
+
+void storm_of_fibers(probe_round& round, double seconds) {
+    time_storm(round, "fiber", seconds, cpu_of_fibers);
 }
 
 }  // namespace
@@ -300,8 +286,8 @@ std::optional<obstacle> why_no_storm() {
 }
 
 void probe_storm(probe_round& round) {
-    in_child(round, storm_of_threads);
-    in_child(round, storm_of_fibers);
+    in_child(round, [](probe_round& own) { storm_of_threads(own, storm_seconds); });
+    in_child(round, [](probe_round& own) { storm_of_fibers(own, storm_seconds); });
 }
 
 }  // namespace weft::measure
