@@ -71,7 +71,8 @@ CLI::App* add_measure_command(CLI::App& program, measure_options& into) {
     CLI::App* const command = program.add_subcommand(
         "measure",
         "Measure what people say that processes, threads and fibers cost, on this machine");
-    command->add_flag("--quick", into.quick, "In 20 seconds: fewer points, wider intervals");
+    command->add_flag("--quick", into.quick,
+                      "In less than a minute: fewer points, wider intervals");
     command
         ->add_option("--only", into.only,
                      "Probes, figures or claims, separated by commas; * fits anything")
@@ -98,7 +99,7 @@ CLI::App* add_measure_command(CLI::App& program, measure_options& into) {
                     "FILE", lab::report_path_from);
     command->footer(
         "Example: weft measure --only 'C2,C16,fork*' --json fork.json\n"
-        "Takes about three minutes. What is measured, and how: docs/measuring.md, weft(1).");
+        "Takes three to four minutes. What is measured, and how: docs/measuring.md, weft(1).");
     return command;
 }
 
