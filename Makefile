@@ -21,7 +21,7 @@ report := build/report
 format_files = $(shell git ls-files '*.h' '*.cpp')
 
 .DEFAULT_GOAL := help
-.PHONY: help run measure test bench bars soak test-asan test-tsan test-clang test-aarch64 coverage \
+.PHONY: help cli run measure test bench bars soak test-asan test-tsan test-clang test-aarch64 coverage \
         fuzz install format tidy clean
 
 help:
@@ -65,20 +65,19 @@ setup-build:
 setup-%:
 	@$(SETUP) $*
 
-run: setup-build
+cli: setup-build
 	@$(MAKE) build/release/build.ninja
 	$(call build,release,--target weft_cli)
 	@mkdir -p $(report)
+
+run: cli
 	@build/release/apps/cli/weft clients --json $(report)/clients.json \
 	    --html $(report)/clients.html $(ARGS)
 	@build/release/apps/cli/weft measure --quick --json $(report)/measure.json \
 	    --html $(report)/measure.html
 	@printf 'Report: $(CURDIR)/$(report)/%s\n' clients.html measure.html
 
-measure: setup-build
-	@$(MAKE) build/release/build.ninja
-	$(call build,release,--target weft_cli)
-	@mkdir -p $(report)
+measure: cli
 	@build/release/apps/cli/weft measure --json $(report)/measure.json \
 	    --html $(report)/measure.html $(ARGS)
 	@echo 'Report: $(CURDIR)/$(report)/measure.html'
