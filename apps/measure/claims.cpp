@@ -366,7 +366,7 @@ constexpr std::array stated{
         [](const measurement& all) { return between(all, "fiber.create", 0, ns, 200, 200); }},
     stated_claim{"C9", "stack of a user-space thread", "2 KB, grows on demand", &stack_of_a_fiber},
     stated_claim{"C10", "switching user-space threads", "~100 ns, no TLB flush", &fiber_switch},
-    stated_claim{"C11", "a process: text, data, heap, stack, descriptors of its own", "8 MB stack",
+    stated_claim{"C11", "a process: text, data, heap, stack, descriptors of its own", "its own",
                  &own_address_space},
     stated_claim{"C12", "threads share all but stack, registers and TLS", "shared",
                  &shared_by_threads},

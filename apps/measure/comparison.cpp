@@ -68,14 +68,6 @@ std::map<std::string, figure_in> figures_of(const json& document) {
     return figures;
 }
 
-std::string place_in(const figure_in& figure, double at) {
-    if (figure.axis.empty()) {
-        return {};
-    }
-    const auto index = static_cast<std::size_t>(std::max(at, 0.0));
-    return index < figure.places.size() ? figure.places[index] : place_text(at, figure.axis_unit);
-}
-
 std::string name_of_run(const json& document) {
     const json& machine = document.at("machine");
     return fmt::format("{}, {} cores, Linux {}, weft {}, {}",
@@ -126,15 +118,18 @@ std::expected<comparison, std::string> compare(const json& first, const json& se
             for (const auto& [at, value] : figure.points) {
                 if (const auto match = other->second.points.find(at);
                     match != other->second.points.end()) {
-                    both.points.push_back({.figure = id,
-                                           .what = figure.what,
-                                           .unit = figure.unit,
-                                           .at = at,
-                                           .place = place_in(figure, at),
-                                           .is_named = !figure.places.empty(),
-                                           .first = value.first,
-                                           .second = match->second.first,
-                                           .doubtful = value.second || match->second.second});
+                    both.points.push_back(
+                        {.figure = id,
+                         .what = figure.what,
+                         .unit = figure.unit,
+                         .at = at,
+                         .place = figure.axis.empty()
+                                      ? std::string()
+                                      : place_text(at, figure.axis_unit, figure.places),
+                         .is_named = !figure.places.empty(),
+                         .first = value.first,
+                         .second = match->second.first,
+                         .doubtful = value.second || match->second.second});
                 }
             }
         }

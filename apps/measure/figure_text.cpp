@@ -31,13 +31,14 @@ std::string place_of(const measured_figure& figure, const figure_point& point) {
     if (figure.axis.empty()) {
         return {};
     }
-    if (const auto index = static_cast<std::size_t>(point.at); index < figure.places.size()) {
-        return figure.places[index];
-    }
-    return place_text(point.at, figure.axis_unit) + " " + figure.axis;
+    return place_text(point.at, figure.axis_unit, figure.places) +
+           (figure.places.empty() ? " " + figure.axis : "");
 }
 
-std::string place_text(double at, lab::unit unit) {
+std::string place_text(double at, lab::unit unit, std::span<const std::string> names) {
+    if (at >= 0 && at < static_cast<double>(names.size())) {
+        return names[static_cast<std::size_t>(at)];
+    }
     return unit == lab::unit::bytes ? lab::text_of_bytes(at)
                                     : lab::text_of_count(static_cast<std::uint64_t>(at));
 }

@@ -4,6 +4,7 @@
 // Pure functions.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "measurement.h"
@@ -19,7 +20,7 @@ std::string with_interval(const summary& value, lab::unit unit);
 /// A place on the figure's axis: "50 MiB resident memory", "overflow"; empty if it has none.
 std::string place_of(const measured_figure& figure, const figure_point& point);
 
-/// A place on an axis of numbers: "50 MiB", "10,000".
-std::string place_text(double at, lab::unit unit);
+/// A place on an axis: "50 MiB", "10,000", or its name if it has one.
+std::string place_text(double at, lab::unit unit, std::span<const std::string> names = {});
 
 }  // namespace weft::measure

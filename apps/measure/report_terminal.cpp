@@ -105,10 +105,9 @@ private:
             const figure_point& point = figure.points[i];
             text += i == 0 ? "" : "; ";
             if (!figure.axis.empty()) {
-                text +=
-                    (i == 0 || !figure.places.empty() ? place_of(figure, point)
-                                                      : place_text(point.at, figure.axis_unit)) +
-                    " ";
+                text += (i == 0 ? place_of(figure, point)
+                                : place_text(point.at, figure.axis_unit, figure.places)) +
+                        " ";
             }
             text += with_interval(point.value, figure.unit) + (point.doubtful ? " (?)" : "");
         }

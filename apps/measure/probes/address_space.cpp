@@ -132,8 +132,7 @@ void as_fibers(probe_round& round) {
 }
 
 /// Uses some of its stack, says where that lies, and waits.
-template <class Event>
-void be_there(std::uint64_t& where, Event& there, Event& end) {
+void be_there(std::uint64_t& where, event& there, event& end) {
     std::array<volatile char, 32 * 1024> used{};
     used.front() = 1;
     where = reinterpret_cast<std::uint64_t>(used.data());

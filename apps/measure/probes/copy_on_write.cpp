@@ -5,8 +5,6 @@
 // copied.
 #include <array>
 
-#include <sys/mman.h>
-
 #include "child.h"
 #include "lab/proc_metrics.h"
 #include "measure/sampling.h"

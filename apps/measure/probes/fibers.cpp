@@ -7,6 +7,7 @@
 
 #include <weft/co.h>
 #include <weft/fiber.h>
+#include <weft/latch.h>
 #include <weft/runtime.h>
 #include <weft/semaphore.h>
 #include <weft/task.h>
@@ -24,23 +25,21 @@ constexpr std::size_t yields = 20'000;
 /// Fibers that wait until this ends. On a fiber.
 class parked_fibers {
 public:
-    explicit parked_fibers(std::size_t count) {
+    explicit parked_fibers(std::size_t count) : here_(static_cast<std::ptrdiff_t>(count)) {
         for (std::size_t i = 0; i < count; ++i) {
             fibers_.push_back(spawn([this] {
-                here_.release();
+                here_.count_down();
                 until_.acquire();
             }));
         }
-        for (std::size_t i = 0; i < count; ++i) {
-            here_.acquire();
-        }
+        here_.wait();
     }
     ~parked_fibers() { until_.release(static_cast<std::ptrdiff_t>(fibers_.size())); }
     parked_fibers(const parked_fibers&) = delete;
     parked_fibers& operator=(const parked_fibers&) = delete;
 
 private:
-    counting_semaphore<> here_{0};
+    latch here_;
     counting_semaphore<> until_{0};
     std::vector<fiber> fibers_;  // joined before the others end
 };

@@ -118,23 +118,18 @@ private:
     pid_t pid_;
 };
 
-void measure_clone(probe_round& round, double at, const sampling_goal& goal) {
-    if (!can_clone()) {
-        round.tell("clone3", "the system refuses it");
-        return;
-    }
-    auto [clone, ignored] = take_samples_of<2>(goal, [] { return fork_once(clone_child); });
-    round.add("fork.clone3", at, std::move(clone));
-}
-
-void measure_size(probe_round& round, std::size_t size, const sampling_goal& goal, zygote& small) {
+void measure_size(probe_round& round, std::size_t size, const sampling_goal& goal, zygote& small,
+                  bool clones) {
     const auto at = static_cast<double>(size);
     memory_block block(size, page_kind::small);
     block.touch();
     auto [call, wait] = take_samples_of<2>(goal, [] { return fork_once(fork_child); });
     round.add("fork.call", at, std::move(call));
     round.add("fork.wait", at, std::move(wait));
-    measure_clone(round, at, goal);
+    if (clones) {
+        auto [clone, ignored] = take_samples_of<2>(goal, [] { return fork_once(clone_child); });
+        round.add("fork.clone3", at, std::move(clone));
+    }
     const byte_pipe words;
     round.add("fork.first_word", at,
               take_samples(goal, [&] { return fork_until_it_speaks(words); }));
@@ -163,8 +158,12 @@ void probe_fork(probe_round& round) {
     const sampling_goal goal{.seconds =
                                  round.seconds() / (5.5 * static_cast<double>(sizes.size()))};
     zygote small;  // while the process is small
+    const bool clones = can_clone();
+    if (!clones) {
+        round.tell("clone3", "the system refuses it");
+    }
     for (const std::size_t size : sizes) {
-        measure_size(round, size, goal, small);
+        measure_size(round, size, goal, small, clones);
         if (size >= 16 * mib) {
             measure_huge(round, size, goal);
         }

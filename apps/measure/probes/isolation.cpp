@@ -12,7 +12,6 @@
 #include <thread>
 #include <vector>
 
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <weft/fiber.h>

@@ -12,6 +12,7 @@
 
 #include <weft/co.h>
 #include <weft/fiber.h>
+#include <weft/latch.h>
 #include <weft/runtime.h>
 #include <weft/semaphore.h>
 #include <weft/task.h>
@@ -128,26 +129,19 @@ void park_threads(probe_round& round, std::size_t count) {
     until.release(static_cast<std::ptrdiff_t>(all.size()));
 }
 
-/// Those that are about to wait have said so, each once.
-void until_all_are_here(counting_semaphore<>& here, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-        here.acquire();
-    }
-}
-
 void park_fibers(probe_round& round, std::size_t count) {
     weft::run(runtime_options{.workers = 1}, [&] {
-        counting_semaphore<> here(0);
+        latch here(static_cast<std::ptrdiff_t>(count));
         counting_semaphore<> until(0);
         std::vector<fiber> all(count);
         measured now(round, "fiber", count);
         for (fiber& one : all) {
             one = spawn([&here, &until] {
-                here.release();
+                here.count_down();
                 until.acquire();
             });
         }
-        until_all_are_here(here, count);
+        here.wait();
         now.all_wait();
         until.release(static_cast<std::ptrdiff_t>(count));
         for (fiber& one : all) {
@@ -156,21 +150,21 @@ void park_fibers(probe_round& round, std::size_t count) {
     });
 }
 
-task<> wait_for_the_end(counting_semaphore<>& here, counting_semaphore<>& until) {
-    here.release();
+task<> wait_for_the_end(latch& here, counting_semaphore<>& until) {
+    here.count_down();
     co_await co::acquire(until);
 }
 
 void park_coroutines(probe_round& round, std::size_t count) {
     weft::run(runtime_options{.workers = 1}, [&] {
-        counting_semaphore<> here(0);
+        latch here(static_cast<std::ptrdiff_t>(count));
         counting_semaphore<> until(0);
         std::vector<task_handle<>> all(count);
         measured now(round, "coroutine", count);
         for (auto& one : all) {
             one = spawn(wait_for_the_end(here, until));
         }
-        until_all_are_here(here, count);
+        here.wait();
         now.all_wait();
         until.release(static_cast<std::ptrdiff_t>(count));
         for (auto& one : all) {
@@ -180,14 +174,13 @@ void park_coroutines(probe_round& round, std::size_t count) {
 }
 
 /// How a fiber's stack grows: resident bytes of one that has used so many and waits.
-[[gnu::noinline]] void use_stack(std::size_t bytes, counting_semaphore<>& here,
-                                 counting_semaphore<>& until) {
+[[gnu::noinline]] void use_stack(std::size_t bytes, latch& here, counting_semaphore<>& until) {
     constexpr std::size_t frame = 1024;
     std::array<volatile char, frame> used{};
     if (bytes > frame) {
         use_stack(bytes - frame, here, until);
     } else {
-        here.release();
+        here.count_down();
         until.acquire();
     }
     used[0] = used[frame - 1];  // after the call: no jump instead of it
@@ -196,14 +189,14 @@ void park_coroutines(probe_round& round, std::size_t count) {
 void stack_of(probe_round& round, std::size_t bytes) {
     constexpr std::size_t count = 500;
     weft::run(runtime_options{.workers = 1}, [&] {
-        counting_semaphore<> here(0);
+        latch here(static_cast<std::ptrdiff_t>(count));
         counting_semaphore<> until(0);
         std::vector<fiber> all(count);
         const reading before = read_now();
         for (fiber& one : all) {
             one = spawn([&here, &until, bytes] { use_stack(bytes, here, until); });
         }
-        until_all_are_here(here, count);
+        here.wait();
         const double grown = read_now().resident - before.resident;
         round.add("memory.fiber.by_stack", static_cast<double>(bytes),
                   {std::max(0.0, grown) / count});
