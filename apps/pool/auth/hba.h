@@ -7,10 +7,13 @@
 //     host      DATABASES USERS ADDRESS  METHOD [map=NAME]
 //     hostssl, hostnossl: with TLS only, without only
 //
-// DATABASES: names, all, sameuser, replication; USERS: names, all, and sameuser where PgBouncer
-// takes it, too (the user named as the database); lists with commas, "quoted names" that mean
-// themselves, @file. ADDRESS: all, 192.0.2.0/24, 192.0.2.0 255.255.255.0, 2001:db8::/32. METHOD:
-// trust, reject, md5, password, scram-sha-256, cert, peer.
+// DATABASES: names, all, sameuser, replication; USERS: names, all, sameuser (as in PgBouncer: who
+// is named as the database); lists with commas, "quoted names" that mean themselves, @file.
+// ADDRESS: all, 192.0.2.0/24, 192.0.2.0 255.255.255.0, 2001:db8::/32. METHOD: trust, reject, md5,
+// password, scram-sha-256, cert, peer.
+//
+// An address with bits beyond its mask fits nobody, as in PgBouncer; PostgreSQL ignores the bits. A
+// warning says so.
 //
 // A line that cannot be read is an error and no rule. PgBouncer goes on without it, which may let
 // in whom it was to keep out; PostgreSQL takes none of the file. The caller chooses.

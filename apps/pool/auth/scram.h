@@ -99,7 +99,7 @@ private:
 
     auth_result<std::string> accept_first(std::string_view message);
     auth_result<std::string> accept_last(std::string_view message);
-    auth_result<std::string_view> read_binding_flag(std::string_view message);
+    [[nodiscard]] auth_result<std::string_view> read_header(std::string_view message) const;
 
     facts facts_;
     scram_secret expected_;
@@ -122,25 +122,31 @@ public:
     /// server-first-message
     auth_result<scram_challenge> read_challenge(std::string_view message);
 
-    /// client-final-message, by keys for the challenge read.
-    std::string answer(const scram_keys& keys);
+    /// client-final-message. An error if the keys are for another challenge than the one read: the
+    /// stored secret is not the server's.
+    auth_result<std::string> answer(const scram_keys& keys);
 
     /// server-final-message. An error if the server does not know the password, or says that we do
     /// not.
     auth_result<void> read_last(std::string_view message);
 
+    /// A server that says that all is well before this has not shown that it knows the password.
+    [[nodiscard]] bool succeeded() const noexcept { return state_ == state::succeeded; }
+
 private:
     enum class state : std::uint8_t { first, challenged, answered, succeeded, failed };
 
+    [[nodiscard]] std::string first_bare() const;
     auth_result<scram_challenge> accept_challenge(std::string_view message);
-    auth_result<void> accept_last(std::string_view message) const;
+    [[nodiscard]] auth_result<void> accept_last(std::string_view message) const;
 
     state state_ = state::first;
-    std::string header_;
-    std::string binding_;
+    std::string header_;  ///< gs2-header
+    std::string bound_;   ///< it and the binding: what the server compares
     std::string nonce_;
-    std::string challenge_;
-    std::string nonces_;
+    std::string nonces_;  ///< ours and the server's
+    std::string challenge_text_;
+    scram_challenge challenge_;
     scram_key expected_signature_ = {};
 };
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The keys of SCRAM-SHA-256 (RFC 5802, section 3; RFC 7677) and what is derived from them. Pure
-// functions: any thread. One of them is slow on purpose: derive_scram_keys(), some milliseconds for
-// 4,096 iterations. Call it in weft::blocking, and keep what it gives: salt and iterations say for
-// which challenges it serves.
+// functions: any thread; digest.h says when they throw. One of them is slow on purpose:
+// derive_scram_keys(), some milliseconds for 4,096 iterations. Call it in weft::blocking, and keep
+// what it gives: salt and iterations say for which challenges it serves.
 //
 // ClientKey is as good as the password for who asks with this salt and these iterations, so keys
 // are secrets: never logged, not even in part.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -54,10 +55,6 @@ scram_key server_signature(const scram_key& server_key, std::string_view auth_me
 
 scram_key exclusive_or(const scram_key& a, const scram_key& b) noexcept;
 
-/// Takes as long wherever they differ.
-bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
-bool equal_in_constant_time(const scram_key& a, const scram_key& b) noexcept;
-
 /// Random, made once a process and kept for as long: makes salts that look random, and are the same
 /// for the same user. So a login tells no one whether a user exists, has a plain password, or got
 /// one since the last try.
@@ -65,7 +62,6 @@ struct salting_key {
     std::array<unsigned char, 32> bytes;
 };
 
-/// Dies if the system has no random bytes.
 salting_key make_salting_key();
 
 /// The challenge for a user whose stored secret names none: plain passwords, and users who do not
@@ -78,7 +74,7 @@ scram_challenge challenge_for(const salting_key& key, std::string_view user,
 scram_secret unanswerable_secret(const salting_key& key, std::string_view user,
                                  std::uint32_t iterations = default_scram_iterations);
 
-/// 18 random bytes in Base64, as PostgreSQL's. Dies if the system has none.
+/// 18 random bytes in Base64, as PostgreSQL's.
 std::string make_scram_nonce();
 
 }  // namespace weft::pool
