@@ -90,9 +90,9 @@ public:
     /// password.
     auth_result<std::string> read_last(std::string_view message);
 
-    /// After read_last() has succeeded: with these a scram_client logs in where the stored secret
-    /// is the same one.
-    [[nodiscard]] const scram_keys& keys() const;
+    /// With these a scram_client logs in where the stored secret is the same one. Null until
+    /// read_last() has succeeded; as long as this lives.
+    [[nodiscard]] const scram_keys* keys() const noexcept;
 
 private:
     enum class state : std::uint8_t { first, last, succeeded, failed };
