@@ -14,13 +14,14 @@ namespace weft::pool {
 
 /// One thing that differs.
 struct change {
-    enum class what : std::uint8_t { general, database, user, tenant };
+    enum class place : std::uint8_t { general, database, user, tenant };
+    enum class kind : std::uint8_t { changed, added, removed };
 
-    what of = what::general;
+    place of = place::general;
+    kind what = kind::changed;
     std::string name;     ///< of the database ("*": the fallback), user or tenant; else empty
     std::string setting;  ///< empty: the whole entry was added or removed
-    /// Empty texts where there was, or will be, no entry; never a secret.
-    std::string before;
+    std::string before;   ///< empty: absent. Never a secret.
     std::string after;
     effect takes = effect::reload;
 

@@ -3,9 +3,7 @@
 // Reads PgBouncer's pgbouncer.ini as it is: sections, comments, %include, connection strings. What
 // PgBouncer refuses is refused here, with file and line; a setting of PgBouncer that weft-pool does
 // not honour gives one warning that says what happens instead. weft-pool's own settings may stand
-// in it too. Lines are split by inih.
-//
-// One call at a time in a process: inih keeps its options in variables of the process.
+// in it too.
 #pragma once
 
 #include <expected>

@@ -14,8 +14,4 @@ namespace weft::pool {
 /// The configuration in a file and those that it includes, or one line that says what is wrong.
 [[nodiscard]] std::expected<configuration, std::string> load_configuration(const std::string& path);
 
-/// What every reader asks at its end: that settings fit together. Adds to the warnings; an error is
-/// a line without the file's name.
-[[nodiscard]] std::expected<void, std::string> check_together(configuration& read);
-
 }  // namespace weft::pool

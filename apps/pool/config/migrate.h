@@ -8,12 +8,15 @@
 // owner may read.
 #pragma once
 
+#include <expected>
 #include <string>
 
 #include "config/settings.h"
 
 namespace weft::pool {
 
-[[nodiscard]] std::string as_toml(const configuration& from);
+/// The TOML, which has been read and compared. An error is one line: bytes that are not UTF-8,
+/// which TOML cannot hold.
+[[nodiscard]] std::expected<std::string, std::string> as_toml(const configuration& from);
 
 }  // namespace weft::pool

@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -34,10 +35,10 @@ enum class effect : std::uint8_t {
 /// How a value is written, beyond what the type of its member says.
 enum class writing : std::uint8_t {
     plain,
-    seconds,       ///< a time: numbers without a unit are seconds
-    milliseconds,  ///< a time: numbers without a unit are milliseconds
-    octal,         ///< a number that TOML and its reader see in octal
-    secret,        ///< never shown
+    in_seconds,       ///< a time: numbers without a unit are seconds
+    in_milliseconds,  ///< a time: numbers without a unit are milliseconds
+    octal,            ///< a number that TOML and its reader see in octal
+    secret,           ///< never shown
 };
 
 /// Where a setting is kept.
@@ -60,7 +61,7 @@ struct setting {
     std::string_view about;
     effect takes = effect::reload;
     writing how = writing::plain;
-    /// Of whole numbers.
+    /// Of whole numbers; `least` also of times, in microseconds.
     std::int64_t least = 0;
     std::int64_t most = std::numeric_limits<int>::max();
     /// Not honoured: PgBouncer's default, and what happens instead.
@@ -81,7 +82,18 @@ struct setting {
 
 /// The table for one kind of owner.
 template <class Owner>
-[[nodiscard]] std::span<const setting<Owner>> settings_of() noexcept;
+[[nodiscard]] std::span<const setting<Owner>> settings_of() noexcept {
+    if constexpr (std::is_same_v<Owner, settings>) {
+        return general_settings();
+    } else if constexpr (std::is_same_v<Owner, database>) {
+        return database_settings();
+    } else if constexpr (std::is_same_v<Owner, user>) {
+        return user_settings();
+    } else {
+        static_assert(std::is_same_v<Owner, tenant>);
+        return tenant_settings();
+    }
+}
 
 /// The setting of this name; null: nobody knows it.
 template <class Owner>
@@ -102,9 +114,24 @@ template <class Owner>
 template <class Owner>
 [[nodiscard]] std::optional<std::string> value_toml(const setting<Owner>& what, const Owner& of);
 
-/// What a value is in TOML, for messages: "a text in quotation marks".
+/// That both have the same value; of one that is not honoured, always.
 template <class Owner>
-[[nodiscard]] std::string_view kind_of(const setting<Owner>& what) noexcept;
+[[nodiscard]] bool same_value(const setting<Owner>& what, const Owner& a, const Owner& b);
+
+/// What a value is in TOML.
+enum class value_kind : std::uint8_t {
+    none,  ///< the setting is not honoured
+    flag,
+    number,
+    numbers,  ///< one or more
+    time,
+    word,  ///< one of a few
+    words,
+    text,
+};
+
+template <class Owner>
+[[nodiscard]] value_kind kind_of(const setting<Owner>& what) noexcept;
 
 /// The console's SET: the error is what the client gets.
 [[nodiscard]] std::expected<void, std::string> set_general(settings& in, std::string_view name,

@@ -122,7 +122,7 @@ struct settings {
     bool log_disconnections = true;
     bool log_pooler_errors = true;
     bool log_stats = true;
-    int stats_period = 60;  ///< seconds
+    microseconds stats_period = seconds(60);
     int verbose = 0;
 
     // Servers: checks and ages.
