@@ -78,7 +78,7 @@ std::optional<string_pair> split_line(std::string_view line) {
         }
     }
     line = trimmed(line);
-    if (pair.key.empty() || !line.starts_with('=')) {
+    if (!line.starts_with('=')) {
         return std::nullopt;
     }
     pair.value = trimmed(line.substr(1));
@@ -201,7 +201,9 @@ private:
     }
 
     void set(const string_pair& pair) {
-        if (section_ == "pgbouncer") {
+        if (!is_entry_name(pair.key)) {
+            fail("a name must not be empty, nor have control characters");
+        } else if (section_ == "pgbouncer") {
             set_general_setting(pair);
         } else if (section_ == "databases") {
             set_database(pair);

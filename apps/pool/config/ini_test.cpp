@@ -210,7 +210,8 @@ TEST(Ini, SaysWhereWhatIsWrong) {
               "p.ini:2: pool_mode must be session, transaction or statement");
     EXPECT_THAT(ini_error("[pgbouncer]\nlisten_port: 1"), HasSubstr("p.ini:2: syntax error"));
     EXPECT_THAT(ini_error("[pgbouncer]\n'x = 1"), HasSubstr("p.ini:2: syntax error"));
-    EXPECT_THAT(ini_error("[pgbouncer]\n'' = 1"), HasSubstr("p.ini:2: syntax error"));
+    EXPECT_THAT(ini_error("[pgbouncer]\n'' = 1"), HasSubstr("p.ini:2: a name must not"));
+    EXPECT_THAT(ini_error("[users]\n'a\x0e' ="), HasSubstr("p.ini:2: a name must not"));
     EXPECT_THAT(ini_error({"[pgbouncer]\nverbose = 1\0", 24}), HasSubstr("p.ini:2: there is a"));
     EXPECT_EQ(ini_error("[databases]\npgbouncer = host=x"),
               "p.ini:2: database name \"pgbouncer\" is reserved");

@@ -21,6 +21,10 @@ bool is_blank(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
 
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
 /// A whole number in C's notation: sign, 0x or 0, digits.
 std::optional<std::int64_t> whole_number(std::string_view text) {
     const bool negative = text.starts_with('-');
@@ -154,10 +158,13 @@ std::vector<std::string> split_list(std::string_view text) {
     return parts;
 }
 
+bool is_entry_name(std::string_view name) noexcept {
+    return !name.empty() && std::ranges::none_of(name, is_control);
+}
+
 std::string toml_quoted(std::string_view text) {
     std::string quoted = "\"";
     for (const char c : text) {
-        const auto code = static_cast<unsigned char>(c);
         if (c == '"' || c == '\\') {
             quoted += '\\';
             quoted += c;
@@ -165,8 +172,8 @@ std::string toml_quoted(std::string_view text) {
             quoted += "\\n";
         } else if (c == '\t') {
             quoted += "\\t";
-        } else if (code < 0x20 || code == 0x7f) {
-            quoted += fmt::format("\\u{:04x}", unsigned{code});
+        } else if (is_control(c)) {
+            quoted += fmt::format("\\u{:04x}", unsigned{static_cast<unsigned char>(c)});
         } else {
             quoted += c;
         }
@@ -176,8 +183,7 @@ std::string toml_quoted(std::string_view text) {
 
 std::string printable(std::string_view text) {
     std::string shown(text);
-    std::ranges::replace_if(
-        shown, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+    std::ranges::replace_if(shown, is_control, '?');
     return shown;
 }
 

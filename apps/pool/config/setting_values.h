@@ -104,6 +104,8 @@ concept word = requires { words_of<T>::all; };
 [[nodiscard]] std::string_view trimmed(std::string_view text) noexcept;
 /// The parts between commas, trimmed, without empty ones.
 [[nodiscard]] std::vector<std::string> split_list(std::string_view text);
+/// That an entry may be called so: it is not empty and has no control characters.
+[[nodiscard]] bool is_entry_name(std::string_view name) noexcept;
 /// `text` in quotation marks, as TOML has it.
 [[nodiscard]] std::string toml_quoted(std::string_view text);
 /// Without what moves a cursor or begins a line: for messages.

@@ -113,12 +113,6 @@ std::optional<std::string> text_for(const toml::node& node, value_kind kind) {
     std::unreachable();
 }
 
-bool is_name(std::string_view name) {
-    return !name.empty() && std::ranges::none_of(name, [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    });
-}
-
 class toml_reader {
 public:
     explicit toml_reader(std::string file) { made_.file = std::move(file); }
@@ -180,7 +174,7 @@ private:
             const toml::table* const one = each.as_table();
             if (one == nullptr) {
                 fail(each.source(), fmt::format("write [{}.NAME]", section));
-            } else if (!is_name(name.str())) {
+            } else if (!is_entry_name(name.str())) {
                 fail(name.source(), "a name must not be empty, nor have control characters");
             } else {
                 entry(*one, into[std::string(name.str())]);
