@@ -167,6 +167,22 @@ public:
         should_switch_ = should_switch_ || over;
     }
 
+    /// `e`, of this queue and perhaps asleep by now, has run for `ns` beside the current one; below
+    /// 0: for so much less than it was charged. For whoever lets several run at a time: picks one,
+    /// charges what it will probably cost, blocks it, and charges the difference once that is
+    /// known. Policy cfs only.
+    void charge_aside(Entity& e, std::int64_t ns) noexcept
+        requires requires(level& at) { at.charge_aside(e, ns); }
+    {
+        e.ran += static_cast<std::uint64_t>(ns);
+        home_of(e).charge_aside(e, ns);
+        if (group* const g = group_of(e)) {
+            g->ran += static_cast<std::uint64_t>(ns);
+            top_.charge_aside(*g, ns);
+            g->left_ -= ns;
+        }
+    }
+
     /// Whether what was charged ended the current one's turn.
     [[nodiscard]] bool should_switch() const noexcept { return should_switch_; }
 

@@ -166,6 +166,24 @@ public:
         return false;
     }
 
+    /// Adds what `n`, wherever it is, has run beside the current one; below 0: takes it back. The
+    /// kernel has nothing like it: one of its queues serves one CPU.
+    void charge_aside(Node& n, std::int64_t ns) noexcept {
+        const std::uint64_t amount =
+            to_virtual(static_cast<std::uint64_t>(ns < 0 ? -ns : ns), n.weight);
+        const bool queued = n.where == Node::place::queued;
+        if (queued) {
+            tree_.erase(n);
+        }
+        n.vruntime += ns < 0 ? 0 - amount : amount;
+        if (queued) {
+            tree_.insert(n);
+        }
+        if (n.where != Node::place::outside) {
+            update_min_vruntime();
+        }
+    }
+
     /// The part of `period` that is this one's, in a hierarchy: one step of sched_slice().
     [[nodiscard]] std::uint64_t part(std::uint64_t period, const Node& n) const noexcept {
         const bool here = n.where != Node::place::outside;

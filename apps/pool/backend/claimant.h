@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who wants servers: claimants, one for each client, and the accounts of the tenants to which they
+// belong. Both stand in the fair queue of a pool, which guards them by its mutex.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <weft/fair_queue.h>
+#include <weft/semaphore.h>
+#include <weft/time.h>
+
+#include "metrics/latency.h"
+#include "wire/build.h"
+
+namespace weft::pool {
+
+struct server;
+struct tenant_account;
+
+/// A client's place in the queue of its pool. Used by one fiber at a time, the client's; what the
+/// pool writes here is read by others under the pool's mutex.
+struct claimant : fair_entity {
+    enum class state : std::uint8_t {
+        resting,  ///< wants nothing
+        waiting,  ///< in the queue
+        holding,  ///< has a server
+        refused,  ///< gets none: `refusal` says why
+    };
+
+    tenant_account* account = nullptr;  ///< set by server_pool::enter()
+    state now = state::resting;
+    server* held = nullptr;          ///< while holding
+    clock::time_point since;         ///< it waits, or holds
+    std::int64_t charged_ns = 0;     ///< of what it holds, so far
+    counting_semaphore<1> ready{0};  ///< released when waiting ends
+    std::optional<report> refusal;
+    // Its place among those that wait, in the order of their arrival, or among those that hold.
+    claimant* next = nullptr;
+    claimant* prev = nullptr;
+};
+
+/// What is shared out: server time. One for each tenant of a pool.
+struct tenant_account {
+    using queue = fair_queue<claimant>;
+
+    tenant_account(queue& of, std::string named, std::uint32_t weight, fair_quota quota)
+        : name(std::move(named)), group(of, weight, quota) {}
+
+    const std::string name;
+    queue::group group;
+    std::uint32_t clients = 0;  ///< claimants that have entered
+    std::uint32_t waiting = 0;
+    std::uint32_t holding = 0;
+    /// What a transaction of it takes, on average: charged in advance.
+    std::int64_t usual_cost_ns = 1'000'000;
+    std::uint64_t transactions = 0;  ///< that have ended
+    latency_histogram waits;         ///< from the wish to the server
+    latency_histogram holds;         ///< from the server to its return
+};
+
+/// A list of claimants in the order in which they came.
+class claimant_list {
+public:
+    [[nodiscard]] claimant* first() const noexcept { return first_; }
+    [[nodiscard]] std::uint32_t count() const noexcept { return count_; }
+    void append(claimant& who) noexcept {
+        who.prev = last_;
+        who.next = nullptr;
+        (last_ != nullptr ? last_->next : first_) = &who;
+        last_ = &who;
+        ++count_;
+    }
+    void remove(claimant& who) noexcept {
+        (who.prev != nullptr ? who.prev->next : first_) = who.next;
+        (who.next != nullptr ? who.next->prev : last_) = who.prev;
+        --count_;
+    }
+
+private:
+    claimant* first_ = nullptr;
+    claimant* last_ = nullptr;
+    std::uint32_t count_ = 0;
+};
+
+}  // namespace weft::pool

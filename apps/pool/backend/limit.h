@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Times of a configuration as deadlines.
+#pragma once
+
+#include <chrono>
+
+#include <weft/time.h>
+
+namespace weft::pool {
+
+/// `limit` from now; never, if it is 0.
+inline deadline within(std::chrono::microseconds limit) {
+    return limit.count() != 0 ? deadline(limit) : deadline();
+}
+
+}  // namespace weft::pool

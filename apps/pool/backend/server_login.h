@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Connects to PostgreSQL and logs in.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <weft/dns.h>
+#include <weft/time.h>
+#include <weft/tls.h>
+
+#include "auth/scram_keys.h"
+#include "auth/secret.h"
+#include "backend/parameters.h"
+#include "backend/server.h"
+#include "config/settings.h"
+#include "wire/build.h"
+
+namespace weft::pool {
+
+/// Where and as whom.
+struct server_target {
+    std::string host;  ///< a name, an address, or the folder of a Unix socket ("/..." or "@...")
+    std::uint16_t port = 5432;
+    std::string database;
+    std::string user;
+    secret password;                 ///< plain or md5; none: trust and the like
+    std::optional<scram_keys> keys;  ///< of a client that has logged in: used if they fit
+    sslmode tls = sslmode::disable;
+    const tls_context* context = nullptr;  ///< null: no TLS, whatever is said above
+    parameter_list parameters;             ///< of the startup packet, beside user and database
+};
+
+/// What all logins share. Must outlive them.
+struct login_environment {
+    dns::resolver& names;
+    intern_table& sets;
+    const parameter_names& followed;
+};
+
+/// The error is what the server, or the system, says; as for a client.
+std::expected<std::unique_ptr<server>, report> log_in(const server_target& target,
+                                                      const login_environment& with,
+                                                      deadline until);
+
+/// Connects to `address` and asks that the query of `which` be cancelled; returns when the server
+/// has done what it does about it.
+result<void> send_cancel(const endpoint& address, const cancel_request& which, deadline until);
+
+}  // namespace weft::pool

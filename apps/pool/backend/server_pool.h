@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// server_pool: the servers of one database and user, and who waits for them.
+//
+// Who gets a server is decided by the fair queue that schedules fibers, too (weft/fair_queue.h, the
+// kernel's CFS): between tenants by the server time that each has had, by weight, then between the
+// clients of the tenant. A running query cannot be taken back, and many run at a time; so a
+// transaction is charged when it begins with what its tenant's usually cost, while it takes longer
+// with that (look_after()), and in the end with the difference. A tenant that comes late to a busy
+// pool thus waits for one server to become free, however many wait before it.
+//
+// Headroom keeps some servers for tenants that have less than their share at this moment. The share
+// is what a tenant would have if all that are active, and one more of the usual weight, wanted all
+// servers.
+//
+// Thread safety: all methods, beside each other. What it calls back runs without its mutex.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <weft/fair_queue.h>
+#include <weft/mutex.h>
+#include <weft/time.h>
+#include <weft/wait_group.h>
+
+#include "backend/claimant.h"
+#include "backend/server.h"
+#include "wire/build.h"
+
+namespace weft::pool {
+
+/// Times of 0 mean: without limit.
+struct pool_limits {
+    int size = 20;  ///< 0: without limit
+    int least = 0;  ///< kept open, also idle
+    int reserve = 0;
+    std::chrono::microseconds reserve_after = std::chrono::seconds(5);
+    int headroom = 0;
+    int most_waiting = 0;  ///< 0: without limit
+    std::chrono::microseconds lifetime = std::chrono::hours(1);
+    std::chrono::microseconds idle_timeout = std::chrono::minutes(10);
+    std::chrono::microseconds longest_retry = std::chrono::seconds(15);
+    bool round_robin = false;
+};
+
+/// What becomes known about a tenant when its first client comes.
+struct tenant_rule {
+    std::uint32_t weight = nice_0_weight;
+    fair_quota quota;
+};
+
+/// How things stand, for reports.
+struct pool_status {
+    std::uint32_t servers = 0;
+    std::uint32_t idle = 0;
+    std::uint32_t holding = 0;
+    std::uint32_t connecting = 0;
+    std::uint32_t cancelling = 0;
+    std::uint32_t waiting = 0;
+    std::chrono::nanoseconds longest_wait{0};  ///< of those that wait now
+    bool paused = false;
+};
+
+struct tenant_status {
+    std::string name;
+    std::uint32_t weight = 0;
+    std::uint32_t clients = 0;
+    std::uint32_t waiting = 0;
+    std::uint32_t holding = 0;
+    std::uint64_t transactions = 0;
+    std::uint64_t server_ns = 0;
+    latency_histogram waits;
+    latency_histogram holds;
+};
+
+/// A server whose query is being cancelled: nobody else gets it meanwhile.
+struct cancel_ticket {
+    server* of = nullptr;
+    endpoint address;
+    cancel_request which;
+};
+
+class server_pool {
+public:
+    /// Makes a server; called on a fiber of its own, may wait.
+    using connector = std::function<std::expected<std::unique_ptr<server>, report>()>;
+
+    server_pool(const pool_limits& limits, connector connect);
+    /// Nobody may use it any more. Closes all servers; waits for those that are being made.
+    ~server_pool();
+    server_pool(const server_pool&) = delete;
+    server_pool& operator=(const server_pool&) = delete;
+
+    /// `who`, of the tenant with this name, will ask for servers. The rule counts if the tenant is
+    /// new. Throws std::bad_alloc.
+    void enter(claimant& who, const std::string& tenant, const tenant_rule& rule);
+    /// It will not any more. It must be resting.
+    void leave(claimant& who);
+
+    /// A server for `who`, which must have entered and rests, as soon as it is its turn. An error
+    /// as for the client: nobody can be connected to, too many wait, the deadline
+    /// (query_wait_timeout).
+    std::expected<server*, report> acquire(claimant& who, deadline until);
+    /// Gives it back: to be used again, or to be closed.
+    void release(claimant& who, bool reusable);
+
+    /// Whether it neither has a server nor waits for one.
+    [[nodiscard]] bool rests(const claimant& who) const;
+
+    /// Whose query the client means, if it has any now. finish_cancel() must follow. Who waits for
+    /// a server gets none: acquire() reports `why`.
+    std::optional<cancel_ticket> begin_cancel(claimant& of, const report& why);
+    void finish_cancel(const cancel_ticket& ticket);
+
+    /// What is due: charges for what takes long, quotas, idle servers that are too old or closed,
+    /// new ones. To be called each 100 ms or so.
+    void look_after();
+
+    /// What new clients are told; empty before the first server was connected to.
+    parameter_list welcome() const;
+
+    void pause();
+    void resume();
+    /// Servers are closed as soon as nobody uses them.
+    void reconnect();
+    void set_limits(const pool_limits& limits);
+    /// Clients that wait, and come, get `why`. For good.
+    void close(const report& why);
+
+    [[nodiscard]] pool_status status() const;
+    [[nodiscard]] std::vector<tenant_status> tenants() const;
+    /// Calls `visit` for each server; held: who has it, or null. Under the mutex.
+    void visit_servers(const std::function<void(const server&, const claimant*)>& visit) const;
+
+private:
+    using doomed = std::vector<std::unique_ptr<server>>;
+
+    void set_state(claimant& who, claimant::state to);
+    void enqueue(claimant& who, clock::time_point now);
+    void dispatch(clock::time_point now, const claimant* caller);
+    void grant(claimant& who, clock::time_point now, bool wake);
+    void refuse(claimant& who, const report& why);
+    void refuse_all(const report& why);
+    [[nodiscard]] bool may_take(const tenant_account& who) const;
+    server* take_idle();
+    void settle(claimant& who, clock::time_point now);
+    void put_back(server& returned, bool reusable, clock::time_point now, doomed& out);
+    std::unique_ptr<server> extract(server& one);
+    [[nodiscard]] bool too_many() const;
+    [[nodiscard]] int room(clock::time_point now) const;
+    void grow(clock::time_point now);
+    void connect_one();
+    void connected(std::expected<std::unique_ptr<server>, report> made);
+    void note_failure(const report& why, clock::time_point now);
+    void charge_holders(clock::time_point now);
+    void refill_quotas(clock::time_point now);
+    void sweep(clock::time_point now, doomed& out);
+    static void say_goodbye(doomed& servers);
+    [[nodiscard]] std::optional<report> reason_to_refuse(clock::time_point now) const;
+
+    const connector connect_;
+    mutable mutex mutex_;
+    pool_limits limits_;
+    tenant_account::queue queue_;
+    std::map<std::string, std::unique_ptr<tenant_account>, std::less<>> accounts_;
+    std::uint64_t active_weight_ = 0;  // of the tenants that wait or hold
+    claimant_list waiting_;
+    claimant_list holding_;
+    std::vector<std::unique_ptr<server>> servers_;
+    std::vector<server*> idle_;  // the last one was used last
+    std::uint32_t connecting_ = 0;
+    std::uint32_t cancelling_ = 0;
+    std::uint64_t last_id_ = 0;
+    parameter_list welcome_;
+    std::optional<report> last_failure_;
+    bool was_rejected_ = false;  // the last failure was the server's word
+    clock::time_point retry_at_;
+    std::chrono::nanoseconds retry_pause_{0};
+    clock::time_point swept_at_;
+    bool paused_ = false;
+    std::optional<report> closed_;
+    wait_group fibers_;  // that connect
+};
+
+}  // namespace weft::pool

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "load_files.h"
+
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+#include "config/load.h"
+
+namespace weft::pool {
+
+namespace {
+
+using file_failure = std::unexpected<std::string>;
+using file_step = std::expected<void, std::string>;
+
+std::expected<std::string, std::string> text_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        return file_failure(path + ": cannot be read");
+    }
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+file_step read_users(loaded_configuration& into) {
+    const std::string& path = into.config.general.auth_file;
+    if (path.empty()) {
+        return {};
+    }
+    const auto text = text_of(path);
+    if (!text) {
+        return file_failure(text.error());
+    }
+    into.users = parse_userlist(*text);
+    if (const auto& wrong = into.users.error) {
+        return file_failure(path + ":" + std::to_string(wrong->line) + ": " + wrong->message);
+    }
+    return {};
+}
+
+file_step read_rules(loaded_configuration& into) {
+    const settings& general = into.config.general;
+    if (general.auth_type != auth_type::hba) {
+        return {};
+    }
+    const auto text = text_of(general.auth_hba_file);
+    if (!text) {
+        return file_failure(text.error());
+    }
+    hba_file file = parse_hba(*text);
+    if (!file.errors.empty()) {
+        return file_failure(general.auth_hba_file + ":" + std::to_string(file.errors.front().line) +
+                            ": " + file.errors.front().message);
+    }
+    for (const line_error& odd : file.warnings) {
+        into.config.warnings.push_back(general.auth_hba_file + ":" + std::to_string(odd.line) +
+                                       ": " + odd.message);
+    }
+    into.hba = std::move(file.rules);
+    return {};
+}
+
+file_step make_client_tls(loaded_configuration& into) {
+    const settings& general = into.config.general;
+    if (general.client_tls_sslmode == sslmode::disable) {
+        return {};
+    }
+    tls_server_options options;
+    options.certificates = {
+        {.chain_file = general.client_tls_cert_file, .key_file = general.client_tls_key_file}};
+    options.alpn = {};
+    options.ca_file = general.client_tls_ca_file;
+    if (general.client_tls_sslmode >= sslmode::verify_ca) {
+        options.client_certificate = tls_client_certificate::required;
+    } else if (!options.ca_file.empty()) {
+        options.client_certificate = tls_client_certificate::optional;
+    }
+    std::string why;
+    auto made = tls_context::server(options, &why);
+    if (!made) {
+        return file_failure("client TLS: " + why);
+    }
+    into.client_tls = *std::move(made);
+    return {};
+}
+
+file_step make_server_tls(loaded_configuration& into) {
+    const settings& general = into.config.general;
+    tls_client_options options;
+    options.ca_file = general.server_tls_ca_file;
+    options.check = general.server_tls_sslmode == sslmode::verify_full ? tls_check::full
+                    : general.server_tls_sslmode == sslmode::verify_ca ? tls_check::authority
+                                                                       : tls_check::none;
+    if (!general.server_tls_cert_file.empty()) {
+        options.certificate = tls_certificate{.chain_file = general.server_tls_cert_file,
+                                              .key_file = general.server_tls_key_file};
+    }
+    std::string why;
+    auto made = tls_context::client(options, &why);
+    if (!made) {
+        return file_failure("server TLS: " + why);
+    }
+    into.server_tls = *std::move(made);
+    return {};
+}
+
+}  // namespace
+
+std::expected<configuration_ptr, std::string> complete(configuration config) {
+    auto loaded = std::make_shared<loaded_configuration>();
+    loaded->config = std::move(config);
+    for (const auto part : {&read_users, &read_rules, &make_client_tls, &make_server_tls}) {
+        if (const file_step done = part(*loaded); !done) {
+            return file_failure(done.error());
+        }
+    }
+    return loaded;
+}
+
+std::expected<configuration_ptr, std::string> load_files(const std::string& path) {
+    auto config = load_configuration(path);
+    return config ? complete(*std::move(config)) : file_failure(config.error());
+}
+
+}  // namespace weft::pool

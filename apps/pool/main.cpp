@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `weft-pool`.
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include <fmt/format.h>
+#include <weft/runtime.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "load_files.h"
+#include "metrics/log.h"
+#include "service.h"
+
+namespace {
+
+constexpr int status_usage = 2;
+
+struct options {
+    std::string file;
+    bool quiet = false;
+    bool check = false;
+};
+
+int complain(const std::string& why) {
+    fmt::print(stderr, "weft-pool: {}\n", why);
+    return 1;
+}
+
+int serve(const options& asked) {
+    auto config = weft::pool::load_files(asked.file);
+    if (!config) {
+        return complain(config.error());
+    }
+    for (const std::string& warning : (*config)->config.warnings) {
+        fmt::print(stderr, "weft-pool: warning: {}\n", warning);
+    }
+    if (asked.check) {
+        return 0;
+    }
+    const auto& general = (*config)->config.general;
+    weft::pool::log log(general.logfile, general.log_format,
+                        asked.quiet ? weft::pool::log_level::error : weft::pool::log_level::info);
+    weft::runtime_options runtime;
+    runtime.workers = static_cast<unsigned>(general.workers);
+    return weft::run(runtime, [&] { return weft::pool::serve_pool(*config, asked.file, log); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    std::signal(SIGPIPE, SIG_IGN);
+    CLI::App program("A connection pooler for PostgreSQL", "weft-pool");
+    program.set_version_flag("--version,-V", "weft-pool " WEFT_VERSION);
+    options asked;
+    program.add_option("CONFIG", asked.file, "pgbouncer.ini, or a file that ends in .toml")
+        ->required();
+    program.add_flag("-q,--quiet", asked.quiet, "log errors only");
+    program.add_flag("--check", asked.check, "read the configuration, say what is wrong, and end");
+    try {
+        program.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) {
+            return program.exit(error);
+        }
+        fmt::print(stderr, "weft-pool: {}; see weft-pool --help\n", error.what());
+        return status_usage;
+    }
+    return serve(asked);
+} catch (const std::exception& error) {
+    return complain(error.what());
+}

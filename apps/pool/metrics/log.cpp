@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "metrics/log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+#include <mutex>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <weft/errno.h>
+#include <nlohmann/json.hpp>
+
+namespace weft::pool {
+
+namespace {
+
+/// PgBouncer's words, which tools look for.
+std::string_view word_of(log_level level) {
+    switch (level) {
+        case log_level::debug:
+            return "DEBUG";
+        case log_level::info:
+            return "LOG";
+        case log_level::warning:
+            return "WARNING";
+        case log_level::error:
+            return "ERROR";
+        case log_level::fatal:
+            break;
+    }
+    return "FATAL";
+}
+
+std::string time_text() {
+    const auto now = std::chrono::system_clock::now();
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
+    const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+    std::tm parts{};
+    ::gmtime_r(&seconds, &parts);
+    return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03} UTC", parts.tm_year + 1900,
+                       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                       ms.count() % 1000);
+}
+
+/// What clients choose may be in it.
+std::string printable(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) {
+        if (static_cast<unsigned char>(c) < ' ') {
+            c = ' ';
+        }
+    }
+    return out;
+}
+
+void write_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(fd, text.data(), text.size());
+        if (written < 0 && errno != EINTR) {
+            return;  // there is nobody to tell
+        }
+        text.remove_prefix(static_cast<std::size_t>(written > 0 ? written : 0));
+    }
+}
+
+}  // namespace
+
+log::log(const std::string& file, log_format format, log_level least)
+    : format_(format), least_(least) {
+    if (!file.empty()) {
+        file_ = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+        if (file_ < 0) {
+            throw std::system_error(errno, std::generic_category(), file);
+        }
+    }
+}
+
+log::~log() {
+    if (file_ >= 0) {
+        ::close(file_);
+    }
+}
+
+void log::write(log_level level, std::string_view text) {
+    if (level < least_) {
+        return;
+    }
+    std::string line;
+    if (format_ == log_format::json) {
+        line = nlohmann::json{{"time", time_text()}, {"level", word_of(level)}, {"message", text}}
+                   .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+               "\n";
+    } else {
+        line = fmt::format("{} [{}] {} {}\n", time_text(), ::getpid(), word_of(level),
+                           printable(text));
+    }
+    const std::lock_guard lock(mutex_);
+    write_all(STDERR_FILENO, line);
+    if (file_ >= 0) {
+        write_all(file_, line);
+    }
+}
+
+}  // namespace weft::pool

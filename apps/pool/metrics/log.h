@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// log: lines about what happens, as text or as JSON, to standard error or a file. Thread-safe; a
+// line is written at once and whole. Nobody may put a secret into a line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <weft/mutex.h>
+
+#include "config/settings.h"
+
+namespace weft::pool {
+
+enum class log_level : std::uint8_t { debug, info, warning, error, fatal };
+
+class log {
+public:
+    /// To standard error, and to the file if one is named. Throws std::system_error if it cannot be
+    /// opened.
+    explicit log(const std::string& file = {}, log_format format = log_format::text,
+                 log_level least = log_level::info);
+    ~log();
+    log(const log&) = delete;
+    log& operator=(const log&) = delete;
+
+    void write(log_level level, std::string_view text);
+
+private:
+    mutex mutex_;
+    int file_ = -1;
+    log_format format_;
+    log_level least_;
+};
+
+}  // namespace weft::pool

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/answer_reader.h"
+
+#include <algorithm>
+#include <string>
+
+#include "wire/bytes.h"
+
+namespace weft::pool {
+
+namespace {
+
+/// Longer ones that must be there as a whole are not from PostgreSQL.
+constexpr std::uint32_t longest_short_message = 1U << 20;
+
+}  // namespace
+
+reading answer_reader::read(std::string_view bytes, outbox& out) {
+    reading so_far;
+    for (;;) {
+        const std::string_view rest = bytes.substr(so_far.taken);
+        if (passing_ != 0) {
+            const std::size_t part = std::min(passing_, rest.size());
+            if (!keeping_back_) {
+                out.forward(rest.substr(0, part));
+            }
+            so_far.taken += part;
+            passing_ -= part;
+            if (passing_ != 0) {
+                return so_far;
+            }
+            of_.make_answers(out);
+            continue;
+        }
+        if (rest.size() < head_size) {
+            return so_far;
+        }
+        const auto head = read_head(rest);
+        if (!head || !is_answer(head->type)) {
+            so_far.error = "the server sent what is no message";
+            return so_far;
+        }
+        const std::string_view there =
+            rest.substr(head_size, std::min<std::size_t>(rest.size(), head->size) - head_size);
+        if (wants_whole(head->type) && there.size() != head->size - head_size) {
+            if (head->size > longest_short_message) {
+                so_far.error = "the server sent a message that is too long";
+                return so_far;
+            }
+            so_far.needed = head->size;
+            return so_far;
+        }
+        keeping_back_ = !take(head->type, there);
+        passing_ = head->size;
+    }
+}
+
+bool answer_reader::wants_whole(char type) const {
+    switch (type) {
+        case answer::ready_for_query:
+        case answer::parameter_status:
+        case answer::command_complete:
+            return true;
+        case answer::error:
+            return answers_pooler() && of_.expected.front().request == request::query;
+        default:
+            return false;
+    }
+}
+
+/// Whether the message is for the client. Its body may not be there as a whole (wants_whole()).
+bool answer_reader::take(char type, std::string_view body) {
+    switch (type) {
+        case answer::ready_for_query:
+            return take_ready(body.empty() ? transaction::failed : body[0]);
+        case answer::parameter_status:
+            return take_parameter(body);
+        case answer::error:
+            return take_error(body);
+        case answer::parse_complete:
+            return check_off("P");
+        case answer::bind_complete:
+            return check_off("B");
+        case answer::close_complete:
+            return check_off("C");
+        case answer::row_description:
+        case answer::no_data:
+            return check_off("D");
+        case answer::command_complete:
+            of_.copy_both = false;
+            take_tag(body);
+            return check_off("E");
+        case answer::empty_query:
+        case answer::portal_suspended:
+            return check_off("E");
+        case answer::copy_in_response:
+            begin_copy_in();
+            return true;
+        case answer::copy_both_response:
+            of_.copy_both = true;
+            return true;
+        case answer::notice:
+        case answer::notification:
+            return true;
+        default:
+            return !answers_pooler();
+    }
+}
+
+bool answer_reader::answers_pooler() const noexcept {
+    return !of_.expected.empty() && of_.expected.front().how == expectation::handling::swallow;
+}
+
+/// An answer to one of these requests, or one of many within a simple query.
+bool answer_reader::check_off(std::string_view requests) {
+    if (of_.expected.empty()) {
+        return true;
+    }
+    const bool ours = answers_pooler();
+    if (requests.find(of_.expected.front().request) != std::string_view::npos) {
+        of_.queries += of_.expected.front().request == request::execute ? 1 : 0;
+        of_.expected.pop();
+    }
+    return !ours;
+}
+
+bool answer_reader::take_ready(char status) {
+    of_.status = status;
+    of_.copy_in = of_.copy_both = false;
+    bool ours = false;
+    while (!of_.expected.empty()) {
+        const expectation& front = of_.expected.front();
+        const bool last = expectations::ends_with_ready(front);
+        ours = front.how == expectation::handling::swallow;
+        of_.queries += front.request == request::query && !ours ? 1 : 0;
+        of_.expected.pop();
+        if (last) {
+            break;
+        }
+    }
+    of_.transactions += status == transaction::idle && !ours ? 1 : 0;
+    return !ours;
+}
+
+bool answer_reader::take_error(std::string_view body) {
+    of_.copy_in = of_.copy_both = false;
+    if (of_.expected.empty()) {
+        return true;
+    }
+    const expectation& front = of_.expected.front();
+    if (front.request == request::query && front.how == expectation::handling::swallow) {
+        of_.own_failure = read_report(body);
+        return false;
+    }
+    if (!expectations::ends_with_ready(front)) {
+        of_.give_up_to_sync();
+    }
+    return true;
+}
+
+bool answer_reader::take_parameter(std::string_view body) {
+    byte_reader reader(body);
+    const std::string_view name = reader.text();
+    const std::string_view value = reader.text();
+    const auto index = of_.parts.followed.index_of(name);
+    if (!index || !reader.ok()) {
+        return !answers_pooler();
+    }
+    *of_.server_parameters =
+        with_value(of_.parts.sets, *of_.server_parameters, of_.parts.followed, *index, value);
+    if (answers_pooler()) {
+        return false;
+    }
+    *of_.client_parameters =
+        with_value(of_.parts.sets, *of_.client_parameters, of_.parts.followed, *index, value);
+    return true;
+}
+
+/// What takes all prepared statements of a session away takes them from both.
+void answer_reader::take_tag(std::string_view body) {
+    if (body.starts_with("DEALLOCATE ALL") || body.starts_with("DISCARD ALL")) {
+        of_.server_statements->clear();
+        if (!answers_pooler() && of_.client_names != nullptr) {
+            of_.client_names->reset();
+        }
+    }
+}
+
+/// A server that copies in ignores the Syncs that were sent to it before.
+void answer_reader::begin_copy_in() {
+    of_.copy_in = true;
+    if (!of_.expected.empty() && of_.expected.front().request == request::execute) {
+        of_.expected.drop_syncs_behind_front();
+        of_.unsynced = true;
+    }
+}
+
+}  // namespace weft::pool

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/authenticate.h"
+
+#include <pwd.h>
+#include <sys/random.h>
+
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include <weft/blocking.h>
+
+#include "auth/md5.h"
+#include "auth/password.h"
+#include "auth/scram.h"
+#include "backend/message_input.h"
+#include "wire/bytes.h"
+#include "wire/message.h"
+
+namespace weft::pool {
+
+namespace {
+
+using proof = std::expected<login_proof, report>;
+
+/// PostgreSQL's bound for a message of a login.
+constexpr std::uint32_t longest_password_message = 65'536;
+
+std::unexpected<report> refusal(std::string_view sqlstate, std::string message) {
+    return std::unexpected(report{
+        .severity = "FATAL", .sqlstate = std::string(sqlstate), .message = std::move(message)});
+}
+
+std::unexpected<report> refusal(const auth_error& error) {
+    return std::unexpected(report{.severity = "FATAL",
+                                  .sqlstate = std::string(error.sqlstate),
+                                  .message = error.message,
+                                  .detail = error.detail});
+}
+
+class authentication {
+public:
+    authentication(pooler& with, const loaded_configuration& in, client& who,
+                   const login_facts& facts, std::string& greeting, deadline until)
+        : pooler_(with), in_(in), who_(who), facts_(facts), greeting_(greeting), until_(until) {
+        const auto found = in.users.users.find(facts.user);
+        if (found != in.users.users.end()) {
+            known_ = &found->second;
+        }
+    }
+
+    proof run() {
+        auto done = by_method(in_.config.general.auth_type);
+        if (done) {
+            put_authentication_ok(greeting_);
+        }
+        return done;
+    }
+
+private:
+    proof by_method(auth_type method) {
+        switch (method) {
+            case auth_type::any:
+                return login_proof();
+            case auth_type::trust:
+                // Without a list of users everybody is on it.
+                return known_ != nullptr || in_.config.general.auth_file.empty()
+                           ? proof(login_proof())
+                           : wrong_password();
+            case auth_type::plain:
+                return by_password();
+            case auth_type::md5:
+                return known_ != nullptr && known_->kind() == secret_kind::scram ? by_scram()
+                                                                                 : by_md5();
+            case auth_type::scram_sha_256:
+                return by_scram();
+            case auth_type::cert:
+                return by_certificate();
+            case auth_type::hba:
+                return by_rules();
+            case auth_type::pam:
+                break;
+        }
+        return refusal("0A000", "authentication by PAM is not supported");
+    }
+
+    proof by_rules() {
+        const hba_rule* const rule = in_.hba.match({.address = facts_.address,
+                                                    .tls = who_.io.encrypted(),
+                                                    .physical_replication = false,
+                                                    .database = facts_.database,
+                                                    .user = facts_.user});
+        if (rule == nullptr) {
+            return refusal("28000", "no pg_hba.conf entry for user \"" + facts_.user +
+                                        "\", database \"" + facts_.database + "\"");
+        }
+        switch (rule->method) {
+            case hba_method::trust:
+                return by_method(auth_type::trust);
+            case hba_method::md5:
+                return by_method(auth_type::md5);
+            case hba_method::password:
+                return by_method(auth_type::plain);
+            case hba_method::scram_sha_256:
+                return by_method(auth_type::scram_sha_256);
+            case hba_method::cert:
+                return by_method(auth_type::cert);
+            case hba_method::peer:
+                return by_peer();
+            case hba_method::reject:
+                break;
+        }
+        return refusal("28000", "pg_hba.conf rejects connection for user \"" + facts_.user +
+                                    "\", database \"" + facts_.database + "\"");
+    }
+
+    [[nodiscard]] std::unexpected<report> wrong_password() const {
+        return refusal("28P01", "password authentication failed for user \"" + facts_.user + "\"");
+    }
+
+    /// Who does not exist has the secret that nothing fits.
+    [[nodiscard]] const secret& stored() const {
+        static const secret none;
+        return known_ != nullptr ? *known_ : none;
+    }
+
+    /// What the client answers to what is in the greeting.
+    std::expected<std::string, report> answer() {
+        if (!who_.io.write(std::exchange(greeting_, {}), until_)) {
+            return refusal("08006", "the client has gone");
+        }
+        const auto message =
+            read_message(who_.io, who_.in, taken_, until_, longest_password_message);
+        if (!message) {
+            return refusal("08P01", "the client has not answered");
+        }
+        if (message->type != request::password) {
+            return refusal("08P01", "expected password response, got message type " +
+                                        std::to_string(static_cast<unsigned char>(message->type)));
+        }
+        std::string body(message->body);
+        end_messages(who_.in, taken_);
+        return body;
+    }
+
+    proof by_password() {
+        put_password_request(greeting_);
+        const auto said = answer();
+        if (!said) {
+            return std::unexpected(said.error());
+        }
+        byte_reader body(*said);
+        const std::string_view password = body.text();
+        const auto check = [&] {
+            return body.complete() && check_password(facts_.user, stored(), password);
+        };
+        const bool right = is_slow_to_check(stored()) ? blocking(check) : check();
+        return right ? proof(login_proof()) : wrong_password();
+    }
+
+    proof by_md5() {
+        md5_salt salt{};
+        if (::getrandom(salt.data(), salt.size(), 0) != static_cast<ssize_t>(salt.size())) {
+            std::abort();
+        }
+        put_md5_request(greeting_,
+                        std::string_view(reinterpret_cast<const char*>(salt.data()), salt.size()));
+        const auto said = answer();
+        if (!said) {
+            return std::unexpected(said.error());
+        }
+        byte_reader body(*said);
+        const std::string_view text = body.text();
+        const bool right = body.complete() && check_md5_answer(facts_.user, stored(), salt, text);
+        return right ? proof(login_proof()) : wrong_password();
+    }
+
+    /// What the client must know: kept, made of a plain password, or what nobody can.
+    std::expected<scram_secret, report> expected_secret() {
+        if (stored().kind() == secret_kind::scram) {
+            return stored().scram();
+        }
+        if (stored().kind() != secret_kind::plain) {
+            return unanswerable_secret(pooler_.salting, facts_.user);
+        }
+        const auto keys = blocking([&] {
+            return derive_scram_keys(stored().password(),
+                                     challenge_for(pooler_.salting, facts_.user));
+        });
+        return keys ? std::expected<scram_secret, report>(secret_of(*keys)) : refusal(keys.error());
+    }
+
+    proof by_scram() {
+        auto secret = expected_secret();
+        if (!secret) {
+            return std::unexpected(secret.error());
+        }
+        const std::array<std::string_view, 1> mechanisms{name_of(scram_mechanism::sha_256)};
+        put_sasl_request(greeting_, mechanisms);
+        const auto first = answer();
+        if (!first) {
+            return std::unexpected(first.error());
+        }
+        byte_reader body(*first);
+        const auto mechanism = read_scram_mechanism(body.text(), false);
+        if (!mechanism) {
+            return refusal(mechanism.error());
+        }
+        const std::string_view initial = body.bytes(body.u32());
+        if (!body.complete()) {
+            return refusal("08P01", "invalid SASL initial response");
+        }
+        scram_server login({.mechanism = *mechanism,
+                            .binding = {},
+                            .nonce = make_scram_nonce(),
+                            .user = facts_.user},
+                           *std::move(secret));
+        const auto challenge = login.read_first(initial);
+        if (!challenge) {
+            return refusal(challenge.error());
+        }
+        put_sasl_continue(greeting_, *challenge);
+        const auto last = answer();
+        if (!last) {
+            return std::unexpected(last.error());
+        }
+        const auto final = login.read_last(*last);
+        if (!final) {
+            return refusal(final.error());
+        }
+        put_sasl_final(greeting_, *final);
+        return login_proof{*login.keys()};
+    }
+
+    proof by_certificate() {
+        if (!who_.io.encrypted() || !who_.io.tls().has_peer_certificate()) {
+            return refusal("28000", "connection requires a valid client certificate");
+        }
+        const std::string subject = who_.io.tls().peer_subject();
+        const std::string wanted = "CN=" + facts_.user;
+        const bool right = subject == wanted || subject.starts_with(wanted + ",") ||
+                           subject.find("," + wanted + ",") != std::string::npos ||
+                           subject.ends_with("," + wanted);
+        return right ? proof(login_proof())
+                     : refusal("28000", "certificate authentication failed for user \"" +
+                                            facts_.user + "\"");
+    }
+
+    proof by_peer() {
+        const auto who = who_.io.raw().peer_credentials();
+        const auto name = who ? user_name_of(who->user) : std::nullopt;
+        return name == facts_.user ? proof(login_proof())
+                                   : refusal("28000", "Peer authentication failed for user \"" +
+                                                          facts_.user + "\"");
+    }
+
+    static std::optional<std::string> user_name_of(uid_t user);
+
+    pooler& pooler_;
+    const loaded_configuration& in_;
+    client& who_;
+    const login_facts& facts_;
+    std::string& greeting_;
+    const deadline until_;
+    const secret* known_ = nullptr;
+    std::size_t taken_ = 0;
+};
+
+std::optional<std::string> authentication::user_name_of(uid_t user) {
+    return blocking([user]() -> std::optional<std::string> {
+        std::array<char, 4096> buffer{};
+        passwd entry{};
+        passwd* found = nullptr;
+        if (::getpwuid_r(user, &entry, buffer.data(), buffer.size(), &found) != 0 ||
+            found == nullptr) {
+            return std::nullopt;
+        }
+        return std::string(found->pw_name);
+    });
+}
+
+}  // namespace
+
+std::expected<login_proof, report> authenticate_client(pooler& with, const loaded_configuration& in,
+                                                       client& who, const login_facts& facts,
+                                                       std::string& greeting, deadline until) {
+    return authentication(with, in, who, facts, greeting, until).run();
+}
+
+}  // namespace weft::pool

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// conversation: what is known about a client and a server that talk to each other, from the bytes
+// that have passed: what is asked and not answered, whether a transaction is open, which prepared
+// statements there are. Its two halves read the bytes (request_reader.h, answer_reader.h). Knows no
+// sockets. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "backend/parameters.h"
+#include "backend/statement_cache.h"
+#include "session/expectations.h"
+#include "session/outbox.h"
+#include "wire/build.h"
+#include "wire/message.h"
+
+namespace weft::pool {
+
+/// The prepared statements of a client, by the names that it gave them.
+struct text_hash : std::hash<std::string_view> {
+    using is_transparent = void;
+};
+using client_statements =
+    std::unordered_map<std::string, statement_ptr, text_hash, std::equal_to<>>;
+
+/// Whom a conversation is between. What it points to must outlive it.
+struct conversation_parts {
+    intern_table& statements;
+    intern_table& sets;
+    const parameter_names& followed;
+    /// 0: prepared statements are not followed, and pass as they are.
+    std::size_t most_statements = 0;
+    std::uint32_t longest_message = 0x7fffffff;
+};
+
+struct conversation {
+    explicit conversation(const conversation_parts& with) noexcept : parts(with) {}
+
+    const conversation_parts parts;
+
+    // Of the client, for as long as it lives; null: it has none.
+    std::unique_ptr<client_statements>* client_names = nullptr;
+    parameter_set* client_parameters = nullptr;
+    // Of the server, while there is one.
+    statement_cache* server_statements = nullptr;
+    parameter_set* server_parameters = nullptr;
+
+    expectations expected;
+    char status = transaction::idle;  ///< of the last ReadyForQuery
+    bool unsynced = false;            ///< part of an extended query was sent, and no Sync behind it
+    bool skipping = false;            ///< the server has failed, and ignores all up to a Sync
+    bool copy_in = false;             ///< the client sends the rows of a COPY
+    bool copy_both = false;           ///< both do, as in replication
+    std::optional<report> own_failure;  ///< what a server said to what the pooler asked it
+    // Since reset_counts().
+    std::uint32_t queries = 0;       ///< that were answered
+    std::uint32_t transactions = 0;  ///< that have ended
+
+    /// Whether the server has nothing to do for this client, and another one may use it.
+    [[nodiscard]] bool over() const noexcept {
+        return expected.empty() && !unsynced && !copy_in && !copy_both &&
+               status == transaction::idle;
+    }
+
+    /// Puts the answers that the pooler makes itself and whose turn it is.
+    void make_answers(outbox& to_client);
+
+    /// The server has failed: it has not done what follows, up to a Sync.
+    void give_up_to_sync();
+
+private:
+    void undo(const expectation& what);
+};
+
+/// What a reader has made of some bytes.
+struct reading {
+    std::size_t taken = 0;   ///< how many of them are dealt with, once the outbox is sent
+    std::size_t needed = 0;  ///< how many must be there at once to go on; 0: any
+    bool terminate = false;  ///< the client says goodbye
+    std::string error = {};  ///< what is wrong with them; empty: nothing
+};
+
+}  // namespace weft::pool

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/exchange.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace weft::pool {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// For so long one side alone is waited for: most queries are answered by then, and waiting for two
+/// costs more.
+constexpr auto patience = 5ms;
+
+/// A server that takes nothing for so long is taken for dead where it cannot be asked in parts.
+constexpr auto longest_write = 60s;
+
+deadline earlier(deadline a, deadline b) {
+    return std::min(a, b);
+}
+
+deadline after(clock::time_point from, std::chrono::microseconds limit) {
+    return limit.count() != 0 ? deadline(from + limit) : deadline();
+}
+
+bool timed_out(const error& why) {
+    return why == std::errc::timed_out;
+}
+
+}  // namespace
+
+exchange_end exchange::run(server& with, bool keeps, bool single, const exchange_limits& limits) {
+    server_ = &with;
+    keeps_ = keeps;
+    single_ = single;
+    limits_ = limits;
+    about_.server_statements = &with.statements;
+    about_.server_parameters = &with.parameters;
+    patient_ = true;
+    asks_ = false;
+    timed_ = limits != exchange_limits();
+    if (timed_) {
+        began_ = phase_began_ = clock::now();
+    }
+    if (const end ended = set_parameters()) {
+        return *ended;
+    }
+    for (;;) {
+        if (const end ended = move_requests()) {
+            return *ended;
+        }
+        if (const end ended = move_answers()) {
+            return *ended;
+        }
+        if (!keeps_ && about_.over() && to_server_.empty() && to_client_.empty() &&
+            !requests_.within_message() && request_needed_ == 0) {
+            return exchange_end::over;
+        }
+        if (const end ended = wait()) {
+            return *ended;
+        }
+    }
+}
+
+/// Brings the server to the client's parameters, in one go with the request.
+exchange::end exchange::set_parameters() {
+    const std::string sql =
+        sql_to_set(about_.parts.followed, server_->parameters, client_.parameters);
+    if (!sql.empty()) {
+        put_query(to_server_.copy(), sql);
+        about_.expected.push({.request = request::query,
+                              .how = expectation::handling::swallow,
+                              .statement = nullptr,
+                              .name = {}});
+    }
+    return std::nullopt;
+}
+
+/// What has come from the client goes to the server, as far as it takes it.
+exchange::end exchange::move_requests() {
+    if (!to_server_.empty() && requests_taken_ != 0) {
+        return send_to_server();
+    }
+    if (client_.in.unread().size() > request_needed_ && !client_.in.unread().empty()) {
+        const reading r = requests_.read(client_.in.unread(), to_server_);
+        requests_taken_ = r.taken;
+        request_needed_ = r.needed != 0 ? r.needed - 1 : 0;
+        about_.make_answers(to_client_);
+        if (!r.error.empty()) {
+            failure_ = r.error;
+            return exchange_end::client_error;
+        }
+        if (r.terminate && r.taken == 0 && about_.expected.empty() && to_server_.empty()) {
+            return exchange_end::terminated;
+        }
+        if (r.needed != 0) {
+            client_.in.reserve(std::max(r.needed, client_.in.unread().size() + 1));
+        }
+        note_phase();
+    }
+    return to_server_.empty() && requests_taken_ == 0 ? std::nullopt : send_to_server();
+}
+
+exchange::end exchange::send_to_server() {
+    while (!to_server_.empty()) {
+        const auto sent = server_->io.write_some(to_server_.pending(), longest_write);
+        if (!sent) {
+            return exchange_end::server_gone;
+        }
+        if (*sent == 0) {
+            return std::nullopt;
+        }
+        to_server_.sent(*sent);
+    }
+    client_.in.consume(std::exchange(requests_taken_, 0));
+    return std::nullopt;
+}
+
+exchange::end exchange::move_answers() {
+    if (to_client_.empty() && server_->in.unread().size() > answer_needed_ &&
+        !server_->in.unread().empty()) {
+        const reading r = answers_.read(server_->in.unread(), to_client_);
+        answers_taken_ = r.taken;
+        answer_needed_ = r.needed != 0 ? r.needed - 1 : 0;
+        if (!r.error.empty()) {
+            failure_ = r.error;
+            return exchange_end::server_error;
+        }
+        if (about_.own_failure) {
+            failure_ = std::exchange(about_.own_failure, std::nullopt)->message;
+            return exchange_end::parameters_failed;
+        }
+        if (single_ && about_.expected.empty() && about_.status != transaction::idle) {
+            to_client_.clear();
+            return exchange_end::transaction_refused;
+        }
+        if (r.needed != 0) {
+            server_->in.reserve(r.needed);
+        }
+        note_phase();
+    }
+    return send_to_client();
+}
+
+exchange::end exchange::send_to_client() {
+    while (!to_client_.empty()) {
+        const auto sent = client_.io.write_some(to_client_.pending(), longest_write);
+        if (!sent) {
+            return exchange_end::client_gone;
+        }
+        if (*sent == 0) {
+            return std::nullopt;
+        }
+        to_client_.sent(*sent);
+    }
+    server_->in.consume(std::exchange(answers_taken_, 0));
+    return std::nullopt;
+}
+
+/// Whose turn it is begins to count when it changes.
+void exchange::note_phase() {
+    const bool asks = !about_.expected.empty();
+    if (asks != asks_ && timed_) {
+        phase_began_ = clock::now();
+    }
+    asks_ = asks;
+}
+
+deadline exchange::limit() const {
+    deadline until;
+    if (about_.status != transaction::idle) {
+        until = after(began_, limits_.transaction);
+    }
+    if (asks_) {
+        return earlier(until, after(phase_began_, limits_.query));
+    }
+    return earlier(until,
+                   after(phase_began_, about_.status != transaction::idle ? limits_.idle_transaction
+                                                                          : limits_.idle_client));
+}
+
+exchange_end exchange::passed_limit() const {
+    if (about_.status != transaction::idle && after(began_, limits_.transaction).expired()) {
+        return exchange_end::transaction_timeout;
+    }
+    if (asks_) {
+        return exchange_end::query_timeout;
+    }
+    return about_.status != transaction::idle ? exchange_end::idle_transaction_timeout
+                                              : exchange_end::idle_timeout;
+}
+
+bool exchange::client_may_talk() const noexcept {
+    return about_.unsynced || about_.copy_in || about_.copy_both || requests_.within_message();
+}
+
+exchange::end exchange::wait() {
+    const bool one_sided = patient_ && to_server_.empty() && to_client_.empty();
+    if (one_sided && about_.expected.empty() && !about_.copy_both) {
+        return wait_for_one(false);
+    }
+    if (one_sided && !client_may_talk()) {
+        return wait_for_one(true);
+    }
+    return wait_for_both();
+}
+
+exchange::end exchange::wait_for_one(bool of_server) {
+    const deadline until = limit();
+    const deadline soon = earlier(until, patience);
+    bool came = true;
+    const end ended = of_server ? read_server(soon, came) : read_client(soon, came);
+    if (ended || came) {
+        return ended;
+    }
+    if (until.expired()) {
+        return passed_limit();
+    }
+    patient_ = false;
+    return std::nullopt;
+}
+
+exchange::end exchange::wait_for_both() {
+    const deadline until = limit();
+    const readiness wanted{.read_first = to_server_.empty() && requests_taken_ == 0,
+                           .write_first = !to_client_.empty(),
+                           .read_second = to_client_.empty(),
+                           .write_second = !to_server_.empty()};
+    const auto found = wait_for_either(client_.io, server_->io, wanted, until);
+    if (!found) {
+        return timed_out(found.error()) ? passed_limit() : exchange_end::client_gone;
+    }
+    if (found->write_first) {
+        return send_to_client();
+    }
+    if (found->write_second) {
+        return send_to_server();
+    }
+    patient_ = !client_may_talk();
+    bool came = true;
+    return found->read_first ? read_client(until, came) : read_server(until, came);
+}
+
+exchange::end exchange::read_client(deadline until, bool& came) {
+    const auto got = client_.in.fill(client_.io, until);
+    if (!got) {
+        came = !timed_out(got.error());
+        return came ? end(exchange_end::client_gone) : std::nullopt;
+    }
+    from_client_ += *got;
+    return *got == 0 ? end(exchange_end::client_gone) : std::nullopt;
+}
+
+exchange::end exchange::read_server(deadline until, bool& came) {
+    const auto got = server_->in.fill(server_->io, until);
+    if (!got) {
+        came = !timed_out(got.error());
+        return came ? end(exchange_end::server_gone) : std::nullopt;
+    }
+    from_server_ += *got;
+    return *got == 0 ? end(exchange_end::server_gone) : std::nullopt;
+}
+
+}  // namespace weft::pool

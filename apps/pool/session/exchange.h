@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// exchange: moves bytes between a client and the server that it has, in both directions, until the
+// server can go back to its pool or one of the three (client, server, time) has ended. One fiber
+// does both directions: mostly they take turns, so it waits for one side only; where both may move
+// (pipelines, COPY, a query that takes long) it waits for both. What one side does not take, the
+// other is not read for: no more than a buffer of each is held.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <weft/time.h>
+
+#include "backend/server.h"
+#include "session/answer_reader.h"
+#include "session/client.h"
+#include "session/conversation.h"
+#include "session/outbox.h"
+#include "session/request_reader.h"
+
+namespace weft::pool {
+
+/// Times of 0 mean: without limit.
+struct exchange_limits {
+    std::chrono::microseconds query{0};
+    std::chrono::microseconds idle_transaction{0};
+    std::chrono::microseconds transaction{0};
+    std::chrono::microseconds idle_client{0};  ///< in session mode, where it keeps its server
+
+    bool operator==(const exchange_limits&) const = default;
+};
+
+/// How an exchange ended.
+enum class exchange_end : std::uint8_t {
+    over,          ///< the server has nothing to do, and may be used by others
+    terminated,    ///< the client has said goodbye
+    client_gone,   ///< it ended the connection, or that failed
+    client_error,  ///< it sent what is no message; failure() says what
+    server_gone,
+    server_error,       ///< the server sent what is no message
+    parameters_failed,  ///< a parameter of the client could not be set; failure() says why
+    transaction_refused,
+    query_timeout,
+    idle_transaction_timeout,
+    transaction_timeout,
+    idle_timeout,
+};
+
+class exchange {
+public:
+    exchange(client& with, conversation& about) noexcept
+        : client_(with), about_(about), requests_(about), answers_(about) {}
+
+    /// Until the server is not needed any more, or as long as the client lives if it `keeps` it.
+    /// `single`: a transaction must not outlast a statement.
+    exchange_end run(server& with, bool keeps, bool single, const exchange_limits& limits);
+
+    [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+    /// Whether the client is in the middle of a message or of an answer: then it cannot be told
+    /// what went wrong.
+    [[nodiscard]] bool within_answer() const noexcept {
+        return answers_.within_message() || !to_client_.empty();
+    }
+    /// Bytes that came from each, since the exchange was made.
+    [[nodiscard]] std::uint64_t from_client() const noexcept { return from_client_; }
+    [[nodiscard]] std::uint64_t from_server() const noexcept { return from_server_; }
+
+private:
+    using end = std::optional<exchange_end>;
+
+    end set_parameters();
+    end move_requests();
+    end move_answers();
+    end send_to_server();
+    end send_to_client();
+    end wait();
+    end wait_for_one(bool of_server);
+    end wait_for_both();
+    end read_client(deadline until, bool& came);
+    end read_server(deadline until, bool& came);
+    [[nodiscard]] deadline limit() const;
+    [[nodiscard]] exchange_end passed_limit() const;
+    [[nodiscard]] bool client_may_talk() const noexcept;
+    void note_phase();
+
+    client& client_;
+    conversation& about_;
+    request_reader requests_;
+    answer_reader answers_;
+    server* server_ = nullptr;
+    bool keeps_ = false;
+    bool single_ = false;
+    exchange_limits limits_;
+    outbox to_server_;
+    outbox to_client_;
+    std::size_t requests_taken_ = 0;  // of the client's buffer: they lie in to_server_
+    std::size_t answers_taken_ = 0;
+    std::size_t request_needed_ = 0;
+    std::size_t answer_needed_ = 0;
+    bool patient_ = true;  // one side is waited for; else both
+    bool timed_ = false;   // there is a limit
+    bool asks_ = false;    // the server has been asked, since phase_began_
+    clock::time_point began_;
+    clock::time_point phase_began_;
+    std::string failure_;
+    std::uint64_t from_client_ = 0;
+    std::uint64_t from_server_ = 0;
+};
+
+}  // namespace weft::pool

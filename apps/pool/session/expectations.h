@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// expectations: what a server has been asked and has not answered yet, in order. From that follows
+// which answers are not for the client (those to what the pooler asked by itself), which the client
+// waits for without the server having been asked (the pooler makes them), and when a transaction is
+// over. Pure; not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend/statement_cache.h"
+#include "wire/message.h"
+
+namespace weft::pool {
+
+struct expectation {
+    enum class handling : std::uint8_t {
+        forward,  ///< the client asked, the server answers
+        swallow,  ///< the pooler asked
+        make,     ///< the client asked, the pooler answers
+    };
+
+    char request = 0;  ///< Q F S P B D E C
+    handling how = handling::forward;
+    statement_ptr statement;  ///< of P and C: the one that is made or closed, if it is followed
+    std::string name;         ///< what the client calls it; empty: the pooler asked
+};
+
+class expectations {
+public:
+    [[nodiscard]] bool empty() const noexcept { return first_ == all_.size(); }
+    [[nodiscard]] std::size_t count() const noexcept { return all_.size() - first_; }
+
+    void push(expectation what) { all_.push_back(std::move(what)); }
+    void push(char request) { all_.emplace_back().request = request; }
+
+    /// The oldest one. There must be one.
+    [[nodiscard]] const expectation& front() const noexcept { return all_[first_]; }
+    void pop() {
+        ++first_;
+        if (first_ == all_.size()) {
+            clear();
+        } else if (first_ >= 64 && 2 * first_ > all_.size()) {
+            all_.erase(all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(first_));
+            first_ = 0;
+        }
+    }
+
+    /// The next one ends with ReadyForQuery: then the server has done all before it.
+    [[nodiscard]] static bool ends_with_ready(const expectation& what) noexcept {
+        return what.request == request::query || what.request == request::sync ||
+               what.request == request::function_call;
+    }
+
+    /// Removes the Syncs directly behind the oldest: a server that copies in ignores them.
+    void drop_syncs_behind_front() {
+        while (count() > 1 && all_[first_ + 1].request == request::sync) {
+            all_.erase(all_.begin() + static_cast<std::ptrdiff_t>(first_) + 1);
+        }
+    }
+
+    void clear() noexcept {
+        all_.clear();
+        first_ = 0;
+    }
+
+private:
+    std::vector<expectation> all_;
+    std::size_t first_ = 0;
+};
+
+}  // namespace weft::pool

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/login.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "backend/limit.h"
+#include "backend/message_input.h"
+#include "session/authenticate.h"
+#include "wire/build.h"
+#include "wire/bytes.h"
+#include "wire/startup.h"
+
+namespace weft::pool {
+
+namespace {
+
+constexpr std::string_view console_database = "pgbouncer";
+
+class client_login {
+public:
+    client_login(pooler& with, socket connected)
+        : pooler_(with),
+          config_(with.config()),
+          until_(within(config_->config.general.client_login_timeout)),
+          made_(std::make_unique<client>()) {
+        address_ = connected.peer_endpoint().value_or(endpoint());
+        made_->io = transport(std::move(connected));
+    }
+
+    std::unique_ptr<client> run() {
+        const auto wanted = read_request();
+        if (!wanted || !find_place(*wanted) || !authenticate(*wanted)) {
+            return nullptr;
+        }
+        if (wanted->parameter("database") == console_database) {
+            serve_console(*wanted);
+            return nullptr;
+        }
+        if (!enter_pool(*wanted) || !greet(*wanted)) {
+            return nullptr;
+        }
+        return std::move(made_);
+    }
+
+private:
+    [[nodiscard]] const settings& general() const { return config_->config.general; }
+
+    /// Tells the client, and that is all.
+    bool refuse(report why) {
+        if (why.severity.empty()) {
+            why.severity = "FATAL";
+        }
+        std::string out;
+        put_error(out, why);
+        (void)made_->io.write(out, until_);
+        if (general().log_pooler_errors) {
+            pooler_.logger.write(log_level::warning, "pooler error: " + why.message);
+        }
+        return false;
+    }
+    bool refuse(std::string_view sqlstate, std::string message) {
+        return refuse({.severity = "FATAL",
+                       .sqlstate = std::string(sqlstate),
+                       .message = std::move(message)});
+    }
+
+    bool fill_to(std::size_t size) {
+        while (made_->in.unread().size() < size) {
+            made_->in.reserve(size);
+            const auto got = made_->in.fill(made_->io, until_);
+            if (!got || *got == 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// Answers what comes before the startup packet. Nothing: the connection is over.
+    std::optional<session_request> read_request() {
+        for (int questions = 0; questions < 3; ++questions) {
+            if (!fill_to(4)) {
+                return std::nullopt;
+            }
+            const std::uint32_t size = startup_size(made_->in.unread());
+            if (size == 0) {
+                refuse("08P01", "invalid length of startup packet");
+                return std::nullopt;
+            }
+            if (!fill_to(size)) {
+                return std::nullopt;
+            }
+            auto request = read_startup(made_->in.unread().substr(0, size));
+            if (!request) {
+                refuse("08P01", request.error());
+                return std::nullopt;
+            }
+            made_->in.consume(size);
+            if (auto* const session = std::get_if<session_request>(&*request)) {
+                return std::move(*session);
+            }
+            if (const auto* const which = std::get_if<cancel_request>(&*request)) {
+                pooler_.cancel(*which);
+                return std::nullopt;
+            }
+            if (!answer_encryption(std::holds_alternative<ssl_request>(*request))) {
+                return std::nullopt;
+            }
+        }
+        refuse("08P01", "too many requests for encryption");
+        return std::nullopt;
+    }
+
+    bool answer_encryption(bool by_ssl) {
+        const bool can = by_ssl && config_->client_tls && !made_->io.encrypted();
+        if (!made_->io.write(can ? "S" : "N", until_)) {
+            return false;
+        }
+        if (!can) {
+            return true;
+        }
+        if (!made_->in.unread().empty()) {
+            // What was sent in the clear must not count as if it had been encrypted
+            // (CVE-2021-23214).
+            return refuse("08P01", "received unencrypted data after SSL request");
+        }
+        return made_->io.start_tls(*config_->client_tls, {}, until_).has_value();
+    }
+
+    /// Whether the database is known, and there is room for one more client.
+    bool find_place(const session_request& wanted) {
+        if (general().client_tls_sslmode >= sslmode::require && !made_->io.encrypted() &&
+            address_.family() != AF_UNIX) {
+            return refuse("08P01", "SSL required");
+        }
+        std::string& name = database_;
+        name = wanted.parameter("database");
+        if (name.empty()) {
+            name = wanted.parameter("user");
+        }
+        if (name == console_database) {
+            return true;
+        }
+        if (pooler_.shutting_down()) {
+            return refuse("57P01", "the pooler is shutting down");
+        }
+        if (general().max_client_conn > 0 &&
+            pooler_.connections > static_cast<std::uint64_t>(general().max_client_conn)) {
+            return refuse("53300", "no more connections allowed (max_client_conn)");
+        }
+        if (find_database(config_->config, name) == nullptr) {
+            return refuse("3D000", "no such database: " + name);
+        }
+        return check_parameters(wanted);
+    }
+
+    /// What is set at the start must follow the client, or be ignored on purpose.
+    bool check_parameters(const session_request& wanted) {
+        for (const auto& [name, value] : wanted.parameters) {
+            const auto& ignored = general().ignore_startup_parameters;
+            if (name == "user" || name == "database" || pooler_.followed.index_of(name) ||
+                std::ranges::find(ignored, name) != ignored.end()) {
+                continue;
+            }
+            if (name == "replication" && (value == "false" || value == "off" || value == "0")) {
+                continue;
+            }
+            return refuse("08P01", "unsupported startup parameter: " + name);
+        }
+        return true;
+    }
+
+    bool authenticate(const session_request& wanted) {
+        negotiate(wanted);
+        const login_facts facts{.user = std::string(wanted.parameter("user")),
+                                .database = database_,
+                                .address = hba_address::from_native(address_.data()),
+                                .local = address_.family() == AF_UNIX};
+        auto done = authenticate_client(pooler_, *config_, *made_, facts, greeting_, until_);
+        if (!done) {
+            return refuse(std::move(done.error()));
+        }
+        keys_ = std::move(done->keys);
+        return true;
+    }
+
+    void negotiate(const session_request& wanted) {
+        if (version_for(wanted.version) != wanted.version || !wanted.protocol_options.empty()) {
+            put_negotiation(greeting_, version_for(wanted.version), wanted.protocol_options);
+        }
+        made_->key_size = version_for(wanted.version) >= protocol_3_2
+                              ? static_cast<std::uint8_t>(cancel_key_size)
+                              : std::uint8_t{4};
+    }
+
+    void serve_console(const session_request& wanted) {
+        const std::string user(wanted.parameter("user"));
+        const auto is_in = [&](const std::vector<std::string>& list) {
+            return std::ranges::find(list, user) != list.end();
+        };
+        const bool admin = is_in(general().admin_users) || general().auth_type == auth_type::any;
+        if (!admin && !is_in(general().stats_users)) {
+            refuse("08P01", "not allowed");
+            return;
+        }
+        if (made_->io.write(greeting_, until_) && pooler_.console) {
+            pooler_.console(pooler_, made_->io, made_->in, user, admin);
+        }
+    }
+
+    bool enter_pool(const session_request& wanted) {
+        const std::string_view user = wanted.parameter("user");
+        made_->pool = pooler_.pool_for(*config_, database_, user);
+        if (keys_ && made_->pool->user_name == user) {
+            made_->pool->set_keys(*keys_);
+        }
+        const auto place =
+            pooler::place_of(*config_, database_, user, wanted.parameter("application_name"));
+        made_->pool->pool->enter(made_->place, place.name, place.rule);
+        made_->connected = clock::now();
+        made_->mode = mode_for(config_->config, database_, user);
+        return true;
+    }
+
+    /// What a server would say; of parameters what the client has set itself.
+    bool greet(const session_request& wanted) {
+        const auto welcome = learn_welcome();
+        if (!welcome) {
+            made_->pool->pool->leave(made_->place);
+            return refuse(welcome.error());
+        }
+        std::vector<std::string_view> values(pooler_.followed.count());
+        for (const auto& [name, value] : *welcome) {
+            const auto index = pooler_.followed.index_of(name);
+            const std::string_view own = index ? wanted.parameter(name) : std::string_view();
+            const std::string_view counts = own.empty() ? std::string_view(value) : own;
+            if (index) {
+                values[*index] = counts;
+            }
+            put_parameter_status(greeting_, name, counts);
+        }
+        for (const auto& [name, value] : wanted.parameters) {
+            if (const auto index = pooler_.followed.index_of(name)) {
+                values[*index] = value;
+            }
+        }
+        made_->parameters = make_set(pooler_.sets, values);
+        pooler_.clients.add(*made_);
+        put_backend_key(greeting_, made_->number, made_->cancel_key());
+        put_ready(greeting_, transaction::idle);
+        if (!made_->io.write(greeting_, until_)) {
+            pooler_.clients.remove(*made_);
+            made_->pool->pool->leave(made_->place);
+            return false;
+        }
+        ++pooler_.logins;
+        return true;
+    }
+
+    std::expected<parameter_list, report> learn_welcome() {
+        server_pool& pool = *made_->pool->pool;
+        parameter_list known = pool.welcome();
+        if (!known.empty()) {
+            return known;
+        }
+        const auto got = pool.acquire(made_->place, until_);
+        if (!got) {
+            return std::unexpected(got.error());
+        }
+        known = (*got)->welcome;
+        pool.release(made_->place, true);
+        return known;
+    }
+
+    pooler& pooler_;
+    const configuration_ptr config_;
+    const deadline until_;
+    std::unique_ptr<client> made_;
+    endpoint address_;
+    std::string database_;
+    std::string greeting_;
+    std::optional<scram_keys> keys_;
+};
+
+}  // namespace
+
+std::unique_ptr<client> log_client_in(pooler& with, socket connected) {
+    return client_login(with, std::move(connected)).run();
+}
+
+}  // namespace weft::pool

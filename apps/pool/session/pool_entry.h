@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// pool_entry: a pool with what it is for: a database as clients name it, and a user.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <weft/mutex.h>
+
+#include "backend/server_login.h"
+#include "backend/server_pool.h"
+#include "config/settings.h"
+
+namespace weft::pool {
+
+/// What has gone through a pool, all told. Any thread.
+struct traffic {
+    std::atomic<std::uint64_t> queries{0};
+    std::atomic<std::uint64_t> from_clients{0};  ///< bytes
+    std::atomic<std::uint64_t> from_servers{0};
+    std::atomic<std::uint64_t> parameter_changes{
+        0};  ///< times that a server had to be brought to them
+};
+
+struct pool_entry {
+    std::string database_name;  ///< as clients name it
+    std::string user_name;      ///< who logs in at the server
+    std::unique_ptr<server_pool> pool;
+    traffic counts;
+
+    /// How one logs in; replaced as a whole.
+    void set_target(std::shared_ptr<const server_target> to, std::vector<std::string> hosts);
+    /// For the next connection: the hosts take turns.
+    [[nodiscard]] server_target next_target();
+    /// The keys of a client that has logged in as this user.
+    void set_keys(const scram_keys& keys);
+    [[nodiscard]] std::size_t hosts() const;
+
+private:
+    mutable mutex mutex_;
+    std::shared_ptr<const server_target> target_;
+    std::vector<std::string> hosts_;
+    std::size_t next_host_ = 0;
+    std::optional<scram_keys> keys_;
+};
+
+}  // namespace weft::pool

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/pooler.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include "backend/limit.h"
+#include "backend/server_query.h"
+
+namespace weft::pool {
+
+namespace {
+
+std::uint64_t ns_of(std::chrono::microseconds time) {
+    return static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count());
+}
+
+/// The first of some settings, from the special to the general one, that says something.
+template <class T>
+T first_of(std::initializer_list<std::optional<T>> special, T general) {
+    for (const auto& each : special) {
+        if (each) {
+            return *each;
+        }
+    }
+    return general;
+}
+
+parameter_list parameters_of(const database& db) {
+    parameter_list out;
+    const auto add = [&](const char* name, const std::string& value) {
+        if (!value.empty()) {
+            out.emplace_back(name, value);
+        }
+    };
+    add("client_encoding", db.client_encoding);
+    add("datestyle", db.datestyle);
+    add("timezone", db.timezone);
+    add("application_name", db.application_name);
+    return out;
+}
+
+std::shared_ptr<const server_target> target_for(const loaded_configuration& in, const database& db,
+                                                std::string_view database, std::string_view user) {
+    auto target = std::make_shared<server_target>();
+    target->port = port_of(db, 0);
+    target->database = db.dbname.empty() ? std::string(database) : db.dbname;
+    target->user = db.user.empty() ? std::string(user) : db.user;
+    const auto known = in.users.users.find(target->user);
+    if (!db.password.empty()) {
+        target->password = secret::parse(db.password);
+    } else if (known != in.users.users.end()) {
+        target->password = known->second;
+    }
+    target->tls = db.tls_sslmode.value_or(in.config.general.server_tls_sslmode);
+    target->context = in.server_tls ? &*in.server_tls : nullptr;
+    target->parameters = parameters_of(db);
+    return target;
+}
+
+}  // namespace
+
+pool_mode mode_for(const configuration& in, std::string_view database, std::string_view user) {
+    const struct user* const who = find_user(in, user);
+    return first_of<pool_mode>(
+        {who != nullptr ? who->pool_mode : std::nullopt, find_database(in, database)->pool_mode},
+        in.general.pool_mode);
+}
+
+pool_limits limits_for(const configuration& in, std::string_view database, std::string_view user) {
+    const settings& general = in.general;
+    const struct database* const db = find_database(in, database);
+    const struct user* const who = find_user(in, user);
+    const auto of_user = [&](std::optional<int> user::* member) {
+        return who != nullptr ? who->*member : std::nullopt;
+    };
+    pool_limits out;
+    out.size = first_of<int>({of_user(&user::pool_size), db->pool_size}, general.default_pool_size);
+    out.least = first_of<int>({db->min_pool_size}, general.min_pool_size);
+    out.reserve = first_of<int>({of_user(&user::reserve_pool_size), db->reserve_pool_size},
+                                general.reserve_pool_size);
+    out.reserve_after = general.reserve_pool_timeout;
+    out.headroom = db->headroom.value_or(general.headroom);
+    out.most_waiting = db->max_waiting_clients.value_or(general.max_waiting_clients);
+    out.lifetime = db->server_lifetime.value_or(general.server_lifetime);
+    out.idle_timeout = general.server_idle_timeout;
+    out.longest_retry = general.server_login_retry;
+    out.round_robin = general.server_round_robin;
+    return out;
+}
+
+pooler::pooler(configuration_ptr config, dns::resolver resolver, log& log_to)
+    : followed(config->config.general.track_extra_parameters),
+      names(std::move(resolver)),
+      logger(log_to),
+      config_(std::move(config)) {}
+
+configuration_ptr pooler::config() const {
+    const std::lock_guard lock(mutex_);
+    return config_;
+}
+
+void pooler::configure(pool_entry& of, const loaded_configuration& in) const {
+    const database* const db = find_database(in.config, of.database_name);
+    std::vector<std::string> hosts = db->hosts;
+    if (hosts.empty()) {
+        hosts.push_back(in.config.general.unix_socket_dir);
+    }
+    of.set_target(target_for(in, *db, of.database_name, of.user_name), std::move(hosts));
+}
+
+void pooler::set_config(configuration_ptr config) {
+    const std::lock_guard lock(mutex_);
+    config_ = std::move(config);
+    for (const auto& [key, entry] : pools_) {
+        if (find_database(config_->config, entry->database_name) == nullptr) {
+            entry->pool->close({.severity = "FATAL",
+                                .sqlstate = "3D000",
+                                .message = "database removed from the configuration"});
+            continue;
+        }
+        configure(*entry, *config_);
+        entry->pool->set_limits(
+            limits_for(config_->config, entry->database_name, entry->user_name));
+    }
+    std::erase_if(pools_, [&](const auto& each) {
+        return find_database(config_->config, each.second->database_name) == nullptr;
+    });
+}
+
+std::shared_ptr<pool_entry> pooler::pool_for(const loaded_configuration& in,
+                                             std::string_view database, std::string_view user) {
+    const struct database* const db = find_database(in.config, database);
+    std::pair key(std::string(database), db->user.empty() ? std::string(user) : db->user);
+    const std::lock_guard lock(mutex_);
+    auto& place = pools_[key];
+    if (place == nullptr) {
+        auto fresh = std::make_shared<pool_entry>();
+        fresh->database_name = key.first;
+        fresh->user_name = key.second;
+        configure(*fresh, in);
+        pool_entry* const raw = fresh.get();
+        fresh->pool = std::make_unique<server_pool>(limits_for(in.config, key.first, key.second),
+                                                    [this, raw] { return connect(*raw); });
+        place = std::move(fresh);
+    }
+    return place;
+}
+
+/// Each host has one try.
+std::expected<std::unique_ptr<server>, report> pooler::connect(pool_entry& of) {
+    const configuration_ptr in = config();
+    const auto& general = in->config.general;
+    const login_environment environment{names, sets, followed};
+    std::expected<std::unique_ptr<server>, report> made;
+    for (std::size_t tries = of.hosts(); tries > 0; --tries) {
+        const deadline until = within(general.server_connect_timeout);
+        made = log_in(of.next_target(), environment, until);
+        if (made) {
+            const database* const db = find_database(in->config, of.database_name);
+            if (db == nullptr || db->connect_query.empty()) {
+                return made;
+            }
+            if (const auto done = ask(**made, db->connect_query, followed, sets, until); !done) {
+                return std::unexpected(done.error());
+            }
+            return made;
+        }
+        logger.write(log_level::warning, "server login failed: " + of.database_name + "/" +
+                                             of.user_name + ": " + made.error().message);
+    }
+    return made;
+}
+
+std::vector<std::shared_ptr<pool_entry>> pooler::pools() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::shared_ptr<pool_entry>> out;
+    out.reserve(pools_.size());
+    for (const auto& [key, entry] : pools_) {
+        out.push_back(entry);
+    }
+    return out;
+}
+
+void pooler::cancel(const cancel_request& which) {
+    std::optional<cancel_ticket> ticket;
+    std::shared_ptr<pool_entry> pool;
+    clients.find(which.process, which.key, [&](client& who) {
+        pool = who.pool;
+        ticket = pool->pool->begin_cancel(who.place,
+                                          {.severity = "ERROR",
+                                           .sqlstate = "57014",
+                                           .message = "canceling statement due to user request"});
+    });
+    if (ticket) {
+        (void)send_cancel(ticket->address, ticket->which,
+                          within(config()->config.general.cancel_wait_timeout));
+        pool->pool->finish_cancel(*ticket);
+    }
+}
+
+void pooler::begin_shutdown() {
+    shutting_down_ = true;
+}
+
+tenant_place pooler::place_of(const loaded_configuration& in, std::string_view database,
+                              std::string_view user, std::string_view application_name) {
+    const tenant_key& by = in.config.general.tenant_by;
+    tenant_place place;
+    const auto add = [&](bool counts, std::string_view part) {
+        if (counts) {
+            place.name += place.name.empty() ? "" : "/";
+            place.name += part;
+        }
+    };
+    add(by.database, database);
+    add(by.user, user);
+    add(by.application_name, application_name);
+    if (const tenant* const rule = rule_for(in.config, database, user, application_name)) {
+        place.rule.weight = static_cast<std::uint32_t>(std::max(rule->weight, 1));
+        place.rule.quota = {.quota_ns = ns_of(rule->quota),
+                            .period_ns = ns_of(rule->period),
+                            .burst_ns = ns_of(rule->burst)};
+    }
+    return place;
+}
+
+}  // namespace weft::pool

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// pooler: what all sessions share: the configuration in force, pools, clients, names, logs. Made by
+// main before the first client comes, and outlives the last. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <weft/dns.h>
+#include <weft/mutex.h>
+#include <weft/semaphore.h>
+#include <weft/time.h>
+#include <weft/tls.h>
+
+#include "auth/hba.h"
+#include "auth/scram_keys.h"
+#include "auth/userlist.h"
+#include "backend/interned.h"
+#include "backend/parameters.h"
+#include "config/settings.h"
+#include "metrics/log.h"
+#include "session/pool_entry.h"
+#include "session/registry.h"
+
+namespace weft::pool {
+
+/// The configuration and the files that it names, as they were read together. Immutable.
+struct loaded_configuration {
+    configuration config;
+    userlist users;
+    hba_rules hba;
+    std::optional<tls_context> client_tls;  ///< none: clients cannot ask for TLS
+    std::optional<tls_context> server_tls;
+};
+using configuration_ptr = std::shared_ptr<const loaded_configuration>;
+
+/// How a client counts as one of a tenant, and what that tenant gets.
+struct tenant_place {
+    std::string name;
+    tenant_rule rule;
+};
+
+class pooler {
+public:
+    pooler(configuration_ptr config, dns::resolver names, log& log_to);
+    pooler(const pooler&) = delete;
+    pooler& operator=(const pooler&) = delete;
+
+    [[nodiscard]] configuration_ptr config() const;
+    /// From now on; pools get their new limits.
+    void set_config(configuration_ptr config);
+
+    /// The pool for clients of `database` that have logged in as `user`. `in` must have the
+    /// database.
+    std::shared_ptr<pool_entry> pool_for(const loaded_configuration& in, std::string_view database,
+                                         std::string_view user);
+    [[nodiscard]] std::vector<std::shared_ptr<pool_entry>> pools() const;
+
+    /// Does what a CancelRequest asks for, if its secret is right. Waits until it is done.
+    void cancel(const cancel_request& which);
+
+    /// From now on clients that have no transaction open are sent home (SHUTDOWN).
+    void begin_shutdown();
+    [[nodiscard]] bool shutting_down() const noexcept { return shutting_down_; }
+
+    static tenant_place place_of(const loaded_configuration& in, std::string_view database,
+                                 std::string_view user, std::string_view application_name);
+
+    // Shared by all; each is thread-safe by itself.
+    intern_table statements;
+    intern_table sets;
+    const parameter_names followed;
+    dns::resolver names;
+    client_registry clients;
+    const salting_key salting = make_salting_key();
+    log& logger;
+    std::atomic<std::uint64_t> connections{0};  ///< clients that are there, logged in or not
+    std::atomic<std::uint64_t> logins{0};       ///< all told
+    const clock::time_point started = clock::now();
+    /// Serves the console to a client that has asked for the database "pgbouncer".
+    std::function<void(pooler&, transport&, input_buffer&, std::string_view user, bool may_change)>
+        console;
+
+private:
+    std::expected<std::unique_ptr<server>, report> connect(pool_entry& of);
+    void configure(pool_entry& of, const loaded_configuration& in) const;
+
+    mutable mutex mutex_;
+    configuration_ptr config_;
+    std::map<std::pair<std::string, std::string>, std::shared_ptr<pool_entry>> pools_;
+    std::atomic<bool> shutting_down_{false};
+};
+
+/// When a client's server may serve others.
+pool_mode mode_for(const configuration& in, std::string_view database, std::string_view user);
+
+/// The limits of a pool, from the settings for its database and user.
+pool_limits limits_for(const configuration& in, std::string_view database, std::string_view user);
+
+}  // namespace weft::pool

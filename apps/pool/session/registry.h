@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// client_registry: all clients that are logged in, by number. The number and a secret are what a
+// client's cancel request names. Thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <weft/mutex.h>
+
+#include "session/client.h"
+
+namespace weft::pool {
+
+class client_registry {
+public:
+    client_registry() = default;
+    client_registry(const client_registry&) = delete;
+    client_registry& operator=(const client_registry&) = delete;
+
+    /// Gives it a number and a secret.
+    void add(client& who);
+    void remove(client& who);
+
+    /// Calls `use` with the client that this means, if there is one; nobody else's secret does.
+    void find(std::uint32_t number, std::string_view key,
+              const std::function<void(client&)>& use) const;
+    /// Calls `visit` for each. They may not end meanwhile, nor others begin.
+    void visit(const std::function<void(client&)>& visit) const;
+    [[nodiscard]] std::size_t count() const;
+
+private:
+    mutable mutex mutex_;
+    std::vector<client*> all_;           // by number - 1; null: nobody
+    std::vector<std::uint32_t> unused_;  // numbers
+    std::size_t count_ = 0;
+};
+
+}  // namespace weft::pool

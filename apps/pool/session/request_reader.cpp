@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/request_reader.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "wire/bytes.h"
+
+namespace weft::pool {
+
+/// A message at the front of what is unread; perhaps not all of it.
+struct request_reader::message {
+    message_head head;
+    std::string_view there;
+
+    [[nodiscard]] bool whole() const noexcept { return there.size() == head.size; }
+    [[nodiscard]] std::string_view body() const noexcept { return there.substr(head_size); }
+};
+
+reading request_reader::read(std::string_view bytes, outbox& out) {
+    reading so_far;
+    for (;;) {
+        const std::string_view rest = bytes.substr(so_far.taken);
+        if (passing_ != 0) {
+            const std::size_t part = std::min(passing_, rest.size());
+            out.forward(rest.substr(0, part));
+            so_far.taken += part;
+            passing_ -= part;
+            if (passing_ != 0) {
+                return so_far;
+            }
+            continue;
+        }
+        if (rest.size() < head_size) {
+            return so_far;
+        }
+        const auto head = read_head(rest);
+        if (!is_request(rest[0])) {
+            so_far.error = "invalid frontend message type " +
+                           std::to_string(static_cast<unsigned char>(rest[0]));
+            return so_far;
+        }
+        if (!head || head->size > of_.parts.longest_message) {
+            so_far.error = "invalid message length";
+            return so_far;
+        }
+        const message m{*head, rest.substr(0, std::min<std::size_t>(rest.size(), head->size))};
+        if (!take(m, out, so_far)) {
+            return so_far;
+        }
+    }
+}
+
+/// Whether reading goes on.
+bool request_reader::take(const message& m, outbox& out, reading& so_far) {
+    const char type = m.head.type;
+    if (type == request::terminate) {
+        so_far.terminate = true;
+        return false;
+    }
+    if (of_.skipping && type != request::sync) {
+        pass(m, out, so_far);
+        return true;
+    }
+    switch (type) {
+        case request::query:
+        case request::function_call:
+            of_.unsynced = false;
+            of_.expected.push(type);
+            break;
+        case request::sync:
+            of_.skipping = false;
+            of_.unsynced = false;
+            if (!of_.copy_in) {
+                of_.expected.push(type);
+            }
+            break;
+        case request::copy_done:
+        case request::copy_fail:
+            of_.copy_in = false;
+            break;
+        case request::parse:
+            of_.unsynced = true;
+            return take_parse(m, out, so_far);
+        case request::bind:
+            of_.unsynced = true;
+            return take_bind(m, out, so_far);
+        case request::describe:
+        case request::close:
+            of_.unsynced = true;
+            return take_describe_or_close(m, out, so_far);
+        case request::execute:
+            of_.unsynced = true;
+            of_.expected.push(type);
+            break;
+        case request::flush:
+            of_.unsynced = true;
+            break;
+        default:
+            break;
+    }
+    pass(m, out, so_far);
+    return true;
+}
+
+void request_reader::pass(const message& m, outbox& out, reading& so_far) {
+    out.forward(m.there);
+    so_far.taken += m.there.size();
+    passing_ = m.head.size - m.there.size();
+}
+
+/// The whole message must be there. Whether it is.
+bool request_reader::wants(const message& m, reading& so_far) {
+    if (!m.whole()) {
+        so_far.needed = m.head.size;
+        return false;
+    }
+    return true;
+}
+
+bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) {
+    if (of_.parts.most_statements == 0 || (m.there.size() > head_size && m.body()[0] == '\0')) {
+        of_.expected.push(request::parse);  // the unnamed one passes
+        pass(m, out, so_far);
+        return true;
+    }
+    if (!wants(m, so_far)) {
+        return false;
+    }
+    byte_reader body(m.body());
+    const std::string_view name = body.text();
+    if (!body.ok()) {
+        so_far.error = "invalid message format";
+        return false;
+    }
+    so_far.taken += m.there.size();
+    if (find(name) != nullptr) {
+        // The server says that it is there already, by its own name.
+        const statement_ptr there = find(name);
+        prepare(there, out);
+        message_builder(out.copy(), request::parse).text(server_name_of(*there)).bytes(body.rest());
+        of_.expected.push(request::parse);
+        return true;
+    }
+    const statement_ptr statement = of_.parts.statements.intern(body.rest());
+    if (*of_.client_names == nullptr) {
+        *of_.client_names = std::make_unique<client_statements>();
+    }
+    (*of_.client_names)->emplace(name, statement);
+    const bool known = of_.server_statements->use(*statement);
+    if (!known) {
+        make_room(out);
+        message_builder(out.copy(), request::parse)
+            .text(server_name_of(*statement))
+            .bytes(body.rest());
+        of_.server_statements->add(statement);
+    }
+    of_.expected.push({.request = request::parse,
+                       .how = known ? expectation::handling::make : expectation::handling::forward,
+                       .statement = statement,
+                       .name = std::string(name)});
+    return true;
+}
+
+statement_ptr request_reader::find(std::string_view name) const {
+    if (*of_.client_names == nullptr) {
+        return nullptr;
+    }
+    const auto found = (*of_.client_names)->find(name);
+    return found != (*of_.client_names)->end() ? found->second : nullptr;
+}
+
+/// The server has `statement` when it gets to what follows.
+void request_reader::prepare(const statement_ptr& statement, outbox& out) {
+    if (of_.server_statements->use(*statement)) {
+        return;
+    }
+    make_room(out);
+    message_builder(out.copy(), request::parse)
+        .text(server_name_of(*statement))
+        .bytes(statement->bytes);
+    of_.server_statements->add(statement);
+    of_.expected.push({.request = request::parse,
+                       .how = expectation::handling::swallow,
+                       .statement = statement,
+                       .name = {}});
+}
+
+void request_reader::make_room(outbox& out) {
+    while (of_.server_statements->size() >= of_.parts.most_statements) {
+        const statement_ptr oldest = of_.server_statements->oldest();
+        put_close_statement(out.copy(), server_name_of(*oldest));
+        of_.server_statements->remove(*oldest);
+        of_.expected.push({.request = request::close,
+                           .how = expectation::handling::swallow,
+                           .statement = oldest,
+                           .name = {}});
+    }
+}
+
+bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
+    byte_reader body(m.body());
+    const std::string_view portal = body.text();
+    const std::string_view name = body.text();
+    if (!body.ok()) {
+        if (m.whole()) {
+            so_far.error = "invalid message format";
+        } else {
+            so_far.needed = m.there.size() + 1;
+        }
+        return false;
+    }
+    const statement_ptr statement =
+        of_.parts.most_statements == 0 || name.empty() ? nullptr : find(name);
+    if (statement == nullptr) {
+        of_.expected.push(request::bind);
+        pass(m, out, so_far);
+        return true;
+    }
+    prepare(statement, out);
+    of_.expected.push(request::bind);
+    const std::string ours = server_name_of(*statement);
+    std::string& to = out.copy();
+    to += request::bind;
+    put_u32(to, static_cast<std::uint32_t>(m.head.size - 1 - name.size() + ours.size()));
+    put_text(to, portal);
+    put_text(to, ours);
+    to += body.rest();
+    so_far.taken += m.there.size();
+    passing_ = m.head.size - m.there.size();
+    return true;
+}
+
+bool request_reader::take_describe_or_close(const message& m, outbox& out, reading& so_far) {
+    if (!wants(m, so_far)) {
+        return false;
+    }
+    byte_reader body(m.body());
+    const auto kind = static_cast<char>(body.u8());
+    const std::string_view name = body.text();
+    if (!body.complete()) {
+        so_far.error = "invalid message format";
+        return false;
+    }
+    const bool followed = of_.parts.most_statements != 0 && kind == 'S' && !name.empty();
+    const statement_ptr statement = followed ? find(name) : nullptr;
+    if (followed && m.head.type == request::close) {
+        // The server keeps it, for others.
+        if (statement != nullptr) {
+            (*of_.client_names)->erase((*of_.client_names)->find(name));
+        }
+        of_.expected.push({.request = request::close,
+                           .how = expectation::handling::make,
+                           .statement = statement,
+                           .name = std::string(name)});
+        so_far.taken += m.there.size();
+        return true;
+    }
+    if (statement == nullptr) {
+        of_.expected.push(m.head.type);
+        pass(m, out, so_far);
+        return true;
+    }
+    prepare(statement, out);
+    of_.expected.push(request::describe);
+    message_builder(out.copy(), request::describe).u8('S').text(server_name_of(*statement));
+    so_far.taken += m.there.size();
+    return true;
+}
+
+}  // namespace weft::pool

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// request_reader: reads what a client sends to its server, notes what will be answered, and gives
+// prepared statements the names that they have on the server, which learns those that it does not
+// know yet. Messages of any length pass in parts. Pure; not thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "session/conversation.h"
+#include "session/outbox.h"
+
+namespace weft::pool {
+
+class request_reader {
+public:
+    explicit request_reader(conversation& of) noexcept : of_(of) {}
+
+    /// Reads `bytes`, which go on where the last ones ended, and puts what the server shall get
+    /// into `out`, which must be empty.
+    reading read(std::string_view bytes, outbox& out);
+
+    /// Whether a message has begun and not ended.
+    [[nodiscard]] bool within_message() const noexcept { return passing_ != 0; }
+
+private:
+    struct message;
+
+    bool take(const message& m, outbox& out, reading& so_far);
+    void pass(const message& m, outbox& out, reading& so_far);
+    bool take_parse(const message& m, outbox& out, reading& so_far);
+    bool take_bind(const message& m, outbox& out, reading& so_far);
+    bool take_describe_or_close(const message& m, outbox& out, reading& so_far);
+    [[nodiscard]] statement_ptr find(std::string_view name) const;
+    void prepare(const statement_ptr& statement, outbox& out);
+    void make_room(outbox& out);
+    bool wants(const message& m, reading& so_far);
+
+    conversation& of_;
+    std::size_t passing_ = 0;  // bytes of the current message that are still to come
+};
+
+}  // namespace weft::pool

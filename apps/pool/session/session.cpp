@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/session.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <weft/co.h>
+#include <weft/fiber.h>
+#include <weft/task.h>
+
+#include "backend/limit.h"
+#include "backend/server_query.h"
+#include "session/exchange.h"
+#include "session/login.h"
+#include "wire/build.h"
+#include "wire/message.h"
+
+namespace weft::pool {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A fiber waits for so long for its client's next request; after that it gives its stack back.
+constexpr auto stays_active = 1s;
+
+/// For a query of the pooler's own.
+constexpr auto longest_own_query = 10s;
+
+enum class outcome : std::uint8_t {
+    go_on,
+    park,   ///< nothing to do: no fiber is needed
+    ended,  ///< the client is to be closed
+};
+
+class session {
+public:
+    session(pooler& with, client& whose)
+        : pooler_(with),
+          config_(with.config()),
+          client_(whose),
+          about_({.statements = with.statements,
+                  .sets = with.sets,
+                  .followed = with.followed,
+                  .most_statements = statements_to_follow(config_->config.general, whose.mode),
+                  .longest_message = config_->config.general.max_packet_size}),
+          exchange_(whose, about_) {
+        about_.client_names = &client_.statements;
+        about_.client_parameters = &client_.parameters;
+    }
+
+    /// Until the client has ended or idles.
+    outcome run() {
+        for (;;) {
+            outcome next = await_request();
+            if (next == outcome::go_on && !answer_without_server()) {
+                next = serve_request();
+            }
+            if (next != outcome::go_on) {
+                return next;
+            }
+        }
+    }
+
+private:
+    [[nodiscard]] const settings& general() const { return config_->config.general; }
+
+    static std::size_t statements_to_follow(const settings& in, pool_mode mode) {
+        return mode == pool_mode::session
+                   ? 0
+                   : static_cast<std::size_t>(std::max(in.max_prepared_statements, 0));
+    }
+
+    /// Until there is a whole message, or as much of one as a buffer holds.
+    outcome await_request() {
+        while (!has_request()) {
+            if (pooler_.shutting_down() && client_.in.unread().empty()) {
+                return say("57P01", "server shutting down");
+            }
+            const bool idles = client_.in.unread().empty();
+            const deadline patience =
+                idles ? deadline(stays_active) : within(general().client_login_timeout);
+            const auto got = client_.in.fill(client_.io, patience);
+            if (!got && got.error() == std::errc::timed_out) {
+                return idles ? outcome::park : outcome::ended;
+            }
+            if (!got || *got == 0) {
+                return outcome::ended;
+            }
+        }
+        client_.active = clock::now();
+        return outcome::go_on;
+    }
+
+    [[nodiscard]] bool has_request() const {
+        const std::string_view there = client_.in.unread();
+        if (skipping_ != 0) {
+            return !there.empty();
+        }
+        if (there.size() < head_size) {
+            return false;
+        }
+        const auto head = read_head(there);
+        return !head || there.size() >= std::min<std::size_t>(head->size, client_buffer_size);
+    }
+
+    /// What needs no server: a Sync when there is nothing to be synchronised, the rest of a COPY
+    /// that has failed.
+    bool answer_without_server() {
+        if (skipping_ == 0) {
+            const std::string_view there = client_.in.unread();
+            const auto head = read_head(there);
+            if (!head) {
+                return false;
+            }
+            switch (head->type) {
+                case request::sync:
+                    put_ready(own_words_, transaction::idle);
+                    break;
+                case request::flush:
+                case request::copy_data:
+                case request::copy_done:
+                case request::copy_fail:
+                    break;
+                default:
+                    return send_own_words() && false;
+            }
+            skipping_ = head->size;
+        }
+        const std::size_t part = std::min(skipping_, client_.in.unread().size());
+        client_.in.consume(part);
+        skipping_ -= part;
+        return send_own_words();
+    }
+
+    bool send_own_words() {
+        return own_words_.empty() ||
+               client_.io.write(std::exchange(own_words_, {}), longest_own_query).has_value();
+    }
+
+    outcome serve_request() {
+        const char type = client_.in.unread().front();
+        if (type == request::terminate) {
+            return outcome::ended;
+        }
+        if (!is_request(type)) {
+            return say("08P01", "invalid frontend message type " +
+                                    std::to_string(static_cast<unsigned char>(type)));
+        }
+        const auto got = take_server();
+        if (!got) {
+            return say(got.error());
+        }
+        const bool keeps = client_.mode == pool_mode::session;
+        const std::uint64_t from_client = exchange_.from_client();
+        const std::uint64_t from_server = exchange_.from_server();
+        const exchange_end end =
+            exchange_.run(**got, keeps, client_.mode == pool_mode::statement, limits());
+        traffic& counts = client_.pool->counts;
+        counts.queries += std::exchange(about_.queries, 0);
+        counts.from_clients += exchange_.from_client() - from_client;
+        counts.from_servers += exchange_.from_server() - from_server;
+        return finish(**got, end);
+    }
+
+    /// One that answers: who has idled for long is asked first.
+    std::expected<server*, report> take_server() {
+        for (;;) {
+            auto got =
+                client_.pool->pool->acquire(client_.place, within(general().query_wait_timeout));
+            if (!got || is_well(**got)) {
+                return got;
+            }
+            client_.pool->pool->release(client_.place, false);
+        }
+    }
+
+    bool is_well(server& one) {
+        if (has_something(one.io)) {
+            return false;  // idle servers say nothing but goodbye
+        }
+        const std::string& query = general().server_check_query;
+        const auto idle = clock::now() - one.idle_since;
+        if (query.empty() || idle < general().server_check_delay) {
+            return true;
+        }
+        return ask_server(one, query == "<empty>" ? std::string_view() : std::string_view(query));
+    }
+
+    bool ask_server(server& one, std::string_view sql) {
+        const auto done = ask(one, sql, pooler_.followed, pooler_.sets, longest_own_query);
+        return done && done->status == transaction::idle;
+    }
+
+    [[nodiscard]] exchange_limits limits() const {
+        return {.query = general().query_timeout,
+                .idle_transaction = general().idle_transaction_timeout,
+                .transaction = general().transaction_timeout,
+                .idle_client = general().client_idle_timeout};
+    }
+
+    /// The server goes back if it can be used by others, and what went wrong is told.
+    outcome finish(server& one, exchange_end end) {
+        const bool orderly = end == exchange_end::over || end == exchange_end::terminated ||
+                             end == exchange_end::client_gone ||
+                             end == exchange_end::idle_transaction_timeout ||
+                             end == exchange_end::idle_timeout;
+        if (!orderly && end != exchange_end::server_gone) {
+            stop_query();
+        }
+        client_.pool->pool->release(client_.place, orderly && clean(one, end));
+        switch (end) {
+            case exchange_end::over:
+                return outcome::go_on;
+            case exchange_end::terminated:
+            case exchange_end::client_gone:
+                return outcome::ended;
+            case exchange_end::client_error:
+                return say("08P01", exchange_.failure());
+            case exchange_end::server_gone:
+                return say("08006", "server conn crashed?");
+            case exchange_end::server_error:
+                return say("08P01", exchange_.failure());
+            case exchange_end::parameters_failed:
+                return say("08P01", "cannot set a parameter: " + exchange_.failure());
+            case exchange_end::transaction_refused:
+                return say("08P01", "transaction blocks not allowed in statement pooling mode");
+            case exchange_end::query_timeout:
+                return say("08P01", "query_timeout");
+            case exchange_end::idle_transaction_timeout:
+                return say("08P01", "idle transaction timeout");
+            case exchange_end::transaction_timeout:
+                return say("08P01", "transaction timeout");
+            case exchange_end::idle_timeout:
+                break;
+        }
+        return say("08P01", "client_idle_timeout");
+    }
+
+    /// Whether the server is as if nobody had used it, or can be made so.
+    bool clean(server& one, exchange_end end) {
+        const bool busy = !about_.expected.empty() || about_.unsynced || about_.copy_in ||
+                          about_.copy_both || !one.in.unread().empty();
+        if (busy) {
+            if (end == exchange_end::client_gone) {
+                stop_query();
+            }
+            return false;
+        }
+        if (about_.status != transaction::idle && !ask_server(one, "ROLLBACK")) {
+            return false;
+        }
+        const bool resets =
+            client_.mode == pool_mode::session || general().server_reset_query_always;
+        if (!resets || general().server_reset_query.empty()) {
+            return true;
+        }
+        if (!ask_server(one, general().server_reset_query)) {
+            return false;
+        }
+        one.statements.clear();
+        return true;
+    }
+
+    /// Nobody waits for its end any more.
+    void stop_query() {
+        if (const auto ticket = client_.pool->pool->begin_cancel(client_.place, {})) {
+            try {
+                fiber([pool = client_.pool, ticket = *ticket] {
+                    (void)send_cancel(ticket.address, ticket.which, longest_own_query);
+                    pool->pool->finish_cancel(ticket);
+                }).detach();
+            } catch (const std::bad_alloc&) {
+                client_.pool->pool->finish_cancel(*ticket);
+            }
+        }
+    }
+
+    outcome say(std::string_view sqlstate, std::string message) {
+        return say(report{
+            .severity = "FATAL", .sqlstate = std::string(sqlstate), .message = std::move(message)});
+    }
+
+    /// The last words; not in the middle of an answer.
+    outcome say(const report& why) {
+        if (!exchange_.within_answer()) {
+            std::string out;
+            put_error(out, why);
+            (void)client_.io.write(out, longest_own_query);
+        }
+        if (general().log_pooler_errors) {
+            pooler_.logger.write(log_level::warning, client_.pool->database_name + "/" +
+                                                         client_.pool->user_name +
+                                                         ": pooler error: " + why.message);
+        }
+        return outcome::ended;
+    }
+
+    pooler& pooler_;
+    const configuration_ptr config_;
+    client& client_;
+    conversation about_;
+    exchange exchange_;
+    std::size_t skipping_ = 0;  // bytes of a message that is not for anybody
+    std::string own_words_;
+};
+
+void serve_client(pooler& with, std::unique_ptr<client> who);
+
+/// Waits for the next byte of an idle client.
+task<> watch(pooler& with, std::unique_ptr<client> who) {
+    std::array<char, 16> first{};
+    const configuration_ptr config = with.config();
+    const deadline until = within(config->config.general.client_idle_timeout);
+    const auto got =
+        co_await co::read(who->io.plain(), std::as_writable_bytes(std::span(first)), until);
+    if (!got || *got == 0) {
+        end_client(with, *who);
+        co_return;
+    }
+    who->in.push_front({first.data(), *got});
+    fiber([&with, who = std::move(who)]() mutable { serve_client(with, std::move(who)); }).detach();
+}
+
+void serve_client(pooler& with, std::unique_ptr<client> who) {
+    for (;;) {
+        const outcome ended = session(with, *who).run();
+        if (ended == outcome::ended) {
+            end_client(with, *who);
+            return;
+        }
+        if (!who->io.encrypted()) {
+            who->in.release();
+            spawn(watch(with, std::move(who))).detach();
+            return;
+        }
+    }
+}
+
+}  // namespace
+
+void end_client(pooler& with, client& who) noexcept {
+    with.clients.remove(who);
+    who.pool->pool->leave(who.place);
+    --with.connections;
+}
+
+void serve_connection(pooler& with, socket connected) {
+    ++with.connections;
+    std::unique_ptr<client> who = log_client_in(with, std::move(connected));
+    if (who == nullptr) {
+        --with.connections;
+        return;
+    }
+    serve_client(with, std::move(who));
+}
+
+}  // namespace weft::pool
