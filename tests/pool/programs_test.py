@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Everyday use through the drivers of other languages: one program for each, below programs/."""
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import rig
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
+NODE_MODULES = "/usr/share/nodejs:/usr/lib/nodejs"
+JDBC = "/usr/share/java/postgresql.jar"
+GO_SOURCES = "/usr/share/gocode"
+# A compiler may have to run first.
+LONG_SECONDS = 200
+PREPARED = "no" if rig.TARGET == "pgbouncer" else "prepared"  # 1.18 cannot in transaction mode
+
+
+class Program(rig.PoolCase):
+    """Runs one on a table of its own."""
+
+    def run_program(self, command, **variables):
+        table = self.fresh_table()
+        done = subprocess.run([*command, table, PREPARED], capture_output=True, text=True,
+                              env={**self.environment(), **variables}, timeout=LONG_SECONDS,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+@rig.modes(*rig.ALL)
+class Node(Program):
+    """node-postgres."""
+
+    def test_everyday(self):
+        if not shutil.which("node") or not glob.glob("/usr/share/nodejs/pg/package.json"):
+            self.skipTest("node-pg is not installed")
+        self.run_program(["node", os.path.join(HERE, "everyday.js")], NODE_PATH=NODE_MODULES)
+
+
+@rig.modes(*rig.TRANSACTIONS)
+class Jdbc(Program):
+    """PostgreSQL's driver for Java."""
+
+    def test_everyday(self):
+        if not shutil.which("javac") or not os.path.exists(JDBC):
+            self.skipTest("libpostgresql-jdbc-java or default-jdk-headless is not installed")
+        self.run_program(["java", "-Xshare:auto", "-cp", JDBC,
+                          os.path.join(HERE, "Everyday.java")])
+
+
+@rig.modes(*rig.TRANSACTIONS)
+class Pgx(Program):
+    """pgx."""
+
+    program = None
+
+    @classmethod
+    def build(cls):
+        """Once for all modes."""
+        if not Pgx.program:
+            folder = tempfile.TemporaryDirectory(prefix="weft-pgx-")
+            unittest.addModuleCleanup(folder.cleanup)
+            Pgx.program = os.path.join(folder.name, "everyday")
+            subprocess.run(["go", "build", "-o", Pgx.program, "main.go"], check=True,
+                           cwd=os.path.join(HERE, "everyday_pgx"), timeout=LONG_SECONDS,
+                           env={"GOCACHE": os.path.join(folder.name, "cache"), **os.environ,
+                                "GO111MODULE": "off", "GOPATH": GO_SOURCES, "GOFLAGS": ""})
+        return Pgx.program
+
+    @rig.but_for("pgbouncer", "1.18 has no prepared statements in transaction mode")
+    def test_everyday(self):
+        if not shutil.which("go") or not os.path.isdir(f"{GO_SOURCES}/src/github.com/jackc/pgx"):
+            self.skipTest("golang-github-jackc-pgx-v4-dev or golang-go is not installed")
+        self.run_program([self.build()])
+
+
+if __name__ == "__main__":
+    unittest.main()
