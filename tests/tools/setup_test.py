@@ -42,9 +42,9 @@ class Setup(unittest.TestCase):
     def test_groups_contain_the_default(self):
         default = set(self.packages("build"))
         self.assertIn("g++", default)
-        for group in ("bench", "posix", "aarch64", "coverage", "fuzz", "ci"):
+        for group in ("bench", "posix", "pool", "aarch64", "coverage", "fuzz", "ci"):
             self.assertLess(default, set(self.packages(group)))
-        for group in ("bench", "posix", "aarch64", "fuzz"):
+        for group in ("bench", "posix", "pool", "aarch64", "fuzz"):
             self.assertLessEqual(set(self.packages(group)), set(self.packages("ci")))
 
     def test_silent_when_nothing_is_missing(self):
