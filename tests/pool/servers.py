@@ -127,7 +127,7 @@ class Process:
     def running(self):
         return self._process.poll() is None
 
-    def signal(self, number):
+    def send_signal(self, number):
         self._process.send_signal(number)
 
     def wait(self, seconds=STOP_SECONDS):
@@ -259,10 +259,12 @@ class Pooler(Server):
     """PgBouncer, or whatever reads its ini file, before `postgres`.
 
     `program`: its path. `settings` go to the section [pgbouncer], `databases` replaces the lines of
-    [databases]; `users` is {name: secret} for auth_file.
+    [databases]; `users` is {name: secret} for auth_file; `tenants`, {user: weight}, makes the section
+    [tenants], which PgBouncer does not have.
     """
 
-    def __init__(self, program, postgres, settings=None, databases=None, users=None):
+    def __init__(self, program, postgres, settings=None, databases=None, users=None,
+                 tenants=None):
         super().__init__()
         self.program = program
         self.ini = os.path.join(self.folder, "pool.ini")
@@ -276,6 +278,7 @@ class Pooler(Server):
             # Drivers send these at their start.
             "ignore_startup_parameters": "extra_float_digits", **(settings or {})}
         self.users = users or {name: "" for name in (*TRUSTED, *PASSWORDS)}
+        self.tenants = tenants or {}
         try:
             self.start()
         except BaseException:
@@ -288,10 +291,14 @@ class Pooler(Server):
         self._start(self._command)
 
     def write_ini(self):
-        databases = "".join(f"{name} = {value}\n" for name, value in self.databases.items())
-        settings = "".join(f"{name} = {value}\n" for name, value in self.settings.items())
-        write_file(self.ini, f"[databases]\n{databases}\n[pgbouncer]\nlisten_port = {self.port}\n"
-                             f"{settings}")
+        sections = {
+            "databases": self.databases,
+            "tenants": {name: f"user={name} weight={weight}"
+                        for name, weight in self.tenants.items()},
+            "pgbouncer": {"listen_port": self.port, **self.settings}}
+        write_file(self.ini, "\n".join(
+            f"[{section}]\n" + "".join(f"{name} = {value}\n" for name, value in lines.items())
+            for section, lines in sections.items() if lines))
 
     def _command(self):
         self.write_ini()
