@@ -11,10 +11,12 @@ import shlex
 import tomllib
 
 AREAS = ("foundation", "fair", "toolkit", "lab", "pool")
-METHODS = ("program", "echo", "http", "make-run", "agreement")
+METHODS = ("program", "echo", "http", "pool", "make-run", "agreement")
 # Those that have no peer, so that no table shows them.
 ALONE = ("make-run", "agreement")
 COMPARISONS = ("<=", ">=")
+# What a method needs beside the sides that it compares, as [programs] calls it.
+HELPERS = {"echo": "load", "pool": "crowd"}
 
 
 class BarsError(Exception):
@@ -157,8 +159,9 @@ def _check_method(where, bar, programs):
         words = shlex.split(command)
         if words and words[0] not in programs:
             raise BarsError(f"{where}: '{words[0]}' is not in [programs]")
-    if bar.method == "echo" and "load" not in programs:
-        raise BarsError(f"{where}: method echo needs a program 'load' in [programs]")
+    helper = HELPERS.get(bar.method)
+    if helper and helper not in programs:
+        raise BarsError(f"{where}: method {bar.method} needs a program '{helper}' in [programs]")
 
 
 def _bar(number, table, programs):

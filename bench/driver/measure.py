@@ -9,7 +9,10 @@ import os
 import shlex
 import sys
 
+from pool import workloads
+
 from . import agreement, machine, make_run, process
+from .bars_file import HELPERS
 from .verdict import Series, judge, skipped
 
 # Long enough for the slowest peer on a slow machine; a program that hangs must not hang the run.
@@ -28,8 +31,8 @@ class Measurer:
         self._rounds = rounds
         self._progress = progress or (lambda text: None)
         self._methods = {"program": self._program, "echo": self._echo,
-                         "http": self._http, "make-run": self._make_run,
-                         "agreement": self._agreement}
+                         "http": self._http, "pool": self._pool,
+                         "make-run": self._make_run, "agreement": self._agreement}
 
     def measure(self, bars, with_others=False):
         """(verdicts in the order of `bars`, {bar.row: {command: Series}}).
@@ -82,7 +85,7 @@ class Measurer:
         """Why this bar cannot be measured here; empty if it can."""
         if bar.method == "make-run":
             return machine.missing(bar.needs)
-        commands = [bar.ours] + (["load"] if bar.method == "echo" else [])
+        commands = [bar.ours] + ([HELPERS[bar.method]] if bar.method in HELPERS else [])
         needs = bar.needs
         if without_peers:
             needs = dataclasses.replace(needs, commands=())
@@ -131,6 +134,10 @@ class Measurer:
             document = process.run_for_json(load, PROGRAM_TIMEOUT, cpu=load_cpu)
             server.check_alive()
             return http_figures(document, server.cpu_seconds() - before)
+
+    def _pool(self, _bar, text):
+        program, *words = self._command(text)
+        return workloads.measure(program, self._command("crowd")[0], words)
 
     def _agreement(self, _bar, text):
         return agreement.measure(self._command(text))
