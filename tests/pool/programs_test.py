@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Everyday use through the drivers of other languages: one program for each, below programs/."""
-import glob
 import os
 import shutil
 import subprocess
@@ -11,7 +10,8 @@ import unittest
 import rig
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
-NODE_MODULES = "/usr/share/nodejs:/usr/lib/nodejs"
+# Debian's package, or wherever npm has put it.
+NODE_PATH = ":".join(filter(None, ["/usr/share/nodejs", os.environ.get("NODE_PATH")]))
 JDBC = "/usr/share/java/postgresql.jar"
 GO_SOURCES = "/usr/share/gocode"
 # A compiler may have to run first.
@@ -35,9 +35,10 @@ class Node(Program):
     """node-postgres."""
 
     def test_everyday(self):
-        if not shutil.which("node") or not glob.glob("/usr/share/nodejs/pg/package.json"):
-            self.skipTest("node-pg is not installed")
-        self.run_program(["node", os.path.join(HERE, "everyday.js")], NODE_PATH=NODE_MODULES)
+        if not shutil.which("node") or not any(
+                os.path.isdir(os.path.join(folder, "pg")) for folder in NODE_PATH.split(":")):
+            self.skipTest("node-pg is not installed, and no pg is in NODE_PATH")
+        self.run_program(["node", os.path.join(HERE, "everyday.js")], NODE_PATH=NODE_PATH)
 
 
 @rig.modes(*rig.TRANSACTIONS)

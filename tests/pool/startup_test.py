@@ -88,7 +88,7 @@ class Encryption(rig.PoolCase):
             with self.subTest(codes=codes):
                 client = Client.__new__(Client)
                 Channel.__init__(client, self.path)
-                client.parameters, client.password = {}, None
+                client.parameters = {}
                 self.addCleanup(client.socket.close)
                 for code in codes:
                     client.send(request(code))

@@ -221,7 +221,7 @@ class Channel:
 class Client(Channel):
     """Logged in, unless `login` is false: then login() is the caller's, who may have sent more."""
 
-    def __init__(self, address, user="ann", database="shop", password=None, version=(3, 0),
+    def __init__(self, address, user="ann", database="shop", password="", version=(3, 0),
                  login=True, timeout=20, **parameters):
         super().__init__(address, timeout)
         self.password = password

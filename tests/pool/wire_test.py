@@ -123,8 +123,8 @@ class BrokenMessages(rig.PoolCase):
     def assert_refused(self, *pieces):
         client, other = self.client(), self.client()
         client.send(*pieces)
-        messages = client.rest()
-        self.assertIn("E", [kind for kind, _ in messages])
+        # With a reason or, as PostgreSQL does when it has lost its place, without one.
+        self.assertIn([kind for kind, _ in client.rest()], (["E"], []))
         self.assertEqual(other.value("select 1"), "1")
         self.assertEqual(self.client().value("select 2"), "2")
 
