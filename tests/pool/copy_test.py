@@ -44,6 +44,7 @@ class Copy(rig.PoolCase):
         client.send(statement(f"copy {table} to stdout"), SYNC)
         self.assertEqual(client.answer().copied, len(b"1\tone\n2\ttwo\n"))
 
+    @rig.but_for("pgbouncer", "1.18 does not find the end of it")
     def test_all_of_it_at_once(self):
         table = self.fresh_table()
         client = self.client()

@@ -86,8 +86,10 @@ class PoolCase(unittest.TestCase):
         cls.postgres = postgres()
         cls.server = cls.postgres
         if TARGET != "direct":
+            # As long as weft-pool's is without being told.
+            backlog = {"listen_backlog": 4096} if TARGET == "pgbouncer" else {}
             cls.server = servers.Pooler(program(), cls.postgres,
-                                        {"pool_mode": cls.mode, **cls.settings},
+                                        {"pool_mode": cls.mode, **backlog, **cls.settings},
                                         users=cls.users)
             cls.addClassCleanup(cls.server.stop)
 
