@@ -23,8 +23,8 @@ class ManyClients(rig.PoolCase):
         self.count = 20 if rig.TARGET == "direct" else CLIENTS
         self.most = self.count if rig.TARGET == "direct" else SERVERS
 
-    def clients(self):
-        clients = [self.client(login=False) for _ in range(self.count)]
+    def clients(self, most=CLIENTS):
+        clients = [self.client(login=False) for _ in range(min(self.count, most))]
         for client in clients:
             client.login()
         return clients
@@ -60,7 +60,7 @@ class ManyClients(rig.PoolCase):
 
     def test_come_and_go(self):
         for _ in range(5):
-            clients = self.clients()[:100]
+            clients = self.clients(100)
             for client in clients:
                 client.send(query("select 1"))
             for client in clients[::2]:

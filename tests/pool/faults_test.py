@@ -160,11 +160,11 @@ class ServerKilled(OneServer):
         self.assertEqual([kind for kind, _ in kinds if kind == "E"][:1], ["E"])
         self.assert_clean()
 
-    @rig.but_for("pgbouncer", "puts its error into the middle of a message")
     def test_in_the_middle_of_a_result(self):
         client = self.client()
         client.send(query("select repeat('x', 1000), generate_series(1, 100000000)"))
-        client.take(1_000_000)
+        for _ in range(1000):
+            client.receive()
         self.kill_all()
         kinds = [kind for kind, _ in client.rest()]
         self.assertNotIn("C", kinds)

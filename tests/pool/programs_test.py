@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Everyday use through the drivers of other languages: one program for each, below programs/."""
+import functools
 import os
 import shutil
 import subprocess
@@ -52,30 +53,28 @@ class Jdbc(Program):
                           os.path.join(HERE, "Everyday.java")])
 
 
+@functools.cache
+def pgx_program():
+    """Built once for all modes."""
+    folder = tempfile.TemporaryDirectory(prefix="weft-pgx-")
+    unittest.addModuleCleanup(folder.cleanup)
+    path = os.path.join(folder.name, "everyday")
+    subprocess.run(["go", "build", "-o", path, "main.go"], check=True, timeout=LONG_SECONDS,
+                   cwd=os.path.join(HERE, "everyday_pgx"),
+                   env={**os.environ, "GOCACHE": os.path.join(folder.name, "cache"),
+                        "GO111MODULE": "off", "GOPATH": GO_SOURCES, "GOFLAGS": ""})
+    return path
+
+
 @rig.modes(*rig.TRANSACTIONS)
 class Pgx(Program):
     """pgx."""
-
-    program = None
-
-    @classmethod
-    def build(cls):
-        """Once for all modes."""
-        if not Pgx.program:
-            folder = tempfile.TemporaryDirectory(prefix="weft-pgx-")
-            unittest.addModuleCleanup(folder.cleanup)
-            Pgx.program = os.path.join(folder.name, "everyday")
-            subprocess.run(["go", "build", "-o", Pgx.program, "main.go"], check=True,
-                           cwd=os.path.join(HERE, "everyday_pgx"), timeout=LONG_SECONDS,
-                           env={"GOCACHE": os.path.join(folder.name, "cache"), **os.environ,
-                                "GO111MODULE": "off", "GOPATH": GO_SOURCES, "GOFLAGS": ""})
-        return Pgx.program
 
     @rig.but_for("pgbouncer", "1.18 has no prepared statements in transaction mode")
     def test_everyday(self):
         if not shutil.which("go") or not os.path.isdir(f"{GO_SOURCES}/src/github.com/jackc/pgx"):
             self.skipTest("golang-github-jackc-pgx-v4-dev or golang-go is not installed")
-        self.run_program([self.build()])
+        self.run_program([pgx_program()])
 
 
 if __name__ == "__main__":
