@@ -87,6 +87,9 @@ private:
                 idles ? deadline(stays_active) : within(general().client_login_timeout);
             const auto got = client_.in.fill(client_.io, patience);
             if (!got && got.error() == std::errc::timed_out) {
+                if (idles && (to_sync_ || skipping_ != 0)) {
+                    continue;  // what it waits for is remembered here only
+                }
                 return idles ? outcome::park : outcome::ended;
             }
             if (!got || *got == 0) {
@@ -118,8 +121,10 @@ private:
             if (!head) {
                 return false;
             }
-            switch (head->type) {
+            const bool passed_over = to_sync_ && head->type != request::terminate;
+            switch (passed_over && head->type != request::sync ? request::flush : head->type) {
                 case request::sync:
+                    to_sync_ = false;
                     put_ready(own_words_, transaction::idle);
                     break;
                 case request::flush:
@@ -154,7 +159,7 @@ private:
         }
         const auto got = take_server();
         if (!got) {
-            return say(got.error());
+            return got.error().severity == "ERROR" ? decline(got.error()) : say(got.error());
         }
         const bool keeps = client_.mode == pool_mode::session;
         const std::uint64_t from_client = exchange_.from_client();
@@ -166,6 +171,19 @@ private:
         counts.from_clients += exchange_.from_client() - from_client;
         counts.from_servers += exchange_.from_server() - from_server;
         return finish(**got, end);
+    }
+
+    /// The request fails, as PostgreSQL's do, and the session goes on.
+    outcome decline(const report& why) {
+        const auto head = read_head(client_.in.unread());
+        put_error(own_words_, why);
+        if (head->type == request::query || head->type == request::function_call) {
+            put_ready(own_words_, transaction::idle);
+        } else {
+            to_sync_ = true;
+        }
+        skipping_ = head->size;
+        return send_own_words() ? outcome::go_on : outcome::ended;
     }
 
     /// One that answers: who has idled for long is asked first.
@@ -307,6 +325,7 @@ private:
     conversation about_;
     exchange exchange_;
     std::size_t skipping_ = 0;  // bytes of a message that is not for anybody
+    bool to_sync_ = false;      // messages are passed over: a request was declined
     std::string own_words_;
 };
 
