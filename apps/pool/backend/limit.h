@@ -14,4 +14,10 @@ inline deadline within(std::chrono::microseconds limit) {
     return limit.count() != 0 ? deadline(limit) : deadline();
 }
 
+/// Whether `since` is longer ago than `limit`; never, if that is 0.
+inline bool older_than(clock::time_point since, std::chrono::microseconds limit,
+                       clock::time_point now) {
+    return limit.count() != 0 && now - since > limit;
+}
+
 }  // namespace weft::pool

@@ -23,12 +23,8 @@ using login_failure = std::unexpected<report>;
 constexpr std::string_view cannot_connect = "08001";  // sqlclient_unable_to_establish_sqlconnection
 constexpr std::string_view protocol_violation = "08P01";
 
-report fatal(std::string_view sqlstate, std::string message) {
-    return {.severity = "FATAL", .sqlstate = std::string(sqlstate), .message = std::move(message)};
-}
-
 report fatal(const auth_error& error) {
-    report what = fatal(error.sqlstate, error.message);
+    report what = fatal_report(error.sqlstate, error.message);
     what.detail = error.detail;
     return what;
 }
@@ -69,7 +65,7 @@ private:
     step open() {
         auto connected = connect_to(target_, with_.names, until_);
         if (!connected) {
-            return login_failure(fatal(cannot_connect, connected.error().message()));
+            return login_failure(fatal_report(cannot_connect, connected.error().message()));
         }
         if (const auto peer = connected->peer_endpoint()) {
             made_->address = *peer;
@@ -86,16 +82,16 @@ private:
         char answer = 0;
         if (!made_->io.write(ssl_request_packet(), until_) ||
             !made_->io.read(std::span(&answer, 1), until_)) {
-            return login_failure(fatal(cannot_connect, "the server closed the connection"));
+            return login_failure(fatal_report(cannot_connect, "the server closed the connection"));
         }
         if (answer != 'S') {
             if (target_.tls == sslmode::prefer) {
                 return {};
             }
-            return login_failure(fatal(cannot_connect, "the server does not support SSL"));
+            return login_failure(fatal_report(cannot_connect, "the server does not support SSL"));
         }
         if (const auto done = made_->io.start_tls(*target_.context, target_.host, until_); !done) {
-            return login_failure(fatal(cannot_connect, "TLS: " + made_->io.tls().explain()));
+            return login_failure(fatal_report(cannot_connect, "TLS: " + made_->io.tls().explain()));
         }
         return {};
     }
@@ -109,7 +105,7 @@ private:
         for (;;) {
             const auto message = read_message(made_->io, made_->in, taken_, until_);
             if (!message) {
-                return login_failure(fatal(cannot_connect, message.error().message()));
+                return login_failure(fatal_report(cannot_connect, message.error().message()));
             }
             if (message->type == answer::ready_for_query) {
                 end_messages(made_->in, taken_);
@@ -124,7 +120,7 @@ private:
 
     step send(std::string_view bytes) {
         if (const auto sent = made_->io.write(bytes, until_); !sent) {
-            return login_failure(fatal(cannot_connect, sent.error().message()));
+            return login_failure(fatal_report(cannot_connect, sent.error().message()));
         }
         return {};
     }
@@ -152,7 +148,7 @@ private:
                 return {};
             default:
                 return login_failure(
-                    fatal(protocol_violation, "unexpected answer from the server"));
+                    fatal_report(protocol_violation, "unexpected answer from the server"));
         }
     }
 
@@ -171,7 +167,8 @@ private:
             case 12:
                 return check_server(body.rest());
             default:
-                return login_failure(fatal(protocol_violation, "unknown kind of authentication"));
+                return login_failure(
+                    fatal_report(protocol_violation, "unknown kind of authentication"));
         }
     }
 
@@ -217,7 +214,7 @@ private:
 
     step answer_challenge(std::string_view data) {
         if (!scram_) {
-            return login_failure(fatal(protocol_violation, "SASL has not begun"));
+            return login_failure(fatal_report(protocol_violation, "SASL has not begun"));
         }
         const auto challenge = scram_->read_challenge(data);
         if (!challenge) {
@@ -253,7 +250,7 @@ private:
 
     step check_server(std::string_view data) {
         if (!scram_) {
-            return login_failure(fatal(protocol_violation, "SASL has not begun"));
+            return login_failure(fatal_report(protocol_violation, "SASL has not begun"));
         }
         if (const auto known = scram_->read_last(data); !known) {
             return login_failure(fatal(known.error()));
@@ -262,9 +259,9 @@ private:
     }
 
     [[nodiscard]] report no_secret(std::string_view what) const {
-        return fatal(sqlstate_invalid_password, "the server asks for the password of \"" +
-                                                    target_.user + "\", and " + std::string(what) +
-                                                    " of that user is not known here");
+        return fatal_report(sqlstate_invalid_password,
+                            "the server asks for the password of \"" + target_.user + "\", and " +
+                                std::string(what) + " of that user is not known here");
     }
 
     void note_parameters() {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include <weft/fiber.h>
+#include "backend/limit.h"
 
 namespace weft::pool {
 
@@ -15,12 +15,6 @@ using namespace std::chrono_literals;
 
 /// The queue's own time scale: who has slept gets an advantage of half the latency.
 constexpr cfs::parameters queue_settings{.latency = 2'000'000};
-
-/// Connections that a pool makes at the same time.
-constexpr std::uint32_t most_connecting = 8;
-
-/// After the first failure; doubled each time, up to server_login_retry.
-constexpr std::chrono::nanoseconds first_retry = 100ms;
 
 constexpr auto sweep_period = 1s;
 
@@ -34,21 +28,6 @@ std::int64_t ns_between(clock::time_point from, clock::time_point to) {
     return std::chrono::nanoseconds(to - from).count();
 }
 
-bool older_than(clock::time_point since, std::chrono::microseconds limit, clock::time_point now) {
-    return limit.count() != 0 && now - since > limit;
-}
-
-report pool_error(std::string_view sqlstate, std::string message) {
-    return {.severity = "FATAL", .sqlstate = std::string(sqlstate), .message = std::move(message)};
-}
-
-/// Whether the server itself said no, for a reason that will not go by itself. "Too many clients",
-/// and that it starts or stops, will.
-bool is_rejection(const report& why) {
-    const std::string_view code = why.sqlstate;
-    return code.starts_with("28") || code.starts_with("3D") || code.starts_with("42");
-}
-
 }  // namespace
 
 server_pool::server_pool(const pool_limits& limits, connector connect)
@@ -56,6 +35,12 @@ server_pool::server_pool(const pool_limits& limits, connector connect)
 
 server_pool::~server_pool() {
     fibers_.wait();
+    for (const auto& each : budgets_) {
+        for (std::size_t i = 0; i < servers_.size(); ++i) {
+            each->give_back(*this);
+        }
+        each->leave(*this);
+    }
     doomed all = std::move(servers_);
     say_goodbye(all);
 }
@@ -119,7 +104,7 @@ std::optional<report> server_pool::reason_to_refuse(clock::time_point now) const
     }
     if (limits_.most_waiting != 0 &&
         waiting_.count() >= static_cast<std::uint32_t>(limits_.most_waiting)) {
-        return pool_error("53300", "too many clients wait for a server (max_waiting_clients)");
+        return fatal_report("53300", "too many clients wait for a server (max_waiting_clients)");
     }
     return std::nullopt;
 }
@@ -138,12 +123,13 @@ std::expected<server*, report> server_pool::acquire(claimant& who, deadline unti
         }
         grow(now);
     }
+    settle_budgets();
     const bool in_time = who.ready.acquire(until).has_value();
     const std::lock_guard lock(mutex_);
     if (!in_time && who.now == claimant::state::waiting) {
         queue_.remove(who);
         set_state(who, claimant::state::resting);
-        return std::unexpected(pool_error("08P01", "query_wait_timeout"));
+        return std::unexpected(fatal_report("08P01", "query_wait_timeout"));
     }
     if (!in_time) {
         (void)who.ready.try_acquire();  // it came together with the deadline
@@ -231,7 +217,12 @@ void server_pool::release(claimant& who, bool reusable) {
         dispatch(now, nullptr);
         if (waiting_.count() != 0) {
             grow(now);
+        } else {
+            note_content();
         }
+    }
+    if (!out.empty()) {
+        settle_budgets();
     }
     say_goodbye(out);
 }
@@ -244,11 +235,14 @@ void server_pool::settle(claimant& who, clock::time_point now) {
     account.usual_cost_ns += (std::min(cost, most_in_advance_ns) - account.usual_cost_ns) / 8;
     ++account.transactions;
     account.holds.add(cost);
+    for (const auto& each : budgets_) {
+        each->charge(*this, cost);
+    }
 }
 
 void server_pool::put_back(server& returned, bool reusable, clock::time_point now, doomed& out) {
     returned.idle_since = now;
-    returned.stale = returned.stale || !reusable || too_many() ||
+    returned.stale = returned.stale || !reusable || too_many() || should_yield() ||
                      older_than(returned.connected, limits_.lifetime, now);
     if (returned.cancels != 0) {
         returned.returned = true;  // the last finish_cancel() goes on here
@@ -266,6 +260,7 @@ std::unique_ptr<server> server_pool::extract(server& one) {
     std::unique_ptr<server> out = std::move(*at);
     servers_.erase(at);
     std::erase(idle_, &one);
+    give_back_to_budgets();
     return out;
 }
 
@@ -312,93 +307,6 @@ void server_pool::finish_cancel(const cancel_ticket& ticket) {
     say_goodbye(out);
 }
 
-// Connections.
-
-bool server_pool::too_many() const {
-    return limits_.size != 0 &&
-           servers_.size() > static_cast<std::size_t>(limits_.size + limits_.reserve);
-}
-
-/// How many servers more there may be.
-int server_pool::room(clock::time_point now) const {
-    if (limits_.size == 0) {
-        return static_cast<int>(most_connecting);
-    }
-    int most = limits_.size;
-    if (limits_.reserve != 0 && waiting_.first() != nullptr &&
-        older_than(waiting_.first()->since, limits_.reserve_after, now)) {
-        most += limits_.reserve;
-    }
-    return most - static_cast<int>(servers_.size() + connecting_);
-}
-
-void server_pool::grow(clock::time_point now) {
-    if (paused_ || closed_ || now < retry_at_) {
-        return;
-    }
-    const auto least = static_cast<std::size_t>(limits_.least);
-    const std::size_t there = servers_.size() + connecting_;
-    const std::size_t for_clients =
-        waiting_.count() > connecting_ ? waiting_.count() - connecting_ : 0;
-    std::size_t wanted = std::max(for_clients, least > there ? least - there : 0);
-    // After a failure one tries, not all.
-    const std::uint32_t at_once = retry_pause_.count() != 0 ? 1 : most_connecting;
-    while (wanted > 0 && room(now) > 0 && connecting_ < at_once) {
-        --wanted;
-        connect_one();
-    }
-}
-
-void server_pool::connect_one() {
-    ++connecting_;
-    fibers_.add(1);
-    try {
-        fiber(fiber_options{.name = "connect"}, [this] {
-            connected(connect_());
-            fibers_.done();
-        }).detach();
-    } catch (const std::bad_alloc&) {
-        --connecting_;
-        fibers_.done();
-        note_failure(pool_error("53200", "out of memory"), clock::now());
-    }
-}
-
-void server_pool::connected(std::expected<std::unique_ptr<server>, report> made) {
-    doomed out;
-    {
-        const std::lock_guard lock(mutex_);
-        const auto now = clock::now();
-        --connecting_;
-        if (!made) {
-            note_failure(made.error(), now);
-            return;
-        }
-        retry_pause_ = {};
-        last_failure_.reset();
-        server& fresh = **made;
-        fresh.id = ++last_id_;
-        fresh.stale = closed_.has_value();
-        welcome_ = fresh.welcome;
-        servers_.push_back(std::move(*made));
-        put_back(fresh, true, now, out);
-        dispatch(now, nullptr);
-        grow(now);
-    }
-    say_goodbye(out);
-}
-
-void server_pool::note_failure(const report& why, clock::time_point now) {
-    last_failure_ = why;
-    was_rejected_ = is_rejection(why);
-    retry_pause_ = std::min<std::chrono::nanoseconds>(
-        std::max<std::chrono::nanoseconds>(2 * retry_pause_, first_retry), limits_.longest_retry);
-    retry_at_ = now + retry_pause_;
-    if (was_rejected_ && servers_.empty() && connecting_ == 0) {
-        refuse_all(why);
-    }
-}
-
 parameter_list server_pool::welcome() const {
     const std::lock_guard lock(mutex_);
     return welcome_;
@@ -420,6 +328,7 @@ void server_pool::look_after() {
         dispatch(now, nullptr);
         grow(now);
     }
+    settle_budgets();
     say_goodbye(out);
 }
 

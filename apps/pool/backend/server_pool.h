@@ -33,6 +33,7 @@
 #include <weft/wait_group.h>
 
 #include "backend/claimant.h"
+#include "backend/connection_budget.h"
 #include "backend/server.h"
 #include "wire/build.h"
 
@@ -89,16 +90,19 @@ struct cancel_ticket {
     cancel_request which;
 };
 
-class server_pool {
+class server_pool : private connection_budget::member {
 public:
     /// Makes a server; called on a fiber of its own, may wait.
     using connector = std::function<std::expected<std::unique_ptr<server>, report>()>;
 
     server_pool(const pool_limits& limits, connector connect);
     /// Nobody may use it any more. Closes all servers; waits for those that are being made.
-    ~server_pool();
+    ~server_pool() override;
     server_pool(const server_pool&) = delete;
     server_pool& operator=(const server_pool&) = delete;
+
+    /// Limits that it has in common with other pools. Once, before the first client.
+    void set_budgets(std::vector<std::shared_ptr<connection_budget>> budgets);
 
     /// `who`, of the tenant with this name, will ask for servers. The rule counts if the tenant is
     /// new. Throws std::bad_alloc.
@@ -158,6 +162,13 @@ private:
     [[nodiscard]] bool too_many() const;
     [[nodiscard]] int room(clock::time_point now) const;
     void grow(clock::time_point now);
+    [[nodiscard]] bool take_from_budgets();
+    void give_back_to_budgets();
+    void note_content();
+    [[nodiscard]] bool should_yield() const;
+    void settle_budgets();
+    void try_again() override;
+    bool give_up_idle(std::chrono::nanoseconds protection) override;
     void connect_one();
     void connected(std::expected<std::unique_ptr<server>, report> made);
     void note_failure(const report& why, clock::time_point now);
@@ -177,6 +188,8 @@ private:
     claimant_list holding_;
     std::vector<std::unique_ptr<server>> servers_;
     std::vector<server*> idle_;  // the last one was used last
+    std::vector<std::shared_ptr<connection_budget>> budgets_;
+    bool wants_more_ = false;  // than the budgets had
     std::uint32_t connecting_ = 0;
     std::uint32_t cancelling_ = 0;
     std::uint64_t last_id_ = 0;

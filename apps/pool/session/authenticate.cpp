@@ -27,8 +27,7 @@ using proof = std::expected<login_proof, report>;
 constexpr std::uint32_t longest_password_message = 65'536;
 
 std::unexpected<report> refusal(std::string_view sqlstate, std::string message) {
-    return std::unexpected(report{
-        .severity = "FATAL", .sqlstate = std::string(sqlstate), .message = std::move(message)});
+    return std::unexpected(fatal_report(sqlstate, std::move(message)));
 }
 
 std::unexpected<report> refusal(const auth_error& error) {

@@ -62,9 +62,7 @@ private:
         return false;
     }
     bool refuse(std::string_view sqlstate, std::string message) {
-        return refuse({.severity = "FATAL",
-                       .sqlstate = std::string(sqlstate),
-                       .message = std::move(message)});
+        return refuse(fatal_report(sqlstate, std::move(message)));
     }
 
     bool fill_to(std::size_t size) {

@@ -125,7 +125,11 @@ void pooler::set_config(configuration_ptr config) {
             limits_for(config_->config, entry->database_name, entry->user_name));
     }
     std::erase_if(pools_, [&](const auto& each) {
-        return find_database(config_->config, each.second->database_name) == nullptr;
+        const bool gone = find_database(config_->config, each.second->database_name) == nullptr;
+        if (gone) {
+            retired_.push_back(each.second);
+        }
+        return gone;
     });
 }
 
@@ -143,9 +147,40 @@ std::shared_ptr<pool_entry> pooler::pool_for(const loaded_configuration& in,
         pool_entry* const raw = fresh.get();
         fresh->pool = std::make_unique<server_pool>(limits_for(in.config, key.first, key.second),
                                                     [this, raw] { return connect(*raw); });
+        set_budgets(*fresh, in.config);
         place = std::move(fresh);
     }
     return place;
+}
+
+std::shared_ptr<connection_budget> pooler::budget(std::string key, int limit) {
+    auto& place = budgets_[std::move(key)];
+    if (place == nullptr) {
+        place = std::make_shared<connection_budget>(limit);
+    }
+    place->set_limit(limit);
+    return place;
+}
+
+/// Of a database, of a user, and of all.
+void pooler::set_budgets(pool_entry& of, const configuration& in) {
+    const struct database* const db = find_database(in, of.database_name);
+    const struct user* const who = find_user(in, of.user_name);
+    const int of_database = db->max_db_connections.value_or(in.general.max_db_connections);
+    const int of_user = who != nullptr && who->max_user_connections
+                            ? *who->max_user_connections
+                            : in.general.max_user_connections;
+    std::vector<std::shared_ptr<connection_budget>> all;
+    if (of_database > 0) {
+        all.push_back(budget("database " + of.database_name, of_database));
+    }
+    if (of_user > 0) {
+        all.push_back(budget("user " + of.user_name, of_user));
+    }
+    if (in.general.max_server_connections > 0) {
+        all.push_back(budget("all", in.general.max_server_connections));
+    }
+    of.pool->set_budgets(std::move(all));
 }
 
 /// Each host has one try.

@@ -93,10 +93,14 @@ public:
 private:
     std::expected<std::unique_ptr<server>, report> connect(pool_entry& of);
     void configure(pool_entry& of, const loaded_configuration& in) const;
+    void set_budgets(pool_entry& of, const configuration& in);
+    std::shared_ptr<connection_budget> budget(std::string key, int limit);
 
     mutable mutex mutex_;
     configuration_ptr config_;
     std::map<std::pair<std::string, std::string>, std::shared_ptr<pool_entry>> pools_;
+    std::vector<std::shared_ptr<pool_entry>> retired_;  // not in the configuration any more
+    std::map<std::string, std::shared_ptr<connection_budget>> budgets_;
     std::atomic<bool> shutting_down_{false};
 };
 

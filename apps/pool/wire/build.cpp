@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wire/build.h"
 
+#include <utility>
+
 #include "wire/bytes.h"
 #include "wire/message.h"
 
@@ -76,6 +78,10 @@ message_builder& message_builder::text(std::string_view value) {
 message_builder& message_builder::bytes(std::string_view value) {
     out_ += value;
     return *this;
+}
+
+report fatal_report(std::string_view sqlstate, std::string message) {
+    return {.severity = "FATAL", .sqlstate = std::string(sqlstate), .message = std::move(message)};
 }
 
 void put_error(std::string& out, const report& what) {

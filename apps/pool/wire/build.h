@@ -42,6 +42,9 @@ struct report {
     std::string hint = {};
 };
 
+/// An error after which the connection ends.
+report fatal_report(std::string_view sqlstate, std::string message);
+
 // To a client.
 
 void put_error(std::string& out, const report& what);
