@@ -21,13 +21,14 @@ report := build/report
 format_files = $(shell git ls-files '*.h' '*.cpp')
 
 .DEFAULT_GOAL := help
-.PHONY: help cli run measure test bench bars soak test-asan test-tsan test-clang test-aarch64 coverage \
+.PHONY: help cli run measure pool test bench bars soak test-asan test-tsan test-clang test-aarch64 coverage \
         fuzz install format tidy clean
 
 help:
 	@echo 'make run           10,000 clients under four models, one after the other, and what people say'
 	@echo '                   of processes, threads and fibers, in short: tables and reports'
 	@echo 'make measure       what people say of them, measured in full  (ARGS="--only fork")'
+	@echo 'make pool          a PostgreSQL of its own and weft-pool before it; psql is all you need'
 	@echo 'make test          build and run all tests'
 	@echo 'make bench         our primitives and those of Go and Boost.Fiber, side by side'
 	@echo 'make bars          what is promised, measured: holds or short   (ONLY=pattern)'
@@ -81,6 +82,11 @@ measure: cli
 	@build/release/apps/cli/weft measure --json $(report)/measure.json \
 	    --html $(report)/measure.html $(ARGS)
 	@echo 'Report: $(CURDIR)/$(report)/measure.html'
+
+pool: setup-posix
+	@$(MAKE) build/release/build.ninja
+	$(call build,release,--target weft_pooler)
+	@build/release/apps/pool/weft-pool --demo $(ARGS)
 
 test: setup-build
 	@$(MAKE) build/dev/build.ninja

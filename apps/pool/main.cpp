@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `weft-pool`.
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -11,7 +12,9 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
 
+#include "demo.h"
 #include "load_files.h"
 #include "metrics/log.h"
 #include "service.h"
@@ -22,6 +25,8 @@ constexpr int status_usage = 2;
 
 struct options {
     std::string file;
+    bool demo = false;
+    int demo_port = 6432;
     bool quiet = false;
     bool check = false;
 };
@@ -50,6 +55,30 @@ int serve(const options& asked) {
     return weft::run(runtime, [&] { return weft::pool::serve_pool(*config, asked.file, log); });
 }
 
+int serve_demo(const options& asked) {
+    using namespace std::chrono_literals;
+    return weft::run([&] {
+        fmt::print(stderr, "Starting a private PostgreSQL ...\n");
+        const auto server = weft::pool::demo_server::start(60s);
+        if (!server) {
+            return complain(server.error());
+        }
+        const auto config = weft::pool::complete(server->configure(asked.demo_port));
+        if (!config) {
+            return complain(config.error());
+        }
+        fmt::print(stderr,
+                   "Connect with: psql -h 127.0.0.1 -p {0} -U postgres postgres\n"
+                   "The console:  psql -h 127.0.0.1 -p {0} -U postgres pgbouncer\n"
+                   "Ctrl-C ends both.\n",
+                   asked.demo_port);
+        weft::pool::log log(
+            {}, weft::pool::log_format::text,
+            asked.quiet ? weft::pool::log_level::error : weft::pool::log_level::info);
+        return weft::pool::serve_pool(*config, {}, log);
+    });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -57,8 +86,14 @@ int main(int argc, char** argv) try {
     CLI::App program("A connection pooler for PostgreSQL", "weft-pool");
     program.set_version_flag("--version,-V", "weft-pool " WEFT_VERSION);
     options asked;
-    program.add_option("CONFIG", asked.file, "pgbouncer.ini, or a file that ends in .toml")
-        ->required();
+    auto* const file =
+        program.add_option("CONFIG", asked.file, "pgbouncer.ini, or a file that ends in .toml");
+    auto* const demo = program.add_flag(
+        "--demo", asked.demo, "start a private PostgreSQL in a temporary folder and pool it");
+    program.add_option("--port", asked.demo_port, "where the demo listens")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 65535))
+        ->needs(demo);
     program.add_flag("-q,--quiet", asked.quiet, "log errors only");
     program.add_flag("--check", asked.check, "read the configuration, say what is wrong, and end");
     try {
@@ -68,6 +103,13 @@ int main(int argc, char** argv) try {
             return program.exit(error);
         }
         fmt::print(stderr, "weft-pool: {}; see weft-pool --help\n", error.what());
+        return status_usage;
+    }
+    if (asked.demo) {
+        return serve_demo(asked);
+    }
+    if (file->empty()) {
+        fmt::print(stderr, "weft-pool: which configuration? See weft-pool --help\n");
         return status_usage;
     }
     return serve(asked);
