@@ -102,7 +102,7 @@ std::string text_of(const change& of) {
         return text + (of.what == kind::added ? "added" : "removed");
     }
     text += fmt::format("{}: {} -> {}", of.setting, in_quotes(of.before), in_quotes(of.after));
-    if (of.takes == effect::restart) {
+    if (of.takes == change_takes::restart) {
         text += " (needs a restart)";
     }
     return text;

@@ -23,7 +23,7 @@ struct change {
     std::string setting;  ///< empty: the whole entry was added or removed
     std::string before;   ///< empty: absent. Never a secret.
     std::string after;
-    effect takes = effect::reload;
+    change_takes takes = change_takes::reload;
 
     bool operator==(const change&) const = default;
 };

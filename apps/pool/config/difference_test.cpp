@@ -30,9 +30,9 @@ TEST(Difference, NamesWhatNeedsARestart) {
     const auto found = difference(before, after);
     ASSERT_EQ(found.size(), 3U);
     EXPECT_EQ(found[0].setting, "listen_port");
-    EXPECT_EQ(found[0].takes, effect::restart);
-    EXPECT_EQ(found[1].takes, effect::reload);
-    EXPECT_EQ(found[2].takes, effect::reconnect);
+    EXPECT_EQ(found[0].takes, change_takes::restart);
+    EXPECT_EQ(found[1].takes, change_takes::reload);
+    EXPECT_EQ(found[2].takes, change_takes::reconnect);
     EXPECT_THAT(texts(before, after),
                 ElementsAre("listen_port: \"6432\" -> \"1\" (needs a restart)",
                             "query_timeout: \"0\" -> \"1.5\"",

@@ -5,7 +5,7 @@ namespace weft::pool {
 
 namespace {
 
-using enum effect;
+using enum change_takes;
 
 // Each sorted by name, as find_setting() relies on.
 

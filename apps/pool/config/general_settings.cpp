@@ -6,7 +6,7 @@ namespace weft::pool {
 namespace {
 
 using s = settings;
-using enum effect;
+using enum change_takes;
 
 constexpr std::string_view openssl_chooses =
     "OpenSSL chooses, within the system's policy and the TLS versions that are allowed";

@@ -77,7 +77,7 @@ void add_table(std::string& page, std::string_view title) {
         std::string what(each.about);
         if (!each.honoured()) {
             what += fmt::format(" **Not honoured**: {}.", each.instead);
-        } else if (each.takes == effect::restart) {
+        } else if (each.takes == change_takes::restart) {
             what += " A change takes a restart.";
         }
         page +=
@@ -168,7 +168,7 @@ std::expected<void, std::string> set_general(settings& in, std::string_view name
     if (what == nullptr) {
         return std::unexpected(fmt::format("unknown parameter: {}", in_quotes(name)));
     }
-    if (what->honoured() && what->takes == effect::restart) {
+    if (what->honoured() && what->takes == change_takes::restart) {
         return std::unexpected(fmt::format("{} cannot be changed without a restart", name));
     }
     auto read = set_from_text(*what, value, in);
@@ -185,7 +185,7 @@ std::vector<config_row> show_config(const configuration& of) {
             rows.push_back({.key = std::string(each.name),
                             .value = value_text(each, of.general).value_or(""),
                             .usual = value_text(each, settings{}).value_or(""),
-                            .changeable = each.takes != effect::restart});
+                            .changeable = each.takes != change_takes::restart});
         } else {
             rows.push_back({.key = std::string(each.name),
                             .value = each.name == "conffile" ? of.file : std::string(each.fixed),

@@ -25,7 +25,7 @@
 namespace weft::pool {
 
 /// What a change of a setting takes.
-enum class effect : std::uint8_t {
+enum class change_takes : std::uint8_t {
     reload,     ///< holds from the next decision on
     reconnect,  ///< server connections (TLS to clients: client connections) made before keep the
                 ///< old
@@ -59,7 +59,7 @@ struct setting {
     std::string_view name;
     member<Owner> where;
     std::string_view about;
-    effect takes = effect::reload;
+    change_takes takes = change_takes::reload;
     writing how = writing::plain;
     /// Of whole numbers; `least` also of times, in microseconds.
     std::int64_t least = 0;

@@ -117,6 +117,9 @@ bool answer_reader::check_off(std::string_view requests) {
         return true;
     }
     const bool ours = answers_pooler();
+    if (of_.expected.front().request == request::bind && requests == "B") {
+        of_.note_done(of_.expected.front().effects);
+    }
     if (requests.find(of_.expected.front().request) != std::string_view::npos) {
         of_.queries += of_.expected.front().request == request::execute ? 1 : 0;
         of_.expected.pop();
@@ -132,12 +135,14 @@ bool answer_reader::take_ready(char status) {
         const expectation& front = of_.expected.front();
         const bool last = expectations::ends_with_ready(front);
         ours = front.how == expectation::handling::swallow;
+        of_.note_done(front.effects);
         of_.queries += front.request == request::query && !ours ? 1 : 0;
         of_.expected.pop();
         if (last) {
             break;
         }
     }
+    of_.note_ready();
     of_.transactions += status == transaction::idle && !ours ? 1 : 0;
     return !ours;
 }
@@ -147,6 +152,7 @@ bool answer_reader::take_error(std::string_view body) {
     if (of_.expected.empty()) {
         return true;
     }
+    of_.note_failed();
     const expectation& front = of_.expected.front();
     if (front.request == request::query && front.how == expectation::handling::swallow) {
         of_.own_failure = read_report(body);
@@ -178,6 +184,9 @@ bool answer_reader::take_parameter(std::string_view body) {
 
 /// What takes all prepared statements of a session away takes them from both.
 void answer_reader::take_tag(std::string_view body) {
+    if (!answers_pooler()) {
+        of_.note_tag(body);
+    }
     if (body.starts_with("DEALLOCATE ALL") || body.starts_with("DISCARD ALL")) {
         of_.server_statements->clear();
         if (!answers_pooler() && of_.client_names != nullptr) {

@@ -37,6 +37,7 @@ struct client {
     std::shared_ptr<pool_entry> pool;
     claimant place;
     parameter_set parameters;
+    journal settings;  ///< that are not among the parameters
     std::unique_ptr<client_statements> statements;
     clock::time_point connected;
     clock::time_point active;  ///< when it last asked for something

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/conversation.h"
 
+#include <utility>
+
+#include "sql/needs_look.h"
+
 namespace weft::pool {
 
 void conversation::make_answers(outbox& to_client) {
@@ -38,6 +42,113 @@ void conversation::undo(const expectation& what) {
     }
     if (!what.name.empty() && *client_names != nullptr) {
         (*client_names)->erase(what.name);
+    }
+}
+
+effects_ptr conversation::look_at(std::string_view sql) {
+    if (!parts.follows_session || !needs_look(sql)) {
+        return nullptr;
+    }
+    std::vector<effect> effects = effects_of(sql);
+    for (const effect& each : effects) {
+        pin(each);
+    }
+    return effects.empty() ? nullptr
+                           : std::make_shared<const std::vector<effect>>(std::move(effects));
+}
+
+/// Before it is done: a pin too many costs a server, one too few somebody else's session.
+void conversation::pin(const effect& by) {
+    if (!pinned_by.empty()) {
+        return;
+    }
+    switch (by.kind) {
+        case effect_kind::pin:
+            pinned_by = describe(by.cause);
+            break;
+        case effect_kind::prepare:
+            pinned_by = "PREPARE";
+            break;
+        case effect_kind::listen:
+            pinned_by = "LISTEN";
+            break;
+        case effect_kind::set_parameter:
+            if (by.name.empty() && !by.local) {
+                pinned_by = describe(pin_cause::setting);
+            }
+            break;
+        default:
+            break;
+    }
+}
+
+void conversation::note_done(const effects_ptr& effects) {
+    if (effects != nullptr) {
+        done_.push_back(effects);
+    }
+}
+
+void conversation::note_tag(std::string_view tag) {
+    if (rolled_back_) {
+        partly_ = true;  // it went on after that
+    }
+    rolled_back_ = tag.starts_with("ROLLBACK");
+}
+
+void conversation::note_ready() {
+    if (status != transaction::idle) {
+        return;
+    }
+    if (!done_.empty() && !rolled_back_ && partly_) {
+        // Which of the settings are left, only the server knows.
+        pinned_by = describe(pin_cause::setting);
+    } else if (!rolled_back_ && !failed_) {
+        for (const effects_ptr& each : done_) {
+            for (const effect& e : *each) {
+                apply(e);
+            }
+        }
+    }
+    done_.clear();
+    failed_ = rolled_back_ = partly_ = false;
+}
+
+void conversation::apply(const effect& done) {
+    const auto change = [&](auto make) {
+        *client_journal = make(*client_journal);
+        *server_journal = make(*server_journal);
+    };
+    const auto set = [&](std::string_view name) {
+        // What is reported follows by that.
+        if (!done.local && !name.empty() && !parts.followed.index_of(name)) {
+            change([&](const journal& j) { return with_setting(parts.sets, j, name, done.text); });
+        }
+    };
+    const auto reset = [&](std::string_view name) {
+        if (!done.local) {
+            change([&](const journal& j) { return without_setting(parts.sets, j, name); });
+        }
+    };
+    switch (done.kind) {
+        case effect_kind::set_parameter:
+            set(done.name);
+            break;
+        case effect_kind::reset_parameter:
+            reset(done.name);
+            break;
+        case effect_kind::set_role:
+            done.name.empty() ? reset("role") : set("role");
+            break;
+        case effect_kind::set_session_authorization:
+            reset("role");
+            done.name.empty() ? reset("session_authorization") : set("session_authorization");
+            break;
+        case effect_kind::reset_all:
+        case effect_kind::discard_all:
+            *client_journal = *server_journal = nullptr;
+            break;
+        default:
+            break;
     }
 }
 

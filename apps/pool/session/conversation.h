@@ -13,10 +13,12 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "backend/parameters.h"
 #include "backend/statement_cache.h"
 #include "session/expectations.h"
+#include "session/journal.h"
 #include "session/outbox.h"
 #include "wire/build.h"
 #include "wire/message.h"
@@ -37,6 +39,8 @@ struct conversation_parts {
     const parameter_names& followed;
     /// 0: prepared statements are not followed, and pass as they are.
     std::size_t most_statements = 0;
+    /// Whether what statements do to the session is followed.
+    bool follows_session = false;
     std::uint32_t longest_message = 0x7fffffff;
 };
 
@@ -48,9 +52,11 @@ struct conversation {
     // Of the client, for as long as it lives; null: it has none.
     std::unique_ptr<client_statements>* client_names = nullptr;
     parameter_set* client_parameters = nullptr;
+    journal* client_journal = nullptr;
     // Of the server, while there is one.
     statement_cache* server_statements = nullptr;
     parameter_set* server_parameters = nullptr;
+    journal* server_journal = nullptr;
 
     expectations expected;
     char status = transaction::idle;  ///< of the last ReadyForQuery
@@ -58,6 +64,8 @@ struct conversation {
     bool skipping = false;            ///< the server has failed, and ignores all up to a Sync
     bool copy_in = false;             ///< the client sends the rows of a COPY
     bool copy_both = false;           ///< both do, as in replication
+    /// Why the client must keep its server, in words; empty: it need not.
+    std::string pinned_by;
     std::optional<report> own_failure;  ///< what a server said to what the pooler asked it
     // Since reset_counts().
     std::uint32_t queries = 0;       ///< that were answered
@@ -66,8 +74,18 @@ struct conversation {
     /// Whether the server has nothing to do for this client, and another one may use it.
     [[nodiscard]] bool over() const noexcept {
         return expected.empty() && !unsynced && !copy_in && !copy_both &&
-               status == transaction::idle;
+               status == transaction::idle && pinned_by.empty();
     }
+
+    /// What `sql` does to the session, if that is followed; pins at once what cannot follow.
+    effects_ptr look_at(std::string_view sql);
+    /// The server has done what has these effects, unless the transaction fails.
+    void note_done(const effects_ptr& effects);
+    void note_failed() noexcept { failed_ = true; }
+    /// Of a CommandComplete.
+    void note_tag(std::string_view tag);
+    /// A ReadyForQuery has come: what the transaction did counts, or does not.
+    void note_ready();
 
     /// Puts the answers that the pooler makes itself and whose turn it is.
     void make_answers(outbox& to_client);
@@ -77,6 +95,13 @@ struct conversation {
 
 private:
     void undo(const expectation& what);
+    void pin(const effect& by);
+    void apply(const effect& done);
+
+    std::vector<effects_ptr> done_;  // since the transaction began
+    bool failed_ = false;            // a statement of an implicit transaction has
+    bool rolled_back_ = false;       // the last tag says so
+    bool partly_ = false;            // to a savepoint
 };
 
 /// What a reader has made of some bytes.

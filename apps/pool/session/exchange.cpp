@@ -32,22 +32,22 @@ bool timed_out(const error& why) {
 
 }  // namespace
 
-exchange_end exchange::run(server& with, bool keeps, bool single, const exchange_limits& limits) {
+exchange_end exchange::run(server& with, bool keeps, bool single, const exchange_limits& limits,
+                           const std::string& begin) {
     server_ = &with;
     keeps_ = keeps;
     single_ = single;
     limits_ = limits;
     about_.server_statements = &with.statements;
     about_.server_parameters = &with.parameters;
+    about_.server_journal = &with.settings;
     patient_ = true;
     asks_ = false;
     timed_ = limits != exchange_limits();
     if (timed_) {
         began_ = phase_began_ = clock::now();
     }
-    if (const end ended = set_parameters()) {
-        return *ended;
-    }
+    prepare_session(begin);
     for (;;) {
         if (const end ended = move_requests()) {
             return *ended;
@@ -65,18 +65,21 @@ exchange_end exchange::run(server& with, bool keeps, bool single, const exchange
     }
 }
 
-/// Brings the server to the client's parameters, in one go with the request.
-exchange::end exchange::set_parameters() {
+/// Brings the server to what the client has set and begun, in one go with the request.
+void exchange::prepare_session(const std::string& begin) {
     const std::string sql =
-        sql_to_set(about_.parts.followed, server_->parameters, client_.parameters);
-    if (!sql.empty()) {
-        put_query(to_server_.copy(), sql);
-        about_.expected.push({.request = request::query,
-                              .how = expectation::handling::swallow,
-                              .statement = nullptr,
-                              .name = {}});
+        sql_to_set(about_.parts.followed, server_->parameters, client_.parameters) +
+        sql_to_follow(server_->settings, client_.settings);
+    server_->settings = client_.settings;  // if that fails nobody uses it again
+    for (const std::string& text : {sql, begin}) {
+        if (!text.empty()) {
+            put_query(to_server_.copy(), text);
+            expectation own;
+            own.request = request::query;
+            own.how = expectation::handling::swallow;
+            about_.expected.push(std::move(own));
+        }
     }
-    return std::nullopt;
 }
 
 /// What has come from the client goes to the server, as far as it takes it.

@@ -54,8 +54,10 @@ public:
         : client_(with), about_(about), requests_(about), answers_(about) {}
 
     /// Until the server is not needed any more, or as long as the client lives if it `keeps` it.
-    /// `single`: a transaction must not outlast a statement.
-    exchange_end run(server& with, bool keeps, bool single, const exchange_limits& limits);
+    /// `single`: a transaction must not outlast a statement. `begin`: a statement that the client
+    /// has been told was done; empty: none.
+    exchange_end run(server& with, bool keeps, bool single, const exchange_limits& limits,
+                     const std::string& begin);
 
     [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
     /// Whether the client is in the middle of a message or of an answer: then it cannot be told
@@ -70,7 +72,7 @@ public:
 private:
     using end = std::optional<exchange_end>;
 
-    end set_parameters();
+    void prepare_session(const std::string& begin);
     end move_requests();
     end move_answers();
     end send_to_server();

@@ -7,14 +7,19 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "backend/statement_cache.h"
+#include "sql/effects.h"
 #include "wire/message.h"
 
 namespace weft::pool {
+
+/// What a text of SQL does to the session; null: nothing.
+using effects_ptr = std::shared_ptr<const std::vector<effect>>;
 
 struct expectation {
     enum class handling : std::uint8_t {
@@ -27,6 +32,7 @@ struct expectation {
     handling how = handling::forward;
     statement_ptr statement;  ///< of P and C: the one that is made or closed, if it is followed
     std::string name;         ///< what the client calls it; empty: the pooler asked
+    effects_ptr effects;      ///< of Q and B: what it does to the session once it has succeeded
 };
 
 class expectations {

@@ -9,6 +9,13 @@
 
 namespace weft::pool {
 
+namespace {
+
+/// Of longer ones only the beginning is looked at, and the client keeps its server.
+constexpr std::uint32_t longest_looked_at = 1U << 20;
+
+}  // namespace
+
 /// A message at the front of what is unread; perhaps not all of it.
 struct request_reader::message {
     message_head head;
@@ -65,6 +72,7 @@ bool request_reader::take(const message& m, outbox& out, reading& so_far) {
     }
     switch (type) {
         case request::query:
+            return take_query(m, out, so_far);
         case request::function_call:
             of_.unsynced = false;
             of_.expected.push(type);
@@ -104,6 +112,33 @@ bool request_reader::take(const message& m, outbox& out, reading& so_far) {
     return true;
 }
 
+bool request_reader::take_query(const message& m, outbox& out, reading& so_far) {
+    effects_ptr effects;
+    if (of_.parts.follows_session) {
+        if (!m.whole() && m.head.size <= longest_looked_at) {
+            so_far.needed = m.head.size;
+            return false;
+        }
+        effects = look_at(m, m.body());
+    }
+    of_.unsynced = false;
+    of_.expected.push({.request = request::query,
+                       .how = expectation::handling::forward,
+                       .statement = nullptr,
+                       .name = {},
+                       .effects = std::move(effects)});
+    pass(m, out, so_far);
+    return true;
+}
+
+/// `text`: the SQL, with what is behind it; cut off if the message is too long to be looked at.
+effects_ptr request_reader::look_at(const message& m, std::string_view text) {
+    if (!m.whole() && of_.parts.follows_session && of_.pinned_by.empty()) {
+        of_.pinned_by = describe(pin_cause::unread);
+    }
+    return of_.look_at(text.substr(0, text.find('\0')));
+}
+
 void request_reader::pass(const message& m, outbox& out, reading& so_far) {
     out.forward(m.there);
     so_far.taken += m.there.size();
@@ -120,8 +155,16 @@ bool request_reader::wants(const message& m, reading& so_far) {
 }
 
 bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) {
-    if (of_.parts.most_statements == 0 || (m.there.size() > head_size && m.body()[0] == '\0')) {
-        of_.expected.push(request::parse);  // the unnamed one passes
+    if (of_.parts.follows_session && !m.whole() && m.head.size <= longest_looked_at) {
+        so_far.needed = m.head.size;
+        return false;
+    }
+    const bool unnamed = m.there.size() > head_size && m.body()[0] == '\0';
+    if (unnamed) {
+        unnamed_effects_ = look_at(m, m.body().substr(1));
+    }
+    if (unnamed || of_.parts.most_statements == 0) {
+        of_.expected.push(request::parse);
         pass(m, out, so_far);
         return true;
     }
@@ -159,7 +202,8 @@ bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) 
     of_.expected.push({.request = request::parse,
                        .how = known ? expectation::handling::make : expectation::handling::forward,
                        .statement = statement,
-                       .name = std::string(name)});
+                       .name = std::string(name),
+                       .effects = {}});
     return true;
 }
 
@@ -184,7 +228,8 @@ void request_reader::prepare(const statement_ptr& statement, outbox& out) {
     of_.expected.push({.request = request::parse,
                        .how = expectation::handling::swallow,
                        .statement = statement,
-                       .name = {}});
+                       .name = {},
+                       .effects = {}});
 }
 
 void request_reader::make_room(outbox& out) {
@@ -195,7 +240,8 @@ void request_reader::make_room(outbox& out) {
         of_.expected.push({.request = request::close,
                            .how = expectation::handling::swallow,
                            .statement = oldest,
-                           .name = {}});
+                           .name = {},
+                           .effects = {}});
     }
 }
 
@@ -213,13 +259,17 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
     }
     const statement_ptr statement =
         of_.parts.most_statements == 0 || name.empty() ? nullptr : find(name);
+    expectation bound;
+    bound.request = request::bind;
     if (statement == nullptr) {
-        of_.expected.push(request::bind);
+        bound.effects = name.empty() ? unnamed_effects_ : nullptr;
+        of_.expected.push(std::move(bound));
         pass(m, out, so_far);
         return true;
     }
     prepare(statement, out);
-    of_.expected.push(request::bind);
+    bound.effects = of_.look_at(std::string_view(statement->bytes.c_str()));
+    of_.expected.push(std::move(bound));
     const std::string ours = server_name_of(*statement);
     std::string& to = out.copy();
     to += request::bind;
@@ -253,7 +303,8 @@ bool request_reader::take_describe_or_close(const message& m, outbox& out, readi
         of_.expected.push({.request = request::close,
                            .how = expectation::handling::make,
                            .statement = statement,
-                           .name = std::string(name)});
+                           .name = std::string(name),
+                           .effects = {}});
         so_far.taken += m.there.size();
         return true;
     }

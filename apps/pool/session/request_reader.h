@@ -29,6 +29,8 @@ private:
 
     bool take(const message& m, outbox& out, reading& so_far);
     void pass(const message& m, outbox& out, reading& so_far);
+    bool take_query(const message& m, outbox& out, reading& so_far);
+    effects_ptr look_at(const message& m, std::string_view text);
     bool take_parse(const message& m, outbox& out, reading& so_far);
     bool take_bind(const message& m, outbox& out, reading& so_far);
     bool take_describe_or_close(const message& m, outbox& out, reading& so_far);
@@ -38,7 +40,8 @@ private:
     bool wants(const message& m, reading& so_far);
 
     conversation& of_;
-    std::size_t passing_ = 0;  // bytes of the current message that are still to come
+    effects_ptr unnamed_effects_;  // of the statement without a name
+    std::size_t passing_ = 0;      // bytes of the current message that are still to come
 };
 
 }  // namespace weft::pool

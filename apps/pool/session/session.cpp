@@ -17,6 +17,7 @@
 #include "backend/server_query.h"
 #include "session/exchange.h"
 #include "session/login.h"
+#include "sql/transaction_statement.h"
 #include "wire/build.h"
 #include "wire/message.h"
 
@@ -48,10 +49,12 @@ public:
                   .sets = with.sets,
                   .followed = with.followed,
                   .most_statements = statements_to_follow(config_->config.general, whose.mode),
+                  .follows_session = whose.mode != pool_mode::session,
                   .longest_message = config_->config.general.max_packet_size}),
           exchange_(whose, about_) {
         about_.client_names = &client_.statements;
         about_.client_parameters = &client_.parameters;
+        about_.client_journal = &client_.settings;
     }
 
     /// Until the client has ended or idles.
@@ -87,7 +90,7 @@ private:
                 idles ? deadline(stays_active) : within(general().client_login_timeout);
             const auto got = client_.in.fill(client_.io, patience);
             if (!got && got.error() == std::errc::timed_out) {
-                if (idles && (to_sync_ || skipping_ != 0)) {
+                if (idles && (to_sync_ || skipping_ != 0 || !begun_.empty())) {
                     continue;  // what it waits for is remembered here only
                 }
                 return idles ? outcome::park : outcome::ended;
@@ -125,15 +128,20 @@ private:
             switch (passed_over && head->type != request::sync ? request::flush : head->type) {
                 case request::sync:
                     to_sync_ = false;
-                    put_ready(own_words_, transaction::idle);
+                    put_ready(own_words_, begun_.empty() ? transaction::idle : transaction::open);
                     break;
                 case request::flush:
                 case request::copy_data:
                 case request::copy_done:
                 case request::copy_fail:
                     break;
+                case request::query:
+                    if (answer_begin(there, *head)) {
+                        break;
+                    }
+                    [[fallthrough]];
                 default:
-                    return send_own_words() && false;
+                    return false;
             }
             skipping_ = head->size;
         }
@@ -141,6 +149,31 @@ private:
         client_.in.consume(part);
         skipping_ -= part;
         return send_own_words();
+    }
+
+    /// A BEGIN needs no server before something follows it, nor does what ends it at once. Whether
+    /// it was one of these.
+    bool answer_begin(std::string_view there, const message_head& head) {
+        if (client_.mode != pool_mode::transaction || there.size() < head.size) {
+            return false;
+        }
+        const std::string_view sql = there.substr(head_size, head.size - head_size - 1);
+        const transaction_statement kind = transaction_statement_of(sql);
+        const bool begins = begun_.empty() && kind == transaction_statement::begin;
+        const bool ends = !begun_.empty() && (kind == transaction_statement::commit ||
+                                              kind == transaction_statement::rollback);
+        if (begins) {
+            begun_ = sql;
+            put_command_complete(own_words_, "BEGIN");
+        } else if (ends) {
+            begun_.clear();
+            put_command_complete(own_words_,
+                                 kind == transaction_statement::commit ? "COMMIT" : "ROLLBACK");
+        }
+        if (begins || ends) {
+            put_ready(own_words_, begins ? transaction::open : transaction::idle);
+        }
+        return begins || ends;
     }
 
     bool send_own_words() {
@@ -164,8 +197,8 @@ private:
         const bool keeps = client_.mode == pool_mode::session;
         const std::uint64_t from_client = exchange_.from_client();
         const std::uint64_t from_server = exchange_.from_server();
-        const exchange_end end =
-            exchange_.run(**got, keeps, client_.mode == pool_mode::statement, limits());
+        const exchange_end end = exchange_.run(**got, keeps, client_.mode == pool_mode::statement,
+                                               limits(), std::exchange(begun_, {}));
         traffic& counts = client_.pool->counts;
         counts.queries += std::exchange(about_.queries, 0);
         counts.from_clients += exchange_.from_client() - from_client;
@@ -178,7 +211,7 @@ private:
         const auto head = read_head(client_.in.unread());
         put_error(own_words_, why);
         if (head->type == request::query || head->type == request::function_call) {
-            put_ready(own_words_, transaction::idle);
+            put_ready(own_words_, begun_.empty() ? transaction::idle : transaction::failed);
         } else {
             to_sync_ = true;
         }
@@ -273,8 +306,9 @@ private:
         if (about_.status != transaction::idle && !ask_server(one, "ROLLBACK")) {
             return false;
         }
+        const bool pinned = !std::exchange(about_.pinned_by, {}).empty();
         const bool resets =
-            client_.mode == pool_mode::session || general().server_reset_query_always;
+            pinned || client_.mode == pool_mode::session || general().server_reset_query_always;
         if (!resets || general().server_reset_query.empty()) {
             return true;
         }
@@ -282,6 +316,7 @@ private:
             return false;
         }
         one.statements.clear();
+        one.settings.reset();
         return true;
     }
 
@@ -326,6 +361,7 @@ private:
     exchange exchange_;
     std::size_t skipping_ = 0;  // bytes of a message that is not for anybody
     bool to_sync_ = false;      // messages are passed over: a request was declined
+    std::string begun_;         // a transaction that no server knows of yet: its BEGIN
     std::string own_words_;
 };
 
