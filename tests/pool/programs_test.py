@@ -61,7 +61,7 @@ def pgx_program():
     path = os.path.join(folder.name, "everyday")
     subprocess.run(["go", "build", "-o", path, "main.go"], check=True, timeout=LONG_SECONDS,
                    cwd=os.path.join(HERE, "everyday_pgx"),
-                   env={**os.environ, "GOCACHE": os.path.join(folder.name, "cache"),
+                   env={"GOCACHE": os.path.join(folder.name, "cache"), **os.environ,
                         "GO111MODULE": "off", "GOPATH": GO_SOURCES, "GOFLAGS": ""})
     return path
 
