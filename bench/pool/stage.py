@@ -54,7 +54,7 @@ def postgres():
 def settings(**others):
     """Of all poolers."""
     return {"pool_mode": "transaction", "default_pool_size": POOL, "max_client_conn": MOST_CLIENTS,
-            "log_connections": 0, "log_disconnections": 0, "listen_backlog": 4096,
+            "log_connections": False, "log_disconnections": False, "listen_backlog": 4096,
             "query_wait_timeout": 0, **others}
 
 

@@ -8,6 +8,7 @@ PostgreSQL and PgBouncer refuse to be root: as root, all of them are `nobody`.
 """
 import ctypes
 import glob
+import json
 import os
 import pwd
 import shutil
@@ -272,15 +273,15 @@ class Pooler(Server):
     """PgBouncer, or whatever reads its ini file, before `postgres`.
 
     `program`: its path. `settings` go to the section [pgbouncer], `databases` replaces the lines of
-    [databases]; `users` is {name: secret} for auth_file; `tenants`, {user: weight}, makes the section
-    [tenants], which PgBouncer does not have.
+    [databases]; `users` is {name: secret} for auth_file. `tenants`, {user: weight}, is only for
+    weft-pool, whose file is its own TOML then.
     """
 
     def __init__(self, program, postgres, settings=None, databases=None, users=None,
                  tenants=None):
         super().__init__()
         self.program = program
-        self.ini = os.path.join(self.folder, "pool.ini")
+        self.file = os.path.join(self.folder, "pool.toml" if tenants else "pool.ini")
         self.databases = databases or {
             name: f"host={postgres.folder} port={postgres.port} dbname={name}"
             for name in DATABASES}
@@ -303,19 +304,33 @@ class Pooler(Server):
                    "".join(f'"{name}" "{secret}"\n' for name, secret in self.users.items()))
         self._start(self._command)
 
-    def write_ini(self):
+    def write_configuration(self):
+        settings = {"listen_port": self.port, **self.settings}
+        write_file(self.file, self._toml(settings) if self.tenants else self._ini(settings))
+
+    def _ini(self, settings):
+        lines = ["[databases]", *(f"{name} = {line}" for name, line in self.databases.items()),
+                 "[pgbouncer]", *(f"{name} = {value:d}" if isinstance(value, bool)
+                                  else f"{name} = {value}" for name, value in settings.items())]
+        return "\n".join([*lines, ""])
+
+    def _toml(self, settings):
+        databases = {name: dict(pair.split("=") for pair in line.split())
+                     for name, line in self.databases.items()}
         sections = {
-            "databases": self.databases,
-            "tenants": {name: f"user={name} weight={weight}"
-                        for name, weight in self.tenants.items()},
-            "pgbouncer": {"listen_port": self.port, **self.settings}}
-        write_file(self.ini, "\n".join(
-            f"[{section}]\n" + "".join(f"{name} = {value}\n" for name, value in lines.items())
-            for section, lines in sections.items() if lines))
+            "pool": settings,
+            **{f"databases.{name}": {**pairs, "port": int(pairs["port"])}
+               for name, pairs in databases.items()},
+            **{f"tenants.{name}": {"user": name, "weight": weight}
+               for name, weight in self.tenants.items()}}
+        # Texts, numbers and flags are written in TOML as in JSON.
+        return "\n".join(f"[{section}]\n" + "".join(
+            f"{key} = {json.dumps(value)}\n" for key, value in pairs.items())
+                         for section, pairs in sections.items())
 
     def _command(self):
-        self.write_ini()
-        return [self.program, self.ini]
+        self.write_configuration()
+        return [self.program, self.file]
 
 
 def _hba():
