@@ -14,6 +14,9 @@ class Cancel(rig.PoolCase):
 
     settings = {"default_pool_size": 2}
 
+    def sleepers(self):
+        return len(self.backends("query like '%pg_sleep%' and state = 'active'"))
+
     def test_simple_query(self):
         client = self.client()
         client.send(query("select pg_sleep(60)"))
@@ -65,11 +68,10 @@ class Cancel(rig.PoolCase):
         sleepers = [self.client() for _ in range(2)]
         for client in sleepers:
             client.send(query("select pg_sleep(60)"))
-        rig.eventually(lambda: len(self.backends("query like '%pg_sleep%' and state = 'active'")) == 2,
-                       "two that sleep")
+        rig.eventually(lambda: self.sleepers() == 2, "two that sleep")
         sleepers[1].cancel()
         self.assertEqual(sleepers[1].answer().sqlstates, ["57014"])
-        self.assertEqual(len(self.backends("query like '%pg_sleep%' and state = 'active'")), 1)
+        self.assertEqual(self.sleepers(), 1)
         sleepers[0].cancel()
         self.assertEqual(sleepers[0].answer().sqlstates, ["57014"])
 
@@ -81,8 +83,7 @@ class Cancel(rig.PoolCase):
         busy, waiting = [self.client() for _ in range(2)], self.client()
         for client in busy:
             client.send(query("select pg_sleep(60)"))
-        rig.eventually(lambda: len(self.backends("query like '%pg_sleep%' and state = 'active'")) == 2,
-                       "two that sleep")
+        rig.eventually(lambda: self.sleepers() == 2, "two that sleep")
         waiting.send(query("select 'never'"))
         waiting.cancel()
         self.assertEqual(waiting.answer().sqlstates, ["57014"])
