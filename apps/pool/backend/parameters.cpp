@@ -77,7 +77,7 @@ std::string sql_to_set(const parameter_names& names, const parameter_set& has,
     const auto then = values_of(wants, names);
     std::string sql;
     for (std::size_t i = 0; i < names.count(); ++i) {
-        if (!then[i].empty() && then[i] != now[i]) {
+        if (then[i] != now[i]) {
             sql += "SET " + names[i] + " TO " + quoted_literal(then[i]) + ";";
         }
     }

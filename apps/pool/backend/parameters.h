@@ -45,8 +45,8 @@ parameter_set make_set(intern_table& table, std::span<const std::string_view> va
 parameter_set with_value(intern_table& table, const parameter_set& set,
                          const parameter_names& names, std::size_t index, std::string_view value);
 
-/// SQL that brings a server from `has` to `wants`; empty if nothing differs. What is not known in
-/// `wants` stays as it is.
+/// SQL that brings a server from `has` to `wants`; empty if nothing differs. What no server reports
+/// is the same, empty, in both.
 std::string sql_to_set(const parameter_names& names, const parameter_set& has,
                        const parameter_set& wants);
 

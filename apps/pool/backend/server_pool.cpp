@@ -302,7 +302,11 @@ void server_pool::finish_cancel(const cancel_ticket& ticket) {
         if (--ticket.of->cancels == 0 && std::exchange(ticket.of->returned, false)) {
             put_back(*ticket.of, true, now, out);
             dispatch(now, nullptr);
+            grow(now);
         }
+    }
+    if (!out.empty()) {
+        settle_budgets();
     }
     say_goodbye(out);
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/session.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <optional>
@@ -10,6 +13,7 @@
 #include <utility>
 
 #include <weft/co.h>
+#include <weft/errno.h>
 #include <weft/fiber.h>
 #include <weft/task.h>
 
@@ -191,6 +195,9 @@ private:
                                     std::to_string(static_cast<unsigned char>(type)));
         }
         const auto got = take_server();
+        if (!got && got.error().severity.empty()) {
+            return outcome::ended;  // it has gone
+        }
         if (!got) {
             return got.error().severity == "ERROR" ? decline(got.error()) : say(got.error());
         }
@@ -219,16 +226,32 @@ private:
         return send_own_words() ? outcome::go_on : outcome::ended;
     }
 
-    /// One that answers: who has idled for long is asked first.
+    /// One that answers: who has idled for long is asked first. An error without a severity: the
+    /// client has gone.
     std::expected<server*, report> take_server() {
         for (;;) {
             auto got =
                 client_.pool->pool->acquire(client_.place, within(general().query_wait_timeout));
+            if (got && client_has_gone()) {
+                client_.pool->pool->release(client_.place, true);
+                return std::unexpected(report());
+            }
             if (!got || is_well(**got)) {
                 return got;
             }
             client_.pool->pool->release(client_.place, false);
         }
+    }
+
+    /// While it waited. Costs no system call as long as nothing comes.
+    [[nodiscard]] bool client_has_gone() const {
+        if (!has_something(client_.io)) {
+            return false;
+        }
+        char next = 0;
+        const ssize_t got =
+            ::recv(client_.io.raw().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
+        return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
     }
 
     bool is_well(server& one) {
@@ -374,12 +397,18 @@ task<> watch(pooler& with, std::unique_ptr<client> who) {
     const deadline until = within(config->config.general.client_idle_timeout);
     const auto got =
         co_await co::read(who->io.plain(), std::as_writable_bytes(std::span(first)), until);
-    if (!got || *got == 0) {
-        end_client(with, *who);
-        co_return;
+    const bool ended = !got || *got == 0;
+    if (!ended) {
+        who->in.push_front({first.data(), *got});
     }
-    who->in.push_front({first.data(), *got});
-    fiber([&with, who = std::move(who)]() mutable { serve_client(with, std::move(who)); }).detach();
+    // Both take locks, for which a coroutine must not wait in this way.
+    fiber([&with, ended, who = std::move(who)]() mutable {
+        if (ended) {
+            end_client(with, *who);
+        } else {
+            serve_client(with, std::move(who));
+        }
+    }).detach();
 }
 
 void serve_client(pooler& with, std::unique_ptr<client> who) {
