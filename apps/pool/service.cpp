@@ -9,18 +9,26 @@
 #include <chrono>
 #include <csignal>
 #include <exception>
+#include <expected>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <weft/blocking.h>
+#include <weft/channel.h>
 #include <weft/fiber.h>
+#include <weft/mutex.h>
 #include <weft/select.h>
 #include <weft/signal.h>
 #include <weft/socket.h>
 #include <weft/wait_group.h>
 
+#include "admin/administration.h"
 #include "config/difference.h"
+#include "config/setting_table.h"
 #include "load_files.h"
 #include "session/session.h"
 
@@ -42,7 +50,16 @@ constexpr auto longest_drain = 60s;
 class service {
 public:
     service(configuration_ptr config, std::string path, dns::resolver names, log& log_to)
-        : path_(std::move(path)), pooler_(std::move(config), std::move(names), log_to) {}
+        : path_(std::move(path)),
+          pooler_(std::move(config), std::move(names), log_to),
+          admin_(pooler_,
+                 {.reload = [this] { return reload(); },
+                  .set = [this](std::string_view name,
+                                std::string_view value) { return set(name, value); },
+                  .shut_down = [this](shutdown_mode mode) { (void)requests_.try_send(mode); }}) {
+        pooler_.console = [this](pooler&, transport& io, input_buffer& in, std::string_view user,
+                                 bool may_change) { admin_.serve(io, in, user, may_change); };
+    }
 
     int run() {
         if (!listen()) {
@@ -53,8 +70,11 @@ public:
             acceptors_.emplace_back([this, &each](std::stop_token) { accept_from(each); });
         }
         fiber keeper([this](std::stop_token stop) { look_after(stop); });
-        wait_for_end(signals);
-        stop(signals);
+        const auto how = wait_for_end(signals);
+        if (how && *how != shutdown_mode::now) {
+            wait_until_unused(signals, *how);
+        }
+        stop(signals, !how);
         return 0;
     }
 
@@ -137,44 +157,109 @@ private:
             for (const auto& each : pooler_.pools()) {
                 each->pool->look_after();
             }
+            admin_.look_after();
         }
     }
 
-    void wait_for_end(signal_set& signals) {
+    /// What the console has asked for; nothing: a signal has come.
+    std::optional<shutdown_mode> wait_for_end(signal_set& signals) {
         for (;;) {
-            const auto which = signals.wait();
-            if (!which || which->signal != SIGHUP) {
-                return;
+            std::optional<shutdown_mode> asked;
+            bool signalled = false;
+            const auto which = select(on_readable(signals, [&] { signalled = true; }),
+                                      on_receive(requests_, [&](auto mode) { asked = mode; }));
+            if (asked || !which) {
+                return asked;
             }
-            reload();
+            const auto came = signalled ? signals.wait() : signal_info();
+            if (!came || came->signal != SIGHUP) {
+                return std::nullopt;
+            }
+            note(log_level::info, "got SIGHUP, re-reading config");
+            (void)reload();
         }
     }
 
-    void reload() {
-        note(log_level::info, "got SIGHUP, re-reading config");
+    std::expected<void, std::string> reload() {
         if (path_.empty()) {
-            return;
+            return {};
         }
+        const std::lock_guard lock(changing_);
         auto fresh = blocking([&] { return load_files(path_); });
         if (!fresh) {
             note(log_level::error, "the configuration stays as it is: " + fresh.error());
-            return;
+            return std::unexpected(fresh.error());
         }
         for (const change& each : difference(pooler_.config()->config, (*fresh)->config)) {
             note(log_level::info, text_of(each));
         }
         pooler_.set_config(*std::move(fresh));
+        return {};
     }
 
-    /// Those that have nothing open go at once, others when they have.
-    void stop(signal_set& signals) {
-        note(log_level::info, "got a signal, shutting down");
+    /// Until the next reload.
+    std::expected<void, std::string> set(std::string_view name, std::string_view value) {
+        const std::lock_guard lock(changing_);
+        configuration fresh = pooler_.config()->config;
+        if (const auto read = set_general(fresh.general, name, value); !read) {
+            return read;
+        }
+        auto loaded = blocking([&] { return complete(std::move(fresh)); });
+        if (!loaded) {
+            return std::unexpected(loaded.error());
+        }
+        pooler_.set_config(*std::move(loaded));
+        return {};
+    }
+
+    /// Nobody comes any more but to the console, by a Unix socket; then, until no client is there,
+    /// or none has a server. A signal, and the console's SHUTDOWN, end the wait.
+    void wait_until_unused(signal_set& signals, shutdown_mode mode) {
+        pooler_.refuse_clients();
+        for (listener& each : listeners_) {
+            const auto local = each.local_endpoint();
+            if (!local || local->family() != AF_UNIX) {
+                each.close();
+            }
+        }
+        const bool for_servers = mode == shutdown_mode::wait_for_servers;
+        if (for_servers) {
+            (void)pooler_.off.stop_all(switches::mode::paused);
+        }
+        bool again = false;
+        while (!again && !(for_servers ? pause_servers() : pooler_.clients.count() == 0)) {
+            (void)select(
+                on_readable(signals, [&] { again = true; }),
+                on_receive(requests_, [&](auto next) { again = next == shutdown_mode::now; }),
+                on_deadline(look_period));
+        }
+    }
+
+    /// Whether all servers are closed. Who waits for one is told that there will be none.
+    bool pause_servers() {
+        std::uint32_t left = 0;
+        for (const auto& each : pooler_.pools()) {
+            each->pool->pause();
+            each->pool->refuse_waiting(shutting_down());
+            const pool_status now = each->pool->status();
+            left += now.servers + now.connecting;
+        }
+        return left == 0;
+    }
+
+    static report shutting_down() {
+        return {.severity = "FATAL", .sqlstate = "57P01", .message = "server shutting down"};
+    }
+
+    /// Those that have nothing open go at once, others when they have, if it `waits`.
+    void stop(signal_set& signals, bool waits) {
+        note(log_level::info, waits ? "got a signal, shutting down" : "shutting down");
         for (listener& each : listeners_) {
             each.close();
         }
         pooler_.begin_shutdown();
         const deadline end = longest_drain;
-        while (pooler_.connections != 0 && !end.expired()) {
+        while (waits && pooler_.clients.count() != 0 && !end.expired()) {
             send_home(false);
             bool again = false;
             (void)select(on_readable(signals, [&] { again = true; }), on_deadline(look_period));
@@ -182,10 +267,15 @@ private:
                 break;
             }
         }
+        for (const auto& each : pooler_.pools()) {
+            each->pool->close(shutting_down());
+        }
         send_home(true);
+        admin_.close_consoles();
         while (pooler_.connections != 0) {
             (void)this_fiber::sleep_for(1ms);
             send_home(true);
+            admin_.close_consoles();
         }
         if (!unix_file_.empty()) {
             ::unlink(unix_file_.c_str());
@@ -206,6 +296,9 @@ private:
 
     const std::string path_;
     pooler pooler_;
+    channel<shutdown_mode> requests_{16};
+    administration admin_;
+    mutex changing_;  // the configuration
     std::vector<listener> listeners_;
     std::vector<fiber> acceptors_;
     std::string unix_file_;

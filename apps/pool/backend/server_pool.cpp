@@ -178,6 +178,8 @@ void server_pool::grant(claimant& who, clock::time_point now, bool wake) {
     queue_.block();
     who.held = take_idle();
     account.waits.add(ns_between(who.since, now));
+    ++totals_.grants;
+    totals_.wait_ns += static_cast<std::uint64_t>(ns_between(who.since, now));
     who.since = now;
     set_state(who, claimant::state::holding);
     if (wake) {
@@ -238,6 +240,7 @@ void server_pool::settle(claimant& who, clock::time_point now) {
     for (const auto& each : budgets_) {
         each->charge(*this, cost);
     }
+    totals_.hold_ns += static_cast<std::uint64_t>(cost);
 }
 
 void server_pool::put_back(server& returned, bool reusable, clock::time_point now, doomed& out) {
@@ -371,11 +374,6 @@ void server_pool::sweep(clock::time_point now, doomed& out) {
     }
 }
 
-void server_pool::pause() {
-    const std::lock_guard lock(mutex_);
-    paused_ = true;
-}
-
 void server_pool::resume() {
     const std::lock_guard lock(mutex_);
     paused_ = false;
@@ -388,10 +386,7 @@ void server_pool::reconnect() {
     doomed out;
     {
         const std::lock_guard lock(mutex_);
-        for (const auto& each : servers_) {
-            each->stale = true;
-        }
-        sweep(clock::now(), out);
+        retire(out);
         retry_at_ = {};
     }
     say_goodbye(out);
@@ -409,10 +404,7 @@ void server_pool::close(const report& why) {
         const std::lock_guard lock(mutex_);
         closed_ = why;
         refuse_all(why);
-        for (const auto& each : servers_) {
-            each->stale = true;
-        }
-        sweep(clock::now(), out);
+        retire(out);
     }
     say_goodbye(out);
 }
@@ -421,7 +413,7 @@ void server_pool::close(const report& why) {
 
 pool_status server_pool::status() const {
     const std::lock_guard lock(mutex_);
-    pool_status out;
+    pool_status out = totals_;
     out.servers = static_cast<std::uint32_t>(servers_.size());
     out.idle = static_cast<std::uint32_t>(idle_.size());
     out.holding = holding_.count();
@@ -432,6 +424,11 @@ pool_status server_pool::status() const {
         out.longest_wait = clock::now() - waiting_.first()->since;
     }
     out.paused = paused_;
+    out.stale = static_cast<std::uint32_t>(
+        std::ranges::count_if(servers_, [](const auto& each) { return each->stale; }));
+    for (const auto& [name, account] : accounts_) {
+        out.clients += account->clients;
+    }
     return out;
 }
 

@@ -67,8 +67,21 @@ struct pool_status {
     std::uint32_t connecting = 0;
     std::uint32_t cancelling = 0;
     std::uint32_t waiting = 0;
+    std::uint32_t clients = 0;                 ///< that have entered, whatever they do
+    std::uint32_t stale = 0;                   ///< servers that will be closed
     std::chrono::nanoseconds longest_wait{0};  ///< of those that wait now
     bool paused = false;
+    // All told.
+    std::uint64_t grants = 0;  ///< times that a client got a server
+    std::uint64_t wait_ns = 0;
+    std::uint64_t hold_ns = 0;
+};
+
+/// Where a client stands.
+struct claim {
+    claimant::state now = claimant::state::resting;
+    clock::time_point since;       ///< it waits, or holds
+    const server* held = nullptr;  ///< not to be looked into: it tells servers apart
 };
 
 struct tenant_status {
@@ -132,8 +145,13 @@ public:
     /// What new clients are told; empty before the first server was connected to.
     parameter_list welcome() const;
 
+    /// Nobody gets a server until resume(), and servers are closed as soon as nobody uses them.
     void pause();
+    /// Nobody gets a server until resume(); those that are there stay.
+    void suspend();
     void resume();
+    /// Who waits now gets `why`.
+    void refuse_waiting(const report& why);
     /// Servers are closed as soon as nobody uses them.
     void reconnect();
     void set_limits(const pool_limits& limits);
@@ -144,6 +162,10 @@ public:
     [[nodiscard]] std::vector<tenant_status> tenants() const;
     /// Calls `visit` for each server; held: who has it, or null. Under the mutex.
     void visit_servers(const std::function<void(const server&, const claimant*)>& visit) const;
+    /// Where a client of this pool stands.
+    [[nodiscard]] claim claim_of(const claimant& who) const;
+    /// Calls `visit` for each client that waits, in the order of their coming. Under the mutex.
+    void visit_waiting(const std::function<void(const claimant&)>& visit) const;
 
 private:
     using doomed = std::vector<std::unique_ptr<server>>;
@@ -175,6 +197,7 @@ private:
     void charge_holders(clock::time_point now);
     void refill_quotas(clock::time_point now);
     void sweep(clock::time_point now, doomed& out);
+    void retire(doomed& out);
     static void say_goodbye(doomed& servers);
     [[nodiscard]] std::optional<report> reason_to_refuse(clock::time_point now) const;
 
@@ -200,6 +223,7 @@ private:
     std::chrono::nanoseconds retry_pause_{0};
     clock::time_point swept_at_;
     bool paused_ = false;
+    pool_status totals_;  // of it what is counted all told
     std::optional<report> closed_;
     wait_group fibers_;  // that connect
 };

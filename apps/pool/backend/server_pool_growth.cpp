@@ -168,7 +168,7 @@ void server_pool::connected(std::expected<std::unique_ptr<server>, report> made)
         last_failure_.reset();
         server& fresh = **made;
         fresh.id = ++last_id_;
-        fresh.stale = closed_.has_value();
+        fresh.stale = closed_.has_value() || paused_;
         welcome_ = fresh.welcome;
         servers_.push_back(std::move(*made));
         put_back(fresh, true, now, out);

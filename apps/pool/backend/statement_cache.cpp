@@ -20,6 +20,7 @@ void statement_cache::add(const statement_ptr& statement) {
     if (!use(*statement)) {
         order_.push_front(statement);
         known_.emplace(statement.get(), order_.begin());
+        count_ = known_.size();
     }
 }
 
@@ -29,12 +30,14 @@ void statement_cache::remove(const interned& statement) {
         const statement_ptr last = *found->second;  // the argument may be what it holds
         order_.erase(found->second);
         known_.erase(found);
+        count_ = known_.size();
     }
 }
 
 void statement_cache::clear() noexcept {
     known_.clear();
     order_.clear();
+    count_ = 0;
 }
 
 }  // namespace weft::pool

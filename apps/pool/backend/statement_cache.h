@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // statement_cache: which prepared statements a server connection has, those that were used last
-// first. Not thread-safe.
+// first. Not thread-safe, but for size().
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <list>
 #include <string>
@@ -22,7 +23,10 @@ std::string server_name_of(const interned& statement);
 
 class statement_cache {
 public:
-    [[nodiscard]] std::size_t size() const noexcept { return known_.size(); }
+    /// Any thread.
+    [[nodiscard]] std::size_t size() const noexcept {
+        return count_.load(std::memory_order_relaxed);
+    }
 
     /// Whether the server has it; then it was used now.
     bool use(const interned& statement);
@@ -37,6 +41,7 @@ public:
 private:
     std::list<statement_ptr> order_;
     std::unordered_map<const interned*, std::list<statement_ptr>::iterator> known_;
+    std::atomic<std::size_t> count_{0};
 };
 
 }  // namespace weft::pool

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,6 +26,21 @@ namespace weft::pool {
 
 struct pool_entry;
 
+/// A time that others may read while its owner changes it.
+class shared_time {
+public:
+    shared_time& operator=(clock::time_point t) noexcept {
+        ticks_.store(t.time_since_epoch().count(), std::memory_order_relaxed);
+        return *this;
+    }
+    operator clock::time_point() const noexcept {  // NOLINT(google-explicit-constructor)
+        return clock::time_point(clock::duration(ticks_.load(std::memory_order_relaxed)));
+    }
+
+private:
+    std::atomic<clock::rep> ticks_{0};
+};
+
 /// Bytes that are read from a client at a time.
 inline constexpr std::size_t client_buffer_size = 8 * 1024;
 
@@ -40,13 +56,21 @@ struct client {
     journal settings;  ///< that are not among the parameters
     std::unique_ptr<client_statements> statements;
     clock::time_point connected;
-    clock::time_point active;  ///< when it last asked for something
+    shared_time active;  ///< when it last asked for something
     /// What cancels its query: its number in the registry and a secret.
     std::uint32_t number = 0;
     std::uint8_t key_size = 4;
     std::array<char, cancel_key_size> key{};
     enum pool_mode mode = pool_mode::session;
+    std::atomic<std::uint32_t> prepared{0};  ///< how many statements it has, for reports
+    std::uint64_t id = 0;                    ///< never given again
+    /// For reports: its user and the application_name that it came with, each with a zero byte.
+    interned_ptr names;
 
+    [[nodiscard]] std::string_view user() const noexcept { return names->bytes.c_str(); }
+    [[nodiscard]] std::string_view application_name() const noexcept {
+        return names->bytes.c_str() + user().size() + 1;
+    }
     [[nodiscard]] std::string_view cancel_key() const noexcept { return {key.data(), key_size}; }
 };
 

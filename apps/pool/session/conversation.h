@@ -70,6 +70,10 @@ struct conversation {
     // Since reset_counts().
     std::uint32_t queries = 0;       ///< that were answered
     std::uint32_t transactions = 0;  ///< that have ended
+    // Of prepared statements that are followed.
+    std::uint32_t client_parses = 0;
+    std::uint32_t server_parses = 0;  ///< that the pooler let through, or made itself
+    std::uint32_t binds = 0;
 
     /// Whether the server has nothing to do for this client, and another one may use it.
     [[nodiscard]] bool over() const noexcept {

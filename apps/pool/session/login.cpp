@@ -141,7 +141,7 @@ private:
         if (name == console_database) {
             return true;
         }
-        if (pooler_.shutting_down()) {
+        if (pooler_.refusing()) {
             return refuse("57P01", "the pooler is shutting down");
         }
         if (general().max_client_conn > 0 &&
@@ -150,6 +150,9 @@ private:
         }
         if (find_database(config_->config, name) == nullptr) {
             return refuse("3D000", "no such database: " + name);
+        }
+        if (pooler_.off.is_disabled(name)) {
+            return refuse("08P01", "database \"" + name + "\" is disabled");
         }
         return check_parameters(wanted);
     }
@@ -217,9 +220,18 @@ private:
         const auto place =
             pooler::place_of(*config_, database_, user, wanted.parameter("application_name"));
         made_->pool->pool->enter(made_->place, place.name, place.rule);
+        made_->names = names_of(wanted);
         made_->connected = clock::now();
+        made_->active = made_->connected;
         made_->mode = mode_for(config_->config, database_, user);
         return true;
+    }
+
+    interned_ptr names_of(const session_request& wanted) {
+        std::string both;
+        put_text(both, wanted.parameter("user"));
+        put_text(both, wanted.parameter("application_name"));
+        return pooler_.sets.intern(both);
     }
 
     /// What a server would say; of parameters what the client has set itself.
@@ -254,6 +266,7 @@ private:
             return false;
         }
         ++pooler_.logins;
+        ++made_->pool->counts.logins;
         return true;
     }
 

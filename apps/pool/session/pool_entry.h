@@ -19,6 +19,12 @@ namespace weft::pool {
 /// What has gone through a pool, all told. Any thread.
 struct traffic {
     std::atomic<std::uint64_t> queries{0};
+    std::atomic<std::uint64_t> transactions{0};
+    std::atomic<std::uint64_t> logins{0};
+    // Of prepared statements that are followed.
+    std::atomic<std::uint64_t> client_parses{0};
+    std::atomic<std::uint64_t> server_parses{0};
+    std::atomic<std::uint64_t> binds{0};
     std::atomic<std::uint64_t> from_clients{0};  ///< bytes
     std::atomic<std::uint64_t> from_servers{0};
     std::atomic<std::uint64_t> parameter_changes{

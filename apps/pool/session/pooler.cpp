@@ -148,6 +148,16 @@ std::shared_ptr<pool_entry> pooler::pool_for(const loaded_configuration& in,
         fresh->pool = std::make_unique<server_pool>(limits_for(in.config, key.first, key.second),
                                                     [this, raw] { return connect(*raw); });
         set_budgets(*fresh, in.config);
+        switch (off.state_of(key.first)) {
+            case switches::mode::active:
+                break;
+            case switches::mode::paused:
+                fresh->pool->pause();
+                break;
+            case switches::mode::suspended:
+                fresh->pool->suspend();
+                break;
+        }
         place = std::move(fresh);
     }
     return place;
@@ -236,6 +246,7 @@ void pooler::cancel(const cancel_request& which) {
 }
 
 void pooler::begin_shutdown() {
+    refuse_clients();
     shutting_down_ = true;
 }
 

@@ -30,6 +30,7 @@
 #include "metrics/log.h"
 #include "session/pool_entry.h"
 #include "session/registry.h"
+#include "session/switches.h"
 
 namespace weft::pool {
 
@@ -68,6 +69,9 @@ public:
     /// Does what a CancelRequest asks for, if its secret is right. Waits until it is done.
     void cancel(const cancel_request& which);
 
+    /// Clients that come now are refused. Those that are there go on.
+    void refuse_clients() noexcept { refusing_ = true; }
+    [[nodiscard]] bool refusing() const noexcept { return refusing_; }
     /// From now on clients that have no transaction open are sent home (SHUTDOWN).
     void begin_shutdown();
     [[nodiscard]] bool shutting_down() const noexcept { return shutting_down_; }
@@ -81,6 +85,7 @@ public:
     const parameter_names followed;
     dns::resolver names;
     client_registry clients;
+    switches off;  ///< pools obey when they are made; whoever changes it tells those that are there
     const salting_key salting = make_salting_key();
     log& logger;
     std::atomic<std::uint64_t> connections{0};  ///< clients that are there, logged in or not
@@ -101,6 +106,7 @@ private:
     std::map<std::pair<std::string, std::string>, std::shared_ptr<pool_entry>> pools_;
     std::vector<std::shared_ptr<pool_entry>> retired_;  // not in the configuration any more
     std::map<std::string, std::shared_ptr<connection_budget>> budgets_;
+    std::atomic<bool> refusing_{false};
     std::atomic<bool> shutting_down_{false};
 };
 

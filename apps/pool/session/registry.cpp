@@ -21,6 +21,7 @@ void client_registry::add(client& who) {
     }
     who.number = unused_.back();
     unused_.pop_back();
+    who.id = ++last_id_;
     all_[who.number - 1] = &who;
     ++count_;
 }

@@ -23,7 +23,7 @@ public:
     client_registry(const client_registry&) = delete;
     client_registry& operator=(const client_registry&) = delete;
 
-    /// Gives it a number and a secret.
+    /// Gives it a number, a secret and an id.
     void add(client& who);
     void remove(client& who);
 
@@ -39,6 +39,7 @@ private:
     std::vector<client*> all_;           // by number - 1; null: nobody
     std::vector<std::uint32_t> unused_;  // numbers
     std::size_t count_ = 0;
+    std::uint64_t last_id_ = 0;
 };
 
 }  // namespace weft::pool

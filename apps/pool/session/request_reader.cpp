@@ -178,6 +178,7 @@ bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) 
         return false;
     }
     so_far.taken += m.there.size();
+    ++of_.client_parses;
     if (find(name) != nullptr) {
         // The server says that it is there already, by its own name.
         const statement_ptr there = find(name);
@@ -194,6 +195,7 @@ bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) 
     const bool known = of_.server_statements->use(*statement);
     if (!known) {
         make_room(out);
+        ++of_.server_parses;
         message_builder(out.copy(), request::parse)
             .text(server_name_of(*statement))
             .bytes(body.rest());
@@ -221,6 +223,7 @@ void request_reader::prepare(const statement_ptr& statement, outbox& out) {
         return;
     }
     make_room(out);
+    ++of_.server_parses;
     message_builder(out.copy(), request::parse)
         .text(server_name_of(*statement))
         .bytes(statement->bytes);
@@ -268,6 +271,7 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
         return true;
     }
     prepare(statement, out);
+    ++of_.binds;
     bound.effects = of_.look_at(std::string_view(statement->bytes.c_str()));
     of_.expected.push(std::move(bound));
     const std::string ours = server_name_of(*statement);

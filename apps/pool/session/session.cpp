@@ -208,8 +208,17 @@ private:
                                                limits(), std::exchange(begun_, {}));
         traffic& counts = client_.pool->counts;
         counts.queries += std::exchange(about_.queries, 0);
+        counts.transactions += std::exchange(about_.transactions, 0);
+        counts.client_parses += std::exchange(about_.client_parses, 0);
+        counts.server_parses += std::exchange(about_.server_parses, 0);
+        counts.binds += std::exchange(about_.binds, 0);
         counts.from_clients += exchange_.from_client() - from_client;
         counts.from_servers += exchange_.from_server() - from_server;
+        if (client_.statements != nullptr || client_.prepared != 0) {
+            client_.prepared = client_.statements == nullptr
+                                   ? 0
+                                   : static_cast<std::uint32_t>(client_.statements->size());
+        }
         return finish(**got, end);
     }
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the console asks of a pool: to stop for a while, and how things stand.
+#include <mutex>
+
+#include "backend/server_pool.h"
+
+namespace weft::pool {
+
+/// Those that are used are closed when they come back.
+void server_pool::retire(doomed& out) {
+    for (const auto& each : servers_) {
+        each->stale = true;
+    }
+    sweep(clock::now(), out);
+}
+
+void server_pool::pause() {
+    doomed out;
+    {
+        const std::lock_guard lock(mutex_);
+        paused_ = true;
+        note_content();  // others need not leave servers to it
+        retire(out);
+    }
+    say_goodbye(out);
+}
+
+void server_pool::suspend() {
+    const std::lock_guard lock(mutex_);
+    paused_ = true;
+    note_content();
+}
+
+void server_pool::refuse_waiting(const report& why) {
+    const std::lock_guard lock(mutex_);
+    refuse_all(why);
+}
+
+claim server_pool::claim_of(const claimant& who) const {
+    const std::lock_guard lock(mutex_);
+    return {.now = who.now, .since = who.since, .held = who.held};
+}
+
+void server_pool::visit_waiting(const std::function<void(const claimant&)>& visit) const {
+    const std::lock_guard lock(mutex_);
+    for (const claimant* each = waiting_.first(); each != nullptr; each = each->next) {
+        visit(*each);
+    }
+}
+
+}  // namespace weft::pool
