@@ -134,7 +134,7 @@ std::string parse(std::string_view name, std::string_view text) {
     return message_of(request::parse, std::string(name) + '\0' + std::string(text) + "\0\0\0"s);
 }
 
-std::string bind(std::string_view portal, std::string_view name, std::string_view rest) {
+std::string bind_to(std::string_view portal, std::string_view name, std::string_view rest) {
     return message_of(request::bind,
                       std::string(portal) + '\0' + std::string(name) + '\0' + std::string(rest));
 }
@@ -173,13 +173,13 @@ TEST_F(console, an_empty_query_has_an_empty_answer) {
 }
 
 TEST_F(console, answers_the_extended_protocol) {
-    EXPECT_EQ(talk(parse("", "show version") + describe('S', "") + bind("", "", in_text) +
+    EXPECT_EQ(talk(parse("", "show version") + describe('S', "") + bind_to("", "", in_text) +
                    describe('P', "") + execute_portal("") + sync_message),
               "1tT2TDCZ");
 }
 
 TEST_F(console, a_statement_is_prepared_once_and_used_often) {
-    const std::string use = bind("", "s", in_text) + execute_portal("") + sync_message;
+    const std::string use = bind_to("", "s", in_text) + execute_portal("") + sync_message;
     EXPECT_EQ(talk(parse("s", "show version") + sync_message + use + use +
                        message_of(request::close, "Ss\0"s) + use,
                    4),
@@ -188,10 +188,10 @@ TEST_F(console, a_statement_is_prepared_once_and_used_often) {
 }
 
 TEST_F(console, gives_numbers_in_binary_to_who_asks) {
-    EXPECT_EQ(
-        talk(parse("", "show lists") + bind("", "", in_binary) + execute_portal("") + sync_message)
-            .substr(0, 3),
-        "12D");
+    EXPECT_EQ(talk(parse("", "show lists") + bind_to("", "", in_binary) + execute_portal("") +
+                   sync_message)
+                  .substr(0, 3),
+              "12D");
     ASSERT_FALSE(rows_.empty());
     byte_reader row(rows_[0]);
     EXPECT_EQ(row.u16(), 2);
@@ -201,23 +201,23 @@ TEST_F(console, gives_numbers_in_binary_to_who_asks) {
 }
 
 TEST_F(console, gives_rows_in_parts) {
-    EXPECT_EQ(talk(parse("", "show state") + bind("p", "", in_text) + execute_portal("p", '\2') +
+    EXPECT_EQ(talk(parse("", "show state") + bind_to("p", "", in_text) + execute_portal("p", '\2') +
                    execute_portal("p", '\2') + sync_message),
               "12DDsDCZ");
 }
 
 TEST_F(console, an_extended_query_fails_up_to_its_sync) {
-    EXPECT_EQ(talk(parse("", "drop table x") + bind("", "", in_text) + execute_portal("") +
+    EXPECT_EQ(talk(parse("", "drop table x") + bind_to("", "", in_text) + execute_portal("") +
                        parse("", "show version") + sync_message + sql("show version"),
                    2),
               "12EZTDCZ");
-    EXPECT_EQ(talk(bind("", "", "\0\0\0\1\0\0\0\0\0\0"s) + sync_message), "EZ");  // a parameter
+    EXPECT_EQ(talk(bind_to("", "", "\0\0\0\1\0\0\0\0\0\0"s) + sync_message), "EZ");  // a parameter
     EXPECT_EQ(talk(execute_portal("none") + sync_message), "EZ");
     EXPECT_EQ(talk(message_of(request::parse, "no end") + sync_message), "EZ");
 }
 
 TEST_F(console, portals_end_with_their_query) {
-    EXPECT_EQ(talk(parse("", "show version") + bind("p", "", in_text) + sync_message +
+    EXPECT_EQ(talk(parse("", "show version") + bind_to("p", "", in_text) + sync_message +
                        execute_portal("p") + sync_message,
                    2),
               "12ZEZ");

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::string_literals;
 
-constexpr std::array columns = {column{"name", type::text}, column{"n", type::int4}};
+constexpr std::array two_columns = {column{"name", type::text}, column{"n", type::int4}};
 
 TEST(console_result, numbers_in_binary) {
     EXPECT_EQ(to_binary(type::int4, "258"), "\0\0\1\2"s);
@@ -42,7 +42,7 @@ TEST(console_result, formats_count_for_all_or_for_each) {
 
 TEST(console_result, a_row_tells_null_from_nothing) {
     std::string out;
-    put_cells(out, columns, {std::nullopt, "7"}, result_formats({0, 1}));
+    put_cells(out, two_columns, {std::nullopt, "7"}, result_formats({0, 1}));
     byte_reader body(std::string_view(out).substr(head_size));
     EXPECT_EQ(out[0], answer::data_row);
     EXPECT_EQ(body.u16(), 2);
@@ -54,7 +54,7 @@ TEST(console_result, a_row_tells_null_from_nothing) {
 
 TEST(console_result, columns_say_their_type_and_format) {
     std::string out;
-    put_columns(out, columns, result_formats({0, 1}));
+    put_columns(out, two_columns, result_formats({0, 1}));
     byte_reader body(std::string_view(out).substr(head_size));
     EXPECT_EQ(body.u16(), 2);
     EXPECT_EQ(body.text(), "name");

@@ -36,7 +36,7 @@ struct server {
     endpoint address;       ///< for cancel requests
     cancel_request cancel;  ///< that cancels its query
     parameter_set parameters;
-    interned_ptr settings;  ///< what its clients have set beside them: session/journal.h
+    interned_ptr settings;   ///< what its clients have set beside them: session/journal.h
     parameter_list welcome;  ///< all that it reported in its login
     statement_cache statements;
     std::uint64_t id = 0;

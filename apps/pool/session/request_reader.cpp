@@ -265,6 +265,7 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
     expectation bound;
     bound.request = request::bind;
     if (statement == nullptr) {
+        ++of_.binds;
         bound.effects = name.empty() ? unnamed_effects_ : nullptr;
         of_.expected.push(std::move(bound));
         pass(m, out, so_far);

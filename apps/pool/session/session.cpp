@@ -102,6 +102,7 @@ private:
             if (!got || *got == 0) {
                 return outcome::ended;
             }
+            client_.pool->counts.from_clients += *got;
         }
         client_.active = clock::now();
         return outcome::go_on;
@@ -408,6 +409,7 @@ task<> watch(pooler& with, std::unique_ptr<client> who) {
         co_await co::read(who->io.plain(), std::as_writable_bytes(std::span(first)), until);
     const bool ended = !got || *got == 0;
     if (!ended) {
+        who->pool->counts.from_clients += *got;
         who->in.push_front({first.data(), *got});
     }
     // Both take locks, for which a coroutine must not wait in this way.
