@@ -1,0 +1,2 @@
+DO LANGUAGE plpgsql $a$ BEGIN EXECUTE 'SET x = 1'; END $a$; DECLARE c CURSOR WITH HOLD FOR SELECT E'\'' 'a'
+'b'

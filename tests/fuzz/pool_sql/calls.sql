@@ -1,0 +1,1 @@
+WITH a AS (SELECT pg_try_advisory_lock(1, 2)) SELECT set_config('a', 'b', false) INTO TEMP t FROM a

@@ -1,0 +1,2 @@
+SELECT 1 -- comment
+/* /* nested */ */ ; DISCARD TEMP; LOAD 'x'; SET SESSION AUTHORIZATION bob; SET ROLE NONE
