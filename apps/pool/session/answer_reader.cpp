@@ -13,6 +13,13 @@ namespace {
 /// Longer ones that must be there as a whole are not from PostgreSQL.
 constexpr std::uint32_t longest_short_message = 1U << 20;
 
+/// The message has a code of its own only among those of "feature not supported"; it is translated
+/// where the server speaks another language (lc_messages), and then the error goes to the client.
+bool is_stale_plan(std::string_view body) {
+    const report what = read_report(body);
+    return what.sqlstate == "0A000" && what.message == "cached plan must not change result type";
+}
+
 }  // namespace
 
 reading answer_reader::read(std::string_view bytes, outbox& out) {
@@ -62,7 +69,8 @@ bool answer_reader::wants_whole(char type) const {
         case answer::command_complete:
             return true;
         case answer::error:
-            return answers_pooler() && of_.expected.front().request == request::query;
+            return of_.may_repeat ||
+                   (answers_pooler() && of_.expected.front().request == request::query);
         default:
             return false;
     }
@@ -157,6 +165,19 @@ bool answer_reader::take_error(std::string_view body) {
     if (front.request == request::query && front.how == expectation::handling::swallow) {
         of_.own_failure = read_report(body);
         return false;
+    }
+    if (of_.may_repeat && front.request == request::bind && front.statement != nullptr &&
+        !of_.unsynced && of_.expected.ends_with_its_only_sync() && is_stale_plan(body)) {
+        of_.repeats = true;
+        of_.expected.clear();
+        expectation rest;
+        rest.request = request::sync;
+        rest.how = expectation::handling::swallow;
+        of_.expected.push(std::move(rest));
+        return false;
+    }
+    if (front.request == request::query && front.statement != nullptr) {
+        of_.undo(front);
     }
     if (!expectations::ends_with_ready(front)) {
         of_.give_up_to_sync();

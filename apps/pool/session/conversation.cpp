@@ -25,14 +25,15 @@ void conversation::give_up_to_sync() {
 
 /// It was counted as done when it was asked for.
 void conversation::undo(const expectation& what) {
-    if (what.statement == nullptr) {
+    if (what.statement == nullptr || what.request == request::bind) {
         return;
     }
     const bool made = what.how == expectation::handling::make;
-    if (what.request == request::close) {
+    if (what.request != request::parse) {  // it was to end
         if (!made) {
             server_statements->add(what.statement);
-        } else if (*client_names != nullptr) {
+        }
+        if (!what.name.empty() && *client_names != nullptr) {
             (*client_names)->emplace(what.name, what.statement);
         }
         return;

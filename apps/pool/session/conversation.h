@@ -64,6 +64,15 @@ struct conversation {
     bool skipping = false;            ///< the server has failed, and ignores all up to a Sync
     bool copy_in = false;             ///< the client sends the rows of a COPY
     bool copy_both = false;           ///< both do, as in replication
+    // A statement that a table below it has changed makes its Bind fail ("cached plan must not
+    // change result type"). If nothing of the batch has been answered, it can be done again, with
+    // the statement made anew: exchange.cpp.
+    bool bound_by_name = false;     ///< statements of `bound`, since reset by the exchange
+    bool prepares_by_name = false;  ///< what cannot be done twice
+    bool may_repeat = false;        ///< the batch is at hand as a whole, and none of it is answered
+    bool repeats = false;           ///< it has failed so: the error is kept back
+    std::vector<statement_ptr> bound;
+
     /// Why the client must keep its server, in words; empty: it need not.
     std::string pinned_by;
     std::optional<report> own_failure;  ///< what a server said to what the pooler asked it
@@ -96,9 +105,10 @@ struct conversation {
 
     /// The server has failed: it has not done what follows, up to a Sync.
     void give_up_to_sync();
+    /// It has not done this.
+    void undo(const expectation& what);
 
 private:
-    void undo(const expectation& what);
     void pin(const effect& by);
     void apply(const effect& done);
 

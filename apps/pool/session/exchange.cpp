@@ -15,6 +15,9 @@ using namespace std::chrono_literals;
 /// costs more.
 constexpr auto patience = 5ms;
 
+/// Longer ones are not kept to be repeated.
+constexpr std::size_t longest_batch = 64 * 1024;
+
 /// A server that takes nothing for so long is taken for dead where it cannot be asked in parts.
 constexpr auto longest_write = 60s;
 
@@ -43,6 +46,10 @@ exchange_end exchange::run(server& with, bool keeps, bool single, const exchange
     about_.server_journal = &with.settings;
     patient_ = true;
     asks_ = false;
+    batch_.clear();
+    answered_ = from_server_;
+    about_.bound.clear();
+    about_.bound_by_name = about_.prepares_by_name = about_.may_repeat = has_asked_ = false;
     timed_ = limits != exchange_limits();
     if (timed_) {
         began_ = phase_began_ = clock::now();
@@ -99,12 +106,43 @@ exchange::end exchange::move_requests() {
         if (r.terminate && r.taken == 0 && about_.expected.empty() && to_server_.empty()) {
             return exchange_end::terminated;
         }
+        keep_batch(r.taken);
         if (r.needed != 0) {
             client_.in.reserve(std::max(r.needed, client_.in.unread().size() + 1));
         }
         note_phase();
     }
     return to_server_.empty() && requests_taken_ == 0 ? std::nullopt : send_to_server();
+}
+
+/// A batch that binds statements by name is kept until it is answered, as it may have to be
+/// repeated. Others are not.
+void exchange::keep_batch(std::size_t taken) {
+    const bool whole = about_.may_repeat || !std::exchange(has_asked_, true);
+    about_.may_repeat = whole && about_.bound_by_name && !about_.prepares_by_name &&
+                        about_.status == transaction::idle && answered_ == from_server_ &&
+                        batch_.size() + taken <= longest_batch;
+    if (about_.may_repeat) {
+        batch_ += client_.in.unread().substr(0, taken);
+    }
+}
+
+/// The server has failed at a plan that is out of date, and has skipped the batch: it gets it once
+/// more, and makes the statements anew.
+void exchange::repeat_batch() {
+    about_.repeats = about_.may_repeat = false;
+    for (const statement_ptr& each : std::exchange(about_.bound, {})) {
+        if (server_->statements.use(*each)) {
+            put_close_statement(to_server_.copy(), server_name_of(*each));
+            server_->statements.remove(*each);
+            expectation closed;
+            closed.request = request::close;
+            closed.how = expectation::handling::swallow;
+            closed.statement = each;
+            about_.expected.push(std::move(closed));
+        }
+    }
+    (void)requests_.read(batch_, to_server_);
 }
 
 exchange::end exchange::send_to_server() {
@@ -135,6 +173,14 @@ exchange::end exchange::move_answers() {
         if (about_.own_failure) {
             failure_ = std::exchange(about_.own_failure, std::nullopt)->message;
             return exchange_end::parameters_failed;
+        }
+        if (about_.repeats && about_.expected.empty()) {
+            server_->in.consume(std::exchange(answers_taken_, 0));
+            repeat_batch();
+            return send_to_server();
+        }
+        if (!to_client_.empty()) {
+            about_.may_repeat = false;
         }
         if (single_ && about_.expected.empty() && about_.status != transaction::idle) {
             to_client_.clear();

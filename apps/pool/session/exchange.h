@@ -74,6 +74,8 @@ private:
 
     void prepare_session(const std::string& begin);
     end move_requests();
+    void keep_batch(std::size_t taken);
+    void repeat_batch();
     end move_answers();
     end send_to_server();
     end send_to_client();
@@ -106,6 +108,9 @@ private:
     bool asks_ = false;    // the server has been asked, since phase_began_
     clock::time_point began_;
     clock::time_point phase_began_;
+    std::string batch_;           // of the client, from where nothing is answered yet
+    bool has_asked_ = false;      // something has come from the client
+    std::uint64_t answered_ = 0;  // from_server_ before it
     std::string failure_;
     std::uint64_t from_client_ = 0;
     std::uint64_t from_server_ = 0;

@@ -6,6 +6,7 @@
 // over. Pure; not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -30,9 +31,11 @@ struct expectation {
 
     char request = 0;  ///< Q F S P B D E C
     handling how = handling::forward;
-    statement_ptr statement;  ///< of P and C: the one that is made or closed, if it is followed
-    std::string name;         ///< what the client calls it; empty: the pooler asked
-    effects_ptr effects;      ///< of Q and B: what it does to the session once it has succeeded
+    /// The one that is made or closed, if it is followed: of P and C, and of Q and E if they
+    /// DEALLOCATE. Of B the one that it is for.
+    statement_ptr statement;
+    std::string name;     ///< what the client calls it; empty: the pooler asked
+    effects_ptr effects;  ///< of Q and B: what it does to the session once it has succeeded
 };
 
 class expectations {
@@ -66,6 +69,14 @@ public:
         while (count() > 1 && all_[first_ + 1].request == request::sync) {
             all_.erase(all_.begin() + static_cast<std::ptrdiff_t>(first_) + 1);
         }
+    }
+
+    /// Whether the last one is a Sync, and no other one is.
+    [[nodiscard]] bool ends_with_its_only_sync() const noexcept {
+        const auto syncs =
+            std::count_if(all_.begin() + static_cast<std::ptrdiff_t>(first_), all_.end(),
+                          [](const expectation& each) { return ends_with_ready(each); });
+        return syncs == 1 && all_.back().request == request::sync;
     }
 
     void clear() noexcept {

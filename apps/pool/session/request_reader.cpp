@@ -98,10 +98,13 @@ bool request_reader::take(const message& m, outbox& out, reading& so_far) {
         case request::close:
             of_.unsynced = true;
             return take_describe_or_close(m, out, so_far);
-        case request::execute:
+        case request::execute: {
             of_.unsynced = true;
-            of_.expected.push(type);
+            expectation executed = std::exchange(deallocation_, {});
+            executed.request = type;
+            of_.expected.push(std::move(executed));
             break;
+        }
         case request::flush:
             of_.unsynced = true;
             break;
@@ -122,13 +125,48 @@ bool request_reader::take_query(const message& m, outbox& out, reading& so_far) 
         effects = look_at(m, m.body());
     }
     of_.unsynced = false;
-    of_.expected.push({.request = request::query,
-                       .how = expectation::handling::forward,
-                       .statement = nullptr,
-                       .name = {},
-                       .effects = std::move(effects)});
-    pass(m, out, so_far);
+    expectation asked;
+    if (const effect* const ends = deallocation_in(effects)) {
+        pass_with(m, 0, *ends, out, so_far);
+        asked = std::exchange(deallocation_, {});
+    } else {
+        pass(m, out, so_far);
+    }
+    asked.request = request::query;
+    asked.effects = std::move(effects);
+    of_.expected.push(std::move(asked));
     return true;
+}
+
+/// The DEALLOCATE of a statement that was prepared by the protocol, if that is all that a text
+/// does.
+const effect* request_reader::deallocation_in(const effects_ptr& effects) const {
+    if (effects == nullptr || effects->size() != 1) {
+        return nullptr;
+    }
+    const effect& only = effects->front();
+    return only.kind == effect_kind::deallocate && !only.name.empty() && find(only.name) != nullptr
+               ? &only
+               : nullptr;
+}
+
+/// A message whose SQL, `at` in its body, deallocates: with the name that the statement has on the
+/// server, which must know it for that.
+void request_reader::pass_with(const message& m, std::size_t at, const effect& deallocates,
+                               outbox& out, reading& so_far) {
+    const statement_ptr statement = find(deallocates.name);
+    prepare(statement, out);
+    const std::string_view body = m.body();
+    const std::size_t name = at + deallocates.place.at;
+    message_builder(out.copy(), m.head.type)
+        .bytes(body.substr(0, name))
+        .bytes(server_name_of(*statement))
+        .bytes(body.substr(name + deallocates.place.size));
+    so_far.taken += m.there.size();
+    (*of_.client_names)->erase(deallocates.name);
+    of_.server_statements->remove(*statement);
+    deallocation_.statement = statement;
+    deallocation_.name = deallocates.name;
 }
 
 /// `text`: the SQL, with what is behind it; cut off if the message is too long to be looked at.
@@ -162,6 +200,12 @@ bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) 
     const bool unnamed = m.there.size() > head_size && m.body()[0] == '\0';
     if (unnamed) {
         unnamed_effects_ = look_at(m, m.body().substr(1));
+        deallocation_ = {};
+        if (const effect* const ends = deallocation_in(unnamed_effects_)) {
+            pass_with(m, 1, *ends, out, so_far);
+            of_.expected.push(request::parse);
+            return true;
+        }
     }
     if (unnamed || of_.parts.most_statements == 0) {
         of_.expected.push(request::parse);
@@ -179,6 +223,7 @@ bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) 
     }
     so_far.taken += m.there.size();
     ++of_.client_parses;
+    of_.prepares_by_name = true;
     if (find(name) != nullptr) {
         // The server says that it is there already, by its own name.
         const statement_ptr there = find(name);
@@ -274,6 +319,9 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
     prepare(statement, out);
     ++of_.binds;
     bound.effects = of_.look_at(std::string_view(statement->bytes.c_str()));
+    bound.statement = statement;
+    of_.bound_by_name = true;
+    of_.bound.push_back(statement);
     of_.expected.push(std::move(bound));
     const std::string ours = server_name_of(*statement);
     std::string& to = out.copy();

@@ -31,6 +31,9 @@ private:
     void pass(const message& m, outbox& out, reading& so_far);
     bool take_query(const message& m, outbox& out, reading& so_far);
     effects_ptr look_at(const message& m, std::string_view text);
+    [[nodiscard]] const effect* deallocation_in(const effects_ptr& effects) const;
+    void pass_with(const message& m, std::size_t at, const effect& deallocates, outbox& out,
+                   reading& so_far);
     bool take_parse(const message& m, outbox& out, reading& so_far);
     bool take_bind(const message& m, outbox& out, reading& so_far);
     bool take_describe_or_close(const message& m, outbox& out, reading& so_far);
@@ -41,6 +44,7 @@ private:
 
     conversation& of_;
     effects_ptr unnamed_effects_;  // of the statement without a name
+    expectation deallocation_;     // what it takes away when it is executed
     std::size_t passing_ = 0;      // bytes of the current message that are still to come
 };
 
