@@ -11,6 +11,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <optional>
 #include <stop_token>
@@ -83,32 +84,28 @@ protected:
     /// Makes the call as who() says and returns its result.
     template <class Blocking, class Async>
     auto call(Blocking blocking, Async async) {
-        return call_as(who(), nullptr, blocking, async);
+        return call_as(who(), nullptr, forms_of(std::move(blocking), std::move(async)));
     }
 
     template <class Blocking, class Async>
     auto call_in(const bounds& limits, Blocking blocking, Async async) {
-        return call_as(who(), &limits, blocking, async);
+        return call_as(who(), &limits, forms_of(std::move(blocking), std::move(async)));
     }
 
     /// The same beside the test. Ends before what the call refers to does: get() it.
     template <class Blocking, class Async>
     auto start(Blocking blocking, Async async) {
-        return start_as(who(), blocking, async);
+        return start_as(who(), std::move(blocking), std::move(async));
     }
 
     template <class Blocking, class Async>
     auto start_in(bounds limits, Blocking blocking, Async async) {
-        return std::async(std::launch::async, [this, limits, blocking, async] {
-            return call_as(who(), &limits, blocking, async);
-        });
+        return begin_as(who(), std::move(limits), forms_of(std::move(blocking), std::move(async)));
     }
 
     template <class Blocking, class Async>
     auto start_as(caller as, Blocking blocking, Async async) {
-        return std::async(std::launch::async, [this, as, blocking, async] {
-            return call_as(as, nullptr, blocking, async);
-        });
+        return begin_as(as, std::nullopt, forms_of(std::move(blocking), std::move(async)));
     }
 
     runtime& home() { return *runtime_; }
@@ -120,28 +117,49 @@ protected:
     }
 
 private:
+    /// A call in both forms. What makes it sees no more of it than that, and is compiled once for
+    /// each type of result instead of once for each call, which took minutes of a build.
+    template <class T>
+    struct forms {
+        std::function<T()> blocking;
+        std::function<task<T>()> async;
+    };
+
     template <class Blocking, class Async>
-    auto call_as(caller as, const bounds* limits, Blocking blocking, Async async) {
+    static auto forms_of(Blocking blocking, Async async) {
         using value = decltype(blocking());
+        return forms<value>{std::move(blocking),
+                            [async = std::move(async)] { return awaited<value>(async); }};
+    }
+
+    template <class T>
+    T call_as(caller as, const bounds* limits, const forms<T>& call) {
         const auto bounded = [&] {
-            return limits == nullptr ? blocking() : with_stop_token(limits->token, [&] {
-                return with_deadline(limits->until, blocking);
+            return limits == nullptr ? call.blocking() : with_stop_token(limits->token, [&] {
+                return with_deadline(limits->until, call.blocking);
             });
         };
         switch (as) {
             case caller::coroutine:
                 return home()
                     .spawn(limits == nullptr
-                               ? awaited<value>(async)
+                               ? call.async()
                                : co::with_stop_token(
-                                     limits->token,
-                                     co::with_deadline(limits->until, awaited<value>(async))))
+                                     limits->token, co::with_deadline(limits->until, call.async())))
                     .join();
             case caller::fiber:
                 return home().run(bounded);
             default:
                 return bounded();
         }
+    }
+
+    template <class T>
+    std::future<T> begin_as(caller as, std::optional<bounds> limits, forms<T> call) {
+        return std::async(std::launch::async,
+                          [this, as, limits = std::move(limits), call = std::move(call)] {
+                              return call_as(as, limits ? &*limits : nullptr, call);
+                          });
     }
 
     std::optional<runtime> runtime_{std::in_place, runtime_options{.workers = 2}};
