@@ -92,7 +92,7 @@ test: setup-build
 	@$(MAKE) build/dev/build.ninja
 	$(call build_and_test,dev)
 
-test-asan test-tsan: setup-build
+test-asan test-tsan: setup-fuzz
 	@$(MAKE) build/$(@:test-%=%)/build.ninja
 	$(call build_and_test,$(@:test-%=%))
 
@@ -125,7 +125,7 @@ bars: setup-bench
 	$(call build,release)
 	@python3 bench/bars.py $(if $(ONLY),--only '$(ONLY)') $(ARGS)
 
-soak: setup-build
+soak: setup-fuzz
 	@$(MAKE) build/dev/build.ninja build/asan/build.ninja build/tsan/build.ninja
 	$(call build,dev)
 	@build/dev/apps/cli/weft clients --clients 100000 --models fiber,coroutine --duration 1

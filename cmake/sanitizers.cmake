@@ -10,14 +10,20 @@ elseif(WEFT_SANITIZE MATCHES "^(address|fuzzer)$")
     set(WEFT_SANITIZE_FLAGS -fsanitize=address,undefined -fno-sanitize-recover=undefined
                             -fno-sanitize=vptr)
     if(WEFT_SANITIZE STREQUAL "fuzzer")
-        # clang only, which does not say before version 21 that there is a sanitizer, as g++ does.
-        list(APPEND WEFT_SANITIZE_FLAGS -fsanitize=fuzzer-no-link -D__SANITIZE_ADDRESS__=1)
+        list(APPEND WEFT_SANITIZE_FLAGS -fsanitize=fuzzer-no-link)
     endif()
+    set(WEFT_SANITIZE_MACRO __SANITIZE_ADDRESS__)
 elseif(WEFT_SANITIZE STREQUAL "thread")
     set(WEFT_SANITIZE_FLAGS -fsanitize=thread)
+    set(WEFT_SANITIZE_MACRO __SANITIZE_THREAD__)
 else()
     message(FATAL_ERROR "WEFT_SANITIZE is '${WEFT_SANITIZE}'; it may be empty, address, thread "
                         "or fuzzer")
+endif()
+
+# clang does not say before version 21 that there is a sanitizer, as g++ does.
+if(WEFT_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    list(APPEND WEFT_SANITIZE_FLAGS -D${WEFT_SANITIZE_MACRO}=1)
 endif()
 
 # For tests and applications, which would take most of the time of a build: without UBSan's checks of
