@@ -39,7 +39,8 @@ help:
 	@echo 'make test-clang    the tests built by clang, with its thread-safety analysis'
 	@echo 'make test-aarch64  the tests for AArch64, under qemu'
 	@echo 'make coverage      the tests, and which lines they ran: build/coverage/report'
-	@echo 'make soak          100,000 clients; the tests under both sanitizers, many times  (ROUNDS=50)'
+	@echo 'make soak          100,000 clients; all tests at full length, and under both sanitizers many times'
+	@echo '                   (ROUNDS=50)'
 	@echo 'make fuzz          readers of files and messages on bytes of all kinds  (SECONDS=60)'
 	@echo 'make format        format all C++ files'
 	@echo 'make tidy          clang-tidy over all C++ files but tests'
@@ -129,6 +130,7 @@ soak: setup-fuzz
 	@$(MAKE) build/dev/build.ninja build/asan/build.ninja build/tsan/build.ninja
 	$(call build,dev)
 	@build/dev/apps/cli/weft clients --clients 100000 --models fiber,coroutine --duration 1
+	@WEFT_SOAK=1 ctest --preset dev -j $(JOBS)
 	$(call build,asan)
 	$(call build,tsan)
 	@ctest --preset tsan -j $(JOBS) -R '^weft_(sched|runtime)_test' -E RuntimeManyFibers \

@@ -322,8 +322,8 @@ class Poison(InFolder):
             self.assertGreaterEqual(phase["leaked_bytes"], 1 << 19)
 
 
-class TenThousand(InFolder):
-    CLIENTS = 10_000
+class ManyClients(InFolder):
+    CLIENTS = 10_000 if "WEFT_SOAK" in os.environ else 2_000
 
     def test_all_models(self):
         results, table = self.measure("--clients", str(self.CLIENTS), "--duration", "0.5",
@@ -337,7 +337,8 @@ class TenThousand(InFolder):
         for model in results["models"]:
             self.assertEqual(model["outcome"]["state"], "ok")
             self.assertEqual(model["repeats"][0]["connect"]["clients"], self.CLIENTS)
-            self.assertEqual(model["repeats"][0]["idle_majority"]["active_clients"], 100)
+            self.assertEqual(model["repeats"][0]["idle_majority"]["active_clients"],
+                             self.CLIENTS // 100)
         self.assertEqual(results["models"][0]["repeats"][0]["idle"]["server"]["processes"],
                          self.CLIENTS + 1)
         self.assertRegex(table, r"(?m)^C28 ")
