@@ -14,9 +14,9 @@ if(NOT WEFT_SANITIZE_LESS)
     set(WEFT_TEST_OPTIONS "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:RelWithDebInfo>>:-O1>")
 endif()
 
-# ThreadSanitizer becomes slow in a process that has had many fibers.
+# ThreadSanitizer is slow: no process is to run for minutes.
 set(WEFT_TEST_PROCESSES_address 2)
-set(WEFT_TEST_PROCESSES_thread 8)
+set(WEFT_TEST_PROCESSES_thread 4)
 
 function(weft_test_options target)
     target_compile_options(${target} PRIVATE ${WEFT_TEST_OPTIONS})
