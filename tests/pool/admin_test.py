@@ -81,7 +81,7 @@ class Show(Console):
 
     def test_pools(self):
         client = self.client()
-        client.run("begin")
+        client.run("begin; select 1")
         row = self.pool()
         self.assertEqual([row[name] for name in ("cl_active", "cl_waiting", "sv_active")],
                          ["1", "0", "1"])
@@ -92,7 +92,7 @@ class Show(Console):
     @OLDER_IN_PGBOUNCER
     def test_clients_and_their_servers(self):
         client = self.client(application_name="till")
-        client.run("begin")
+        client.run("begin; select 1")
         told = next(row for row in self.table("clients") if row["database"] == "shop")
         self.assertEqual((told["state"], told["user"], told["application_name"]),
                          ("active", "ann", "till"))
@@ -139,7 +139,7 @@ class Show(Console):
     def test_who_waits_and_for_whom(self):
         holders = [self.client() for _ in range(5)]
         for each in holders:
-            each.run("begin")
+            each.run("begin; select 1")
         late = self.client(application_name="late")
         answer = self.in_background(late, "select 1")
         rows = rig.eventually(lambda: self.table("waits"), "nobody waits")
@@ -233,7 +233,7 @@ class Control(Console):
     @OLDER_IN_PGBOUNCER
     def test_pause_waits_for_transactions_and_resume_goes_on(self):
         client, other = self.client(), self.client()
-        client.run("begin")
+        client.run("begin; select 1")
         paused = self.in_background(self.console, "pause")
         rig.eventually(self.paused, "nothing is paused")
         self.assertTrue(paused.thread.is_alive())
@@ -262,7 +262,7 @@ class Control(Console):
         def work():
             client = self.client()
             while not stop.is_set():
-                client.run("begin")
+                client.run("begin; select 1")
                 client.run("select 1")
                 done.append(client.run("commit").tags)
         threads = [threading.Thread(target=work, daemon=True) for _ in range(8)]
@@ -302,7 +302,7 @@ class Control(Console):
     def test_reconnect_and_wait_close(self):
         client, busy = self.client(), self.client()
         client.run("select 1")
-        busy.run("begin")
+        busy.run("begin; select 1")
         pid = busy.value("select pg_backend_pid()")
         self.console.run("reconnect shop")
         waiting = self.in_background(self.console, "wait_close shop")
@@ -315,7 +315,7 @@ class Control(Console):
     def test_kill_ends_all_clients_of_a_database(self):
         idle, busy, other = self.client(), self.client(), self.client(database="other")
         idle.run("select 1")
-        busy.run("begin")
+        busy.run("begin; select 1")
         self.console.run("kill shop")
         for each in (idle, busy):
             with self.assertRaises((ServerError, Closed, OSError)):
@@ -328,7 +328,7 @@ class Control(Console):
     @OLDER_IN_PGBOUNCER
     def test_kill_client(self):
         victim, other = self.client(application_name="victim"), self.client()
-        victim.run("begin")
+        victim.run("begin; select 1")
         number = next(row["id"] for row in self.table("clients")
                       if row["application_name"] == "victim")
         self.console.run(f"kill_client {number}")
@@ -375,7 +375,7 @@ class Settings(Console):
         self.assertEqual(self.console.run("reload").tags, ["RELOAD"])
         self.assertEqual(self.size(), "2")
         for each in clients[:2]:
-            each.run("begin")
+            each.run("begin; select 1")
         waits = self.in_background(clients[2], "select 1")
         rig.eventually(lambda: self.pool()["cl_waiting"] == "1", "nobody waits")
         self.restore()
@@ -423,7 +423,7 @@ class Shutdown(Console):
 
     def test_at_once(self):
         client = self.client()
-        client.run("begin")
+        client.run("begin; select 1")
         with self.assertRaises((Closed, ServerError, OSError)):
             self.console.run("shutdown")
         self.ended()
@@ -444,7 +444,7 @@ class Shutdown(Console):
     @OLDER_IN_PGBOUNCER
     def test_wait_for_servers(self):
         client, idle = self.client(), self.client()
-        client.run("begin")
+        client.run("begin; select 1")
         self.assertEqual(self.console.run("shutdown wait_for_servers").tags, ["SHUTDOWN"])
         rig.eventually(self.refuses, "it lets clients in")
         with self.assertRaises((Closed, ServerError, OSError)):
