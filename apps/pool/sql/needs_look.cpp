@@ -13,19 +13,34 @@ namespace weft::pool {
 
 namespace {
 
-/// Bytes that are rare in the usual statements, of which each word to be found has one.
-enum class rare : std::uint8_t { no, semicolon, underscore, m, v, d, ampersand };
+/// Two bytes that are rare in the usual statements, the second of which is where a word is then
+/// looked for. Each word to be found has one of these pairs.
+struct pair {
+    std::string_view first;
+    std::string_view second;
+};
+/// Any byte and a semicolon; pg_, set_, dblink_; curRVal, lasTVal; tEMp; setsEEd; U&"
+constexpr std::array<pair, 6> pairs{
+    {{"", ";"}, {"gGtTkK", "_"}, {"rRtT", "vV"}, {"eE", "mM"}, {"eE", "eE"}, {"&", "\""}}};
 
-constexpr std::array<rare, 256> rare_bytes = [] {
-    std::array<rare, 256> table{};
-    table[';'] = rare::semicolon;
-    table['_'] = rare::underscore;
-    table['m'] = table['M'] = rare::m;
-    table['v'] = table['V'] = rare::v;
-    table['d'] = table['D'] = rare::d;
-    table['&'] = rare::ampersand;
+/// For each byte, a bit for each pair of which it is the first one, and above them of the second.
+constexpr std::array<std::uint16_t, 256> pair_bits = [] {
+    std::array<std::uint16_t, 256> table{};
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+        for (std::size_t byte = 0; byte < table.size(); ++byte) {
+            const auto c = static_cast<char>(static_cast<unsigned char>(byte));
+            const bool first = pairs[i].first.empty() || pairs[i].first.contains(c);
+            const bool second = pairs[i].second.contains(c);
+            table[byte] = static_cast<std::uint16_t>(table[byte] | (unsigned{first} << i) |
+                                                     (unsigned{second} << (i + 8)));
+        }
+    }
     return table;
 }();
+
+unsigned bits_of(char c) noexcept {
+    return pair_bits[static_cast<unsigned char>(c)];
+}
 
 bool has_at(std::string_view sql, std::size_t at, std::string_view word) noexcept {
     return word.size() <= sql.size() - std::min(at, sql.size()) &&
@@ -43,10 +58,6 @@ constexpr std::array<std::string_view, 2> other_names{"pg_temp", "pg_settings"};
 
 /// `at` is at an underscore. Which is the first one of a name that is looked for?
 bool name_needs_look(std::string_view sql, std::size_t at) noexcept {
-    const char before = at == 0 ? ' ' : lower(sql[at - 1]);
-    if (before != 'g' && before != 't' && before != 'k') {  // pg_, set_, dblink_
-        return false;
-    }
     const auto is_there = [&](std::string_view name) {
         const std::size_t place = name.find('_');
         return place != std::string_view::npos && has_around(sql, at, name, place);
@@ -100,22 +111,35 @@ bool next_statement_needs_look(std::string_view sql, std::size_t at) noexcept {
     return end_of_comment(sql.substr(at, 2), 0) != 0 || first_word_needs_look(sql, at);
 }
 
-bool rare_byte_needs_look(std::string_view sql, std::size_t at, rare which) noexcept {
-    switch (which) {
-        case rare::semicolon:
+/// `at` is at the second byte of a pair.
+bool pair_needs_look(std::string_view sql, std::size_t at) noexcept {
+    switch (lower(sql[at])) {
+        case ';':
             return next_statement_needs_look(sql, at);
-        case rare::underscore:
+        case '_':
             return name_needs_look(sql, at);
-        case rare::m:
+        case 'm':
             return is_temporary(sql, at);
-        case rare::v:
+        case 'v':
             return has_around(sql, at, "currval", 4) || has_around(sql, at, "lastval", 4);
-        case rare::d:
-            return has_around(sql, at, "setseed", 6);
-        case rare::ampersand:  // U&"..." may be any name
-            return at + 1 < sql.size() && sql[at + 1] == '"';
-        case rare::no:
-            break;
+        case 'e':
+            return has_around(sql, at, "setseed", 5);
+        default:  // U&"..." may be any name
+            return true;
+    }
+}
+
+constexpr std::size_t block = 32;
+
+/// `before` has the bits of the byte before it.
+bool block_needs_look(std::string_view sql, std::size_t begin, std::size_t end,
+                      unsigned before) noexcept {
+    for (std::size_t i = begin; i < end; ++i) {
+        const unsigned here = bits_of(sql[i]);
+        if ((before & (here >> 8)) != 0 && pair_needs_look(sql, i)) {
+            return true;
+        }
+        before = here;
     }
     return false;
 }
@@ -133,14 +157,28 @@ bool keyword_needs_look(std::string_view word) noexcept {
 }
 
 bool needs_look(std::string_view sql) noexcept {
+    while (!sql.empty() && (sql.back() == ';' || is_blank(sql.back()))) {
+        sql.remove_suffix(1);
+    }
     if (first_word_needs_look(sql, begin_of_statement(sql))) {
         return true;
     }
-    for (std::size_t i = 0; i < sql.size(); ++i) {
-        const rare which = rare_bytes[static_cast<unsigned char>(sql[i])];
-        if (which != rare::no && rare_byte_needs_look(sql, i, which)) {
+    unsigned before = bits_of(' ');
+    std::size_t i = 0;
+    while (i < sql.size()) {
+        // A block without branches: one that has a pair is rare.
+        const std::size_t end = std::min(i + block, sql.size());
+        const unsigned before_block = before;
+        unsigned found = 0;
+        for (std::size_t k = i; k < end; ++k) {
+            const unsigned here = bits_of(sql[k]);
+            found |= before & (here >> 8);
+            before = here;
+        }
+        if (found != 0 && block_needs_look(sql, i, end, before_block)) {
             return true;
         }
+        i = end;
     }
     return false;
 }

@@ -66,13 +66,14 @@ transaction_statement kind_of(const token& first) {
 
 transaction_statement transaction_statement_of(std::string_view sql) noexcept {
     token_reader reader(sql);
-    std::array<token, most_tokens> tokens;
-    std::size_t count = 0;
-    tokens[count] = reader.next();
-    const transaction_statement kind = kind_of(tokens[count]);
+    const token first = reader.next();
+    const transaction_statement kind = kind_of(first);
     if (kind == transaction_statement::none) {
         return kind;
     }
+    std::array<token, most_tokens> tokens;
+    std::size_t count = 0;
+    tokens[count] = first;
     while (tokens[count].kind != token_kind::end) {
         if (++count == most_tokens) {
             return transaction_statement::none;
