@@ -2,6 +2,7 @@
 #include "sql/token.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weft::pool {
 
@@ -238,15 +239,29 @@ std::string_view inside(std::string_view quoted, char mark) {
     return quoted;
 }
 
+/// NAMEDATALEN of PostgreSQL, without the zero.
+constexpr std::size_t longest_name = 63;
+
+std::string shortened(std::string name) {
+    if (name.size() > longest_name) {
+        std::size_t end = longest_name;
+        while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0U) == 0x80) {
+            --end;
+        }
+        name.resize(end);
+    }
+    return name;
+}
+
 }  // namespace
 
 std::string name_of(const token& name) {
     if (name.kind == token_kind::quoted && !name.is_encoded_name()) {
-        return without_doubled(inside(name.text, '"'), '"');
+        return shortened(without_doubled(inside(name.text, '"'), '"'));
     }
     std::string plain(name.text);
     std::ranges::transform(plain, plain.begin(), lower);
-    return plain;
+    return shortened(std::move(plain));
 }
 
 std::optional<std::string> value_of(const token& string) {

@@ -93,7 +93,8 @@ private:
     std::span<const token> rest_;
 };
 
-/// A name as PostgreSQL keeps it: in lower case unless it was quoted.
+/// A name as PostgreSQL keeps it: in lower case unless it was quoted, its first 63 bytes, as far as
+/// they are whole characters of UTF-8.
 std::string name_of(const token& name);
 /// What a string stands for. Nothing: it would have to be decoded (E'\n', U&'\0061', B'1'), or it
 /// is continued on a further line.

@@ -74,6 +74,13 @@ TEST(token, has_a_name_or_a_value) {
     }
 }
 
+TEST(token, of_a_long_name_is_cut_as_postgres_does) {
+    const std::string name(62, 'a');
+    EXPECT_EQ(name_of(first_of(name + "bc")), name + 'b');
+    EXPECT_EQ(name_of(first_of('"' + name + "\"\"c\"")), name + '"');
+    EXPECT_EQ(name_of(first_of(name + "\xC3\xA9")), name);
+}
+
 TEST(token, cursor_takes_what_is_there) {
     std::vector<token> tokens;
     token_reader reader("a (b (c), d) e (f");
