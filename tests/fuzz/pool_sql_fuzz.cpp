@@ -67,11 +67,17 @@ bool is_temporary_relation(const json& relation) {
            relation.value("schemaname", "") == "pg_temp";
 }
 
-bool calls_lock(const json& tree) {
-    return any_node(tree, "FuncCall", [](const json& call) {
-        const json& last = call["funcname"].back();
-        const std::string name = last["String"].value("sval", "");
-        return name == "pg_advisory_lock" || name == "pg_try_advisory_lock" || name == "currval";
+bool calls(const json& tree, std::string_view function) {
+    return any_node(tree, "FuncCall", [&](const json& call) {
+        return call["funcname"].back()["String"].value("sval", "") == function;
+    });
+}
+
+/// Whether the statement pins for this; one whose name is encoded, for what may be anything.
+bool pins(const std::vector<effect>& effects, std::size_t statement, pin_cause cause) {
+    return std::ranges::any_of(effects, [&](const effect& each) {
+        return each.statement == statement &&
+               (each.cause == cause || each.cause == pin_cause::session_resource);
     });
 }
 
@@ -125,15 +131,24 @@ void check_set(const json& set, const std::vector<effect>& effects, std::size_t 
 }
 
 void check_query(const json& tree, const std::vector<effect>& effects, std::size_t number) {
-    const bool pinned = has(effects, number, effect_kind::pin);
     static constexpr std::array<std::string_view, 6> run{"SelectStmt", "InsertStmt", "UpdateStmt",
                                                          "DeleteStmt", "MergeStmt",  "CallStmt"};
     const bool runs = std::ranges::any_of(run, [&](auto each) { return tree.contains(each); });
-    require(pinned || !runs || !calls_lock(tree), "a call is told");
+    static constexpr std::array<std::pair<std::string_view, pin_cause>, 3> functions{{
+        {"pg_advisory_lock", pin_cause::advisory_lock},
+        {"pg_try_advisory_lock", pin_cause::advisory_lock},
+        {"currval", pin_cause::sequence_value},
+    }};
+    for (const auto& [function, cause] : functions) {
+        require(!runs || !calls(tree, function) || pins(effects, number, cause), "a call is told",
+                function);
+    }
     const bool into = any_node(tree, "intoClause", [](const json& clause) {
         return is_temporary_relation(clause.contains("rel") ? clause["rel"] : json::object());
     });
-    require(pinned || !tree.contains("SelectStmt") || !into, "what is temporary is told");
+    require(
+        !tree.contains("SelectStmt") || !into || pins(effects, number, pin_cause::temporary_object),
+        "what is temporary is told");
 }
 
 /// Of a statement as the parser understands it.

@@ -1,0 +1,1 @@
+SET LOCAch_pzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzathÒ2ent_ TO a, "EL"
