@@ -152,7 +152,7 @@ private:
 
     [[nodiscard]] bool all() const noexcept { return what_.argument.empty(); }
 
-    /// `verb_word`: what cannot be done to the console itself.
+    /// `verb_words`: what cannot be done to the console itself.
     [[nodiscard]] std::expected<void, report> check_database(std::string_view verb_words) const {
         if (all()) {
             return {};
