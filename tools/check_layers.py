@@ -5,6 +5,8 @@
   src/<layer>   includes private headers of its own or a lower layer only
   include/weft  includes <weft/...> and the standard library, never a private header
   apps, examples  see <weft/...> only; inside apps, see APP_MAY_USE
+  apps/pool     its folders use each other in one order, see POOL_ORDER; the files beside them
+                know all
   src/base/atomic.h is the only file of the library that names std::atomic, src/base/clock.h the
   only one that reads a clock
 
@@ -28,6 +30,11 @@ LEVELS = {
 APP_MAY_USE = {"cli": {"lab", "live", "measure", "report", "sched"}, "lab": {"report"},
                "live": {"report", "sched"}, "measure": {"lab", "live", "report"},
                "sched": {"report"}}
+
+# Inside of the pooler: wire < auth < backend < session < admin. Those that stand aside may be used
+# by all, and know nobody but each other.
+POOL_ORDER = ("wire", "auth", "backend", "session", "admin")
+POOL_ASIDE = {"config", "metrics", "sql"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.MULTILINE)
 # Not std::atomic_signal_fence: it holds back the compiler only.
@@ -69,8 +76,9 @@ def app_finding(path: Path, target: str, root: Path) -> str | None:
     if target.split("/")[0] in LEVELS and (root / "src" / target).is_file():
         return f'"{target}" is private to the library; applications include <weft/...> only'
     home = root / path.parts[0]
-    found = next((place for place in (root / path.parent / target, home / target,
-                                      root / target) if place.is_file()), None)
+    own_folder = home / path.parts[1]  # apps/pool has folders of its own
+    found = next((place for place in (root / path.parent / target, own_folder / target,
+                                      home / target, root / target) if place.is_file()), None)
     if found is None:
         return None  # generated
     place = found.resolve().relative_to(root.resolve()).parts
@@ -80,6 +88,26 @@ def app_finding(path: Path, target: str, root: Path) -> str | None:
     if place[0] == "apps" and len(place) > 2 and len(path.parts) > 2 and own != other \
             and other not in APP_MAY_USE.get(own, set()):
         return f'"{target}": apps/{own} may not use apps/{other}'
+    if place[:2] == path.parts[:2] == ("apps", "pool"):
+        return pool_finding(path, target, place)
+    return None
+
+
+def pool_finding(path: Path, target: str, place: tuple[str, ...]) -> str | None:
+    """What is wrong with an include of a file of the pooler in another one."""
+    if len(path.parts) < 4:
+        return None
+    own, other = path.parts[2], place[2] if len(place) > 3 else None
+    if own not in POOL_ORDER and own not in POOL_ASIDE:
+        return f"folder apps/pool/{own} has no place in the order (tools/check_layers.py has it)"
+    if other is None:
+        return f'"{target}": only files directly in apps/pool may use each other'
+    if other == own or other in POOL_ASIDE:
+        return None
+    if own in POOL_ASIDE or other not in POOL_ORDER:
+        return f'"{target}": apps/pool/{own} stands aside and may not use apps/pool/{other}'
+    if POOL_ORDER.index(other) > POOL_ORDER.index(own):
+        return f'"{target}" is an include upward: apps/pool/{own} is below apps/pool/{other}'
     return None
 
 

@@ -61,6 +61,48 @@ class CheckLayers(SourceTreeTest):
         self.write("apps/cli/commands.h")
         self.assert_finding("apps/lab may not use apps/cli")
 
+    def write_pool(self):
+        for folder in ("wire", "auth", "backend", "session", "admin", "config", "metrics", "sql"):
+            self.write(f"apps/pool/{folder}/{folder}.h")
+        self.write("apps/pool/service.h")
+
+    def test_the_pooler_uses_what_is_below(self):
+        self.write_pool()
+        self.write("apps/pool/admin/a.cpp",
+                   '#include "session/session.h"\n#include "wire/wire.h"\n#include "sql/sql.h"\n')
+        self.write("apps/pool/backend/a.cpp",
+                   '#include "auth/auth.h"\n#include "backend.h"\n#include "config/config.h"\n')
+        self.write("apps/pool/metrics/a.cpp", '#include "config/config.h"\n#include "metrics.h"\n')
+        self.write("apps/pool/main.cpp", '#include "admin/admin.h"\n#include "service.h"\n')
+        self.assert_clean()
+
+    def test_the_pooler_upward(self):
+        self.write_pool()
+        for low, high in (("wire", "auth"), ("auth", "backend"), ("wire", "session"),
+                          ("backend", "session"), ("session", "admin")):
+            file = f"apps/pool/{low}/a.cpp"
+            self.write(file, f'#include "{high}/{high}.h"\n')
+            self.assert_finding(f"{file}:1:", "upward", f"apps/pool/{low} is below")
+            self.write(file)
+
+    def test_the_pooler_what_stands_aside(self):
+        self.write_pool()
+        for folder in ("config", "metrics", "sql"):
+            file = f"apps/pool/{folder}/a.cpp"
+            self.write(file, '\n#include "wire/wire.h"\n')
+            self.assert_finding(f"{file}:2:", f"apps/pool/{folder} stands aside")
+            self.write(file)
+
+    def test_the_pooler_only_files_beside_the_folders_know_all(self):
+        self.write_pool()
+        self.write("apps/pool/admin/a.cpp", '#include "../service.h"\n')
+        self.assert_finding("apps/pool/admin/a.cpp:1:", "directly in apps/pool")
+
+    def test_the_pooler_a_folder_without_a_place(self):
+        self.write_pool()
+        self.write("apps/pool/misc/a.cpp", '#include "wire/wire.h"\n')
+        self.assert_finding("apps/pool/misc/a.cpp:1:", "no place in the order")
+
     def test_atomic(self):
         self.write("src/base/atomic.h", "template <class T> using atomic = std::atomic<T>;\n")
         self.write("src/io/a.cpp", 'auto text = "std::atomic";  // std::atomic\n')
