@@ -14,8 +14,24 @@ char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
+/// Those whose values are lists of names (GUC_LIST_QUOTE): SET takes a text for one of them, and
+/// puts it into quotes; set_config() takes the list.
+constexpr std::string_view lists_of_names[] = {"search_path", "temp_tablespaces"};
+
 bool same_name(std::string_view a, std::string_view b) noexcept {
     return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+bool is_known(std::string_view value) noexcept {
+    return value.data() != nullptr;
+}
+
+std::string sql_to_set_one(const std::string& name, std::string_view value) {
+    const bool is_list = std::ranges::any_of(
+        lists_of_names, [&](std::string_view list) { return same_name(list, name); });
+    return is_list ? "SELECT pg_catalog.set_config(" + quoted_literal(name) + "," +
+                         quoted_literal(value) + ",false);"
+                   : "SET " + name + " TO " + quoted_literal(value) + ";";
 }
 
 }  // namespace
@@ -38,15 +54,17 @@ std::optional<std::size_t> parameter_names::index_of(std::string_view name) cons
     return static_cast<std::size_t>(found - names_.begin());
 }
 
-// The bytes of a set: the values, each with a zero byte behind it, which no value can hold.
+// The bytes of a set: for each value that is known "=" and the value, then a zero byte, which no
+// value can hold.
 
 std::vector<std::string_view> values_of(const parameter_set& set, const parameter_names& names) {
     std::vector<std::string_view> values(names.count());
     if (set != nullptr) {
         std::string_view rest = set->bytes;
         for (std::string_view& value : values) {
-            value = rest.substr(0, rest.find('\0'));
-            rest.remove_prefix(std::min(value.size() + 1, rest.size()));
+            const std::string_view entry = rest.substr(0, rest.find('\0'));
+            value = entry.empty() ? std::string_view() : entry.substr(1);
+            rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
         }
     }
     return values;
@@ -55,7 +73,10 @@ std::vector<std::string_view> values_of(const parameter_set& set, const paramete
 parameter_set make_set(intern_table& table, std::span<const std::string_view> values) {
     std::string bytes;
     for (const std::string_view value : values) {
-        bytes += value;
+        if (is_known(value)) {
+            bytes += '=';
+            bytes += value;
+        }
         bytes += '\0';
     }
     return table.intern(bytes);
@@ -77,8 +98,8 @@ std::string sql_to_set(const parameter_names& names, const parameter_set& has,
     const auto then = values_of(wants, names);
     std::string sql;
     for (std::size_t i = 0; i < names.count(); ++i) {
-        if (then[i] != now[i]) {
-            sql += "SET " + names[i] + " TO " + quoted_literal(then[i]) + ";";
+        if (is_known(then[i]) && (then[i] != now[i] || !is_known(now[i]))) {
+            sql += sql_to_set_one(names[i], then[i]);
         }
     }
     return sql;

@@ -37,9 +37,10 @@ private:
 /// A set of values, interned. Null: none is known.
 using parameter_set = interned_ptr;
 
-/// The values of a set, each empty if it is not known; as long as the set.
+/// The values of a set; those that are not known have no data(), which an empty one has. They live
+/// as long as the set.
 std::vector<std::string_view> values_of(const parameter_set& set, const parameter_names& names);
-/// The set with these values.
+/// The set with these values, in the same form.
 parameter_set make_set(intern_table& table, std::span<const std::string_view> values);
 /// The set with one value changed.
 parameter_set with_value(intern_table& table, const parameter_set& set,
