@@ -26,14 +26,14 @@ reading answer_reader::read(std::string_view bytes, outbox& out) {
     reading so_far;
     for (;;) {
         const std::string_view rest = bytes.substr(so_far.taken);
-        if (passing_ != 0) {
-            const std::size_t part = std::min(passing_, rest.size());
+        if (of_.answer_left != 0) {
+            const std::size_t part = std::min(of_.answer_left, rest.size());
             if (!keeping_back_) {
                 out.forward(rest.substr(0, part));
             }
             so_far.taken += part;
-            passing_ -= part;
-            if (passing_ != 0) {
+            of_.answer_left -= part;
+            if (of_.answer_left != 0) {
                 return so_far;
             }
             of_.make_answers(out);
@@ -58,7 +58,7 @@ reading answer_reader::read(std::string_view bytes, outbox& out) {
             return so_far;
         }
         keeping_back_ = !take(head->type, there);
-        passing_ = head->size;
+        of_.answer_left = head->size;
     }
 }
 
@@ -96,6 +96,7 @@ bool answer_reader::take(char type, std::string_view body) {
             return check_off("D");
         case answer::command_complete:
             of_.copy_both = false;
+            of_.ignored_syncs = 0;
             take_tag(body);
             return check_off("E");
         case answer::empty_query:
@@ -157,6 +158,8 @@ bool answer_reader::take_ready(char status) {
 
 bool answer_reader::take_error(std::string_view body) {
     of_.copy_in = of_.copy_both = false;
+    of_.doubtful = of_.doubtful || of_.ignored_syncs != 0;
+    of_.ignored_syncs = 0;
     if (of_.expected.empty()) {
         return true;
     }
@@ -209,20 +212,21 @@ void answer_reader::take_tag(std::string_view body) {
         of_.note_tag(body);
     }
     if (body.starts_with("DEALLOCATE ALL") || body.starts_with("DISCARD ALL")) {
-        of_.server_statements->clear();
-        if (!answers_pooler() && of_.client_names != nullptr) {
-            of_.client_names->reset();
-        }
+        of_.forget_statements(!answers_pooler());
     }
 }
 
-/// A server that copies in ignores the Syncs that were sent to it before.
+/// The Syncs that were sent to it before are ignored: what was executed needs another one.
 void answer_reader::begin_copy_in() {
-    of_.copy_in = true;
-    if (!of_.expected.empty() && of_.expected.front().request == request::execute) {
-        of_.expected.drop_syncs_behind_front();
-        of_.unsynced = true;
+    if (of_.expected.empty()) {
+        of_.copy_in = true;
+        return;
     }
+    const auto dropped = of_.expected.drop_copy_behind_front();
+    of_.ignored_syncs += dropped.syncs;
+    of_.copy_in = !dropped.ended;
+    of_.unsynced =
+        of_.unsynced || (dropped.syncs != 0 && !expectations::ends_with_ready(of_.expected.back()));
 }
 
 }  // namespace weft::pool

@@ -21,7 +21,7 @@ public:
     /// into `out`, which must be empty.
     reading read(std::string_view bytes, outbox& out);
 
-    [[nodiscard]] bool within_message() const noexcept { return passing_ != 0; }
+    [[nodiscard]] bool within_message() const noexcept { return of_.answer_left != 0; }
 
 private:
     bool take(char type, std::string_view body);
@@ -35,8 +35,7 @@ private:
     [[nodiscard]] bool answers_pooler() const noexcept;
 
     conversation& of_;
-    std::size_t passing_ = 0;    // bytes of the current message that are still to come
-    bool keeping_back_ = false;  // those are not for the client
+    bool keeping_back_ = false;  // the message that passes is not for the client
 };
 
 }  // namespace weft::pool

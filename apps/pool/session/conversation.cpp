@@ -8,19 +8,47 @@
 namespace weft::pool {
 
 void conversation::make_answers(outbox& to_client) {
-    while (!expected.empty() && expected.front().how == expectation::handling::make) {
-        const bool closes = expected.front().request == request::close;
-        message_builder(to_client.copy(), closes ? answer::close_complete : answer::parse_complete);
+    using enum expectation::handling;
+    while (answer_left == 0 && !expected.empty() &&
+           (expected.front().how == make || expected.front().how == none)) {
+        if (expected.front().how == make) {
+            const bool closes = expected.front().request == request::close;
+            message_builder(to_client.copy(),
+                            closes ? answer::close_complete : answer::parse_complete);
+        }
         expected.pop();
     }
 }
 
 void conversation::give_up_to_sync() {
-    while (!expected.empty() && expected.front().request != request::sync) {
-        undo(expected.front());
+    std::size_t count = 0;
+    while (count < expected.count() && expected[count].request != request::sync) {
+        ++count;
+    }
+    for (std::size_t i = count; i > 0; --i) {  // the last one first
+        undo(expected[i - 1]);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
         expected.pop();
     }
     skipping = expected.empty();
+}
+
+void conversation::forget_statements(bool of_client) {
+    server_statements->clear();
+    if (of_client && client_names != nullptr) {
+        client_names->reset();
+    }
+    for (std::size_t i = 0; i < expected.count(); ++i) {
+        redo(expected[i]);
+    }
+}
+
+client_statements& conversation::names() {
+    if (*client_names == nullptr) {
+        *client_names = std::make_unique<client_statements>();
+    }
+    return **client_names;
 }
 
 /// It was counted as done when it was asked for.
@@ -33,16 +61,39 @@ void conversation::undo(const expectation& what) {
         if (!made) {
             server_statements->add(what.statement);
         }
-        if (!what.name.empty() && *client_names != nullptr) {
-            (*client_names)->emplace(what.name, what.statement);
+        if (!what.name.empty()) {
+            names().emplace(what.name, what.statement);
         }
         return;
     }
     if (!made) {
         server_statements->remove(*what.statement);
     }
-    if (!what.name.empty() && *client_names != nullptr) {
-        (*client_names)->erase(what.name);
+    if (!what.name.empty()) {
+        names().erase(what.name);
+    }
+}
+
+/// Counts it as done once more.
+void conversation::redo(const expectation& what) {
+    if (what.statement == nullptr || what.request == request::bind) {
+        return;
+    }
+    const bool made = what.how == expectation::handling::make;
+    if (what.request != request::parse) {
+        if (!made) {
+            server_statements->remove(*what.statement);
+        }
+        if (!what.name.empty()) {
+            names().erase(what.name);
+        }
+        return;
+    }
+    if (!made) {
+        server_statements->add(what.statement);
+    }
+    if (!what.name.empty()) {
+        names().insert_or_assign(what.name, what.statement);
     }
 }
 

@@ -64,6 +64,15 @@ struct conversation {
     bool skipping = false;            ///< the server has failed, and ignores all up to a Sync
     bool copy_in = false;             ///< the client sends the rows of a COPY
     bool copy_both = false;           ///< both do, as in replication
+    /// Syncs that the server ignores because it copies in; if it fails, those that it had not read
+    /// by then are answered.
+    std::uint32_t ignored_syncs = 0;
+    /// So many answers may come that are not expected: no other client may get this server.
+    bool doubtful = false;
+    // Bytes that are still to come of the message that passes; 0: none does.
+    std::size_t request_left = 0;
+    std::size_t answer_left = 0;
+
     // A statement that a table below it has changed makes its Bind fail ("cached plan must not
     // change result type"). If nothing of the batch has been answered, it can be done again, with
     // the statement made anew: exchange.cpp.
@@ -84,10 +93,23 @@ struct conversation {
     std::uint32_t server_parses = 0;  ///< that the pooler let through, or made itself
     std::uint32_t binds = 0;
 
-    /// Whether the server has nothing to do for this client, and another one may use it.
+    /// Another server takes part from now on.
+    void meet(statement_cache& its_statements, parameter_set& its_parameters,
+              journal& its_settings) noexcept {
+        server_statements = &its_statements;
+        server_parameters = &its_parameters;
+        server_journal = &its_settings;
+        doubtful = false;
+    }
+
+    /// Whether the two are in the middle of something other than a transaction.
+    [[nodiscard]] bool busy() const noexcept {
+        return !expected.empty() || unsynced || skipping || copy_in || copy_both ||
+               request_left != 0 || answer_left != 0;
+    }
+    /// Whether the server has nothing to do for this client, and gets nothing more from it.
     [[nodiscard]] bool over() const noexcept {
-        return expected.empty() && !unsynced && !copy_in && !copy_both &&
-               status == transaction::idle && pinned_by.empty();
+        return !busy() && status == transaction::idle && pinned_by.empty();
     }
 
     /// What `sql` does to the session, if that is followed; pins at once what cannot follow.
@@ -108,7 +130,13 @@ struct conversation {
     /// It has not done this.
     void undo(const expectation& what);
 
+    /// The server has no prepared statements any more, nor has the client, if it is the client that
+    /// has seen to it. What was asked for behind that is still to be done.
+    void forget_statements(bool of_client);
+
 private:
+    void redo(const expectation& what);
+    client_statements& names();
     void pin(const effect& by);
     void apply(const effect& done);
 
@@ -122,6 +150,7 @@ private:
 struct reading {
     std::size_t taken = 0;   ///< how many of them are dealt with, once the outbox is sent
     std::size_t needed = 0;  ///< how many must be there at once to go on; 0: any
+    bool more = false;       ///< the outbox is full: go on when it has been sent
     bool terminate = false;  ///< the client says goodbye
     std::string error = {};  ///< what is wrong with them; empty: nothing
 };

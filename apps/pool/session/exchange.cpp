@@ -21,6 +21,10 @@ constexpr std::size_t longest_batch = 64 * 1024;
 /// A server that takes nothing for so long is taken for dead where it cannot be asked in parts.
 constexpr auto longest_write = 60s;
 
+/// While the client does not take so many bytes, it is not asked for more: the pooler itself
+/// answers some requests, so what the server sends is no bound.
+constexpr std::size_t most_unsent = 64 * 1024;
+
 deadline earlier(deadline a, deadline b) {
     return std::min(a, b);
 }
@@ -41,9 +45,7 @@ exchange_end exchange::run(server& with, bool keeps, bool single, const exchange
     keeps_ = keeps;
     single_ = single;
     limits_ = limits;
-    about_.server_statements = &with.statements;
-    about_.server_parameters = &with.parameters;
-    about_.server_journal = &with.settings;
+    about_.meet(with.statements, with.parameters, with.settings);
     patient_ = true;
     asks_ = false;
     batch_.clear();
@@ -63,8 +65,11 @@ exchange_end exchange::run(server& with, bool keeps, bool single, const exchange
             return *ended;
         }
         if (!keeps_ && about_.over() && to_server_.empty() && to_client_.empty() &&
-            !requests_.within_message() && request_needed_ == 0) {
+            request_needed_ == 0) {
             return exchange_end::over;
+        }
+        if (more_requests_ && to_server_.empty() && to_client_.pending().size() <= most_unsent) {
+            continue;
         }
         if (const end ended = wait()) {
             return *ended;
@@ -94,9 +99,11 @@ exchange::end exchange::move_requests() {
     if (!to_server_.empty() && requests_taken_ != 0) {
         return send_to_server();
     }
-    if (client_.in.unread().size() > request_needed_ && !client_.in.unread().empty()) {
+    if (client_.in.unread().size() > request_needed_ && !client_.in.unread().empty() &&
+        to_client_.pending().size() <= most_unsent) {
         const reading r = requests_.read(client_.in.unread(), to_server_);
         requests_taken_ = r.taken;
+        more_requests_ = r.more;
         request_needed_ = r.needed != 0 ? r.needed - 1 : 0;
         about_.make_answers(to_client_);
         if (!r.error.empty()) {
@@ -274,7 +281,9 @@ exchange::end exchange::wait_for_one(bool of_server) {
 
 exchange::end exchange::wait_for_both() {
     const deadline until = limit();
-    const readiness wanted{.read_first = to_server_.empty() && requests_taken_ == 0,
+    const readiness wanted{.read_first = to_server_.empty() && requests_taken_ == 0 &&
+                                         to_client_.pending().size() <= most_unsent &&
+                                         !client_.in.full(),
                            .write_first = !to_client_.empty(),
                            .read_second = to_client_.empty(),
                            .write_second = !to_server_.empty()};

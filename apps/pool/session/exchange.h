@@ -65,6 +65,8 @@ public:
     [[nodiscard]] bool within_answer() const noexcept {
         return answers_.within_message() || !to_client_.empty();
     }
+    /// Whether the server has not been sent all that it shall get.
+    [[nodiscard]] bool within_request() const noexcept { return !to_server_.empty(); }
     /// Bytes that came from each, since the exchange was made.
     [[nodiscard]] std::uint64_t from_client() const noexcept { return from_client_; }
     [[nodiscard]] std::uint64_t from_server() const noexcept { return from_server_; }
@@ -101,6 +103,7 @@ private:
     outbox to_client_;
     std::size_t requests_taken_ = 0;  // of the client's buffer: they lie in to_server_
     std::size_t answers_taken_ = 0;
+    bool more_requests_ = false;  // in the client's buffer, to be read now
     std::size_t request_needed_ = 0;
     std::size_t answer_needed_ = 0;
     bool patient_ = true;  // one side is waited for; else both

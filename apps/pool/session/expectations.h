@@ -27,9 +27,10 @@ struct expectation {
         forward,  ///< the client asked, the server answers
         swallow,  ///< the pooler asked
         make,     ///< the client asked, the pooler answers
+        none,     ///< nobody answers: the end of a COPY that has not begun as far as is known
     };
 
-    char request = 0;  ///< Q F S P B D E C
+    char request = 0;  ///< Q F S P B D E C, and of those that nobody answers c and f
     handling how = handling::forward;
     /// The one that is made or closed, if it is followed: of P and C, and of Q and E if they
     /// DEALLOCATE. Of B the one that it is for.
@@ -48,6 +49,12 @@ public:
 
     /// The oldest one. There must be one.
     [[nodiscard]] const expectation& front() const noexcept { return all_[first_]; }
+    /// The one that was pushed last. There must be one.
+    [[nodiscard]] const expectation& back() const noexcept { return all_.back(); }
+    /// The one before which there are `i`.
+    [[nodiscard]] const expectation& operator[](std::size_t i) const noexcept {
+        return all_[first_ + i];
+    }
     void pop() {
         ++first_;
         if (first_ == all_.size()) {
@@ -64,11 +71,25 @@ public:
                what.request == request::function_call;
     }
 
-    /// Removes the Syncs directly behind the oldest: a server that copies in ignores them.
-    void drop_syncs_behind_front() {
-        while (count() > 1 && all_[first_ + 1].request == request::sync) {
-            all_.erase(all_.begin() + static_cast<std::ptrdiff_t>(first_) + 1);
+    /// What the oldest, which copies in, has met so far.
+    struct within_copy {
+        std::uint32_t syncs = 0;  ///< ignored
+        bool ended = false;
+    };
+    /// Removes what belongs to the COPY of the oldest: the Syncs directly behind it and its end.
+    within_copy drop_copy_behind_front() {
+        within_copy dropped;
+        std::size_t end = first_ + 1;
+        for (; end < all_.size() && all_[end].request == request::sync; ++end) {
+            ++dropped.syncs;
         }
+        if (end < all_.size() && all_[end].how == expectation::handling::none) {
+            dropped.ended = true;
+            ++end;
+        }
+        all_.erase(all_.begin() + static_cast<std::ptrdiff_t>(first_) + 1,
+                   all_.begin() + static_cast<std::ptrdiff_t>(end));
+        return dropped;
     }
 
     /// Whether the last one is a Sync, and no other one is.

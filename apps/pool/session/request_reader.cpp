@@ -14,6 +14,18 @@ namespace {
 /// Of longer ones only the beginning is looked at, and the client keeps its server.
 constexpr std::uint32_t longest_looked_at = 1U << 20;
 
+/// A message that must be there as a whole before it goes on is not longer.
+constexpr std::size_t longest_held = 16U << 20;
+
+/// Nor is the part of a Bind that says what is bound to what.
+constexpr std::size_t longest_names = 64U << 10;
+
+/// With so much in the outbox one stops: a short Bind may send along a long statement.
+constexpr std::size_t most_at_once = 64U << 10;
+
+/// As many may wait for their answers, so that they do not fill the memory.
+constexpr std::size_t most_expected = 1U << 20;
+
 }  // namespace
 
 /// A message at the front of what is unread; perhaps not all of it.
@@ -29,12 +41,12 @@ reading request_reader::read(std::string_view bytes, outbox& out) {
     reading so_far;
     for (;;) {
         const std::string_view rest = bytes.substr(so_far.taken);
-        if (passing_ != 0) {
-            const std::size_t part = std::min(passing_, rest.size());
+        if (of_.request_left != 0) {
+            const std::size_t part = std::min(of_.request_left, rest.size());
             out.forward(rest.substr(0, part));
             so_far.taken += part;
-            passing_ -= part;
-            if (passing_ != 0) {
+            of_.request_left -= part;
+            if (of_.request_left != 0) {
                 return so_far;
             }
             continue;
@@ -50,6 +62,14 @@ reading request_reader::read(std::string_view bytes, outbox& out) {
         }
         if (!head || head->size > of_.parts.longest_message) {
             so_far.error = "invalid message length";
+            return so_far;
+        }
+        if (so_far.taken != 0 && out.pending().size() >= most_at_once) {
+            so_far.more = true;
+            return so_far;
+        }
+        if (of_.expected.count() >= most_expected) {
+            so_far.error = "too many requests without an answer";
             return so_far;
         }
         const message m{*head, rest.substr(0, std::min<std::size_t>(rest.size(), head->size))};
@@ -78,15 +98,11 @@ bool request_reader::take(const message& m, outbox& out, reading& so_far) {
             of_.expected.push(type);
             break;
         case request::sync:
-            of_.skipping = false;
-            of_.unsynced = false;
-            if (!of_.copy_in) {
-                of_.expected.push(type);
-            }
+            take_sync();
             break;
         case request::copy_done:
         case request::copy_fail:
-            of_.copy_in = false;
+            take_end_of_copy(type);
             break;
         case request::parse:
             of_.unsynced = true;
@@ -105,9 +121,6 @@ bool request_reader::take(const message& m, outbox& out, reading& so_far) {
             of_.expected.push(std::move(executed));
             break;
         }
-        case request::flush:
-            of_.unsynced = true;
-            break;
         default:
             break;
     }
@@ -118,8 +131,7 @@ bool request_reader::take(const message& m, outbox& out, reading& so_far) {
 bool request_reader::take_query(const message& m, outbox& out, reading& so_far) {
     effects_ptr effects;
     if (of_.parts.follows_session) {
-        if (!m.whole() && m.head.size <= longest_looked_at) {
-            so_far.needed = m.head.size;
+        if (m.head.size <= longest_looked_at && !wants(m, so_far)) {
             return false;
         }
         effects = look_at(m, m.body());
@@ -177,24 +189,51 @@ effects_ptr request_reader::look_at(const message& m, std::string_view text) {
     return of_.look_at(text.substr(0, text.find('\0')));
 }
 
+/// A server that copies in ignores it.
+void request_reader::take_sync() {
+    if (of_.copy_in) {
+        ++of_.ignored_syncs;
+        return;
+    }
+    of_.skipping = false;
+    of_.unsynced = false;
+    of_.expected.push(request::sync);
+}
+
+/// It may belong to a COPY of which the server has not said yet that it has begun.
+void request_reader::take_end_of_copy(char type) {
+    if (!of_.copy_in && !of_.expected.empty()) {
+        of_.expected.push({.request = type,
+                           .how = expectation::handling::none,
+                           .statement = nullptr,
+                           .name = {},
+                           .effects = {}});
+    }
+    of_.copy_in = false;
+}
+
 void request_reader::pass(const message& m, outbox& out, reading& so_far) {
     out.forward(m.there);
     so_far.taken += m.there.size();
-    passing_ = m.head.size - m.there.size();
+    of_.request_left = m.head.size - m.there.size();
 }
 
-/// The whole message must be there. Whether it is.
+/// The whole message must be there. Whether it is. What it needs grows with what has come: a client
+/// that says that much will follow has no memory for that.
 bool request_reader::wants(const message& m, reading& so_far) {
-    if (!m.whole()) {
-        so_far.needed = m.head.size;
-        return false;
+    if (m.whole()) {
+        return true;
     }
-    return true;
+    if (m.head.size > longest_held) {
+        so_far.error = "message is too long";
+    } else {
+        so_far.needed = std::min<std::size_t>(m.head.size, 2 * m.there.size());
+    }
+    return false;
 }
 
 bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) {
-    if (of_.parts.follows_session && !m.whole() && m.head.size <= longest_looked_at) {
-        so_far.needed = m.head.size;
+    if (of_.parts.follows_session && m.head.size <= longest_looked_at && !wants(m, so_far)) {
         return false;
     }
     const bool unnamed = m.there.size() > head_size && m.body()[0] == '\0';
@@ -212,9 +251,10 @@ bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) 
         pass(m, out, so_far);
         return true;
     }
-    if (!wants(m, so_far)) {
-        return false;
-    }
+    return wants(m, so_far) && take_named_parse(m, out, so_far);
+}
+
+bool request_reader::take_named_parse(const message& m, outbox& out, reading& so_far) {
     byte_reader body(m.body());
     const std::string_view name = body.text();
     if (!body.ok()) {
@@ -298,10 +338,10 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
     const std::string_view portal = body.text();
     const std::string_view name = body.text();
     if (!body.ok()) {
-        if (m.whole()) {
+        if (m.whole() || m.there.size() > longest_names) {
             so_far.error = "invalid message format";
         } else {
-            so_far.needed = m.there.size() + 1;
+            so_far.needed = std::min<std::size_t>(m.head.size, 2 * m.there.size());
         }
         return false;
     }
@@ -331,7 +371,7 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
     put_text(to, ours);
     to += body.rest();
     so_far.taken += m.there.size();
-    passing_ = m.head.size - m.there.size();
+    of_.request_left = m.head.size - m.there.size();
     return true;
 }
 

@@ -22,7 +22,7 @@ public:
     reading read(std::string_view bytes, outbox& out);
 
     /// Whether a message has begun and not ended.
-    [[nodiscard]] bool within_message() const noexcept { return passing_ != 0; }
+    [[nodiscard]] bool within_message() const noexcept { return of_.request_left != 0; }
 
 private:
     struct message;
@@ -34,7 +34,10 @@ private:
     [[nodiscard]] const effect* deallocation_in(const effects_ptr& effects) const;
     void pass_with(const message& m, std::size_t at, const effect& deallocates, outbox& out,
                    reading& so_far);
+    void take_sync();
+    void take_end_of_copy(char type);
     bool take_parse(const message& m, outbox& out, reading& so_far);
+    bool take_named_parse(const message& m, outbox& out, reading& so_far);
     bool take_bind(const message& m, outbox& out, reading& so_far);
     bool take_describe_or_close(const message& m, outbox& out, reading& so_far);
     [[nodiscard]] statement_ptr find(std::string_view name) const;
@@ -45,7 +48,6 @@ private:
     conversation& of_;
     effects_ptr unnamed_effects_;  // of the statement without a name
     expectation deallocation_;     // what it takes away when it is executed
-    std::size_t passing_ = 0;      // bytes of the current message that are still to come
 };
 
 }  // namespace weft::pool

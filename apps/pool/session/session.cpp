@@ -65,8 +65,8 @@ public:
     outcome run() {
         for (;;) {
             outcome next = await_request();
-            if (next == outcome::go_on && !answer_without_server()) {
-                next = serve_request();
+            if (next == outcome::go_on) {
+                next = needs_server() ? serve_request() : answer_without_server();
             }
             if (next != outcome::go_on) {
                 return next;
@@ -120,65 +120,61 @@ private:
         return !head || there.size() >= std::min<std::size_t>(head->size, client_buffer_size);
     }
 
-    /// What needs no server: a Sync when there is nothing to be synchronised, the rest of a COPY
-    /// that has failed.
-    bool answer_without_server() {
+    /// Of a whole message: what a Query does to transactions, as far as it needs no server. A BEGIN
+    /// needs none before something follows it, nor does what ends it at once.
+    [[nodiscard]] transaction_statement without_server(const message_head& head) const {
+        const std::string_view there = client_.in.unread();
+        if (head.type != request::query || client_.mode != pool_mode::transaction ||
+            there.size() < head.size) {
+            return transaction_statement::none;
+        }
+        const auto kind =
+            transaction_statement_of(there.substr(head_size, head.size - head_size - 1));
+        return begun_.empty() == (kind == transaction_statement::begin)
+                   ? kind
+                   : transaction_statement::none;
+    }
+
+    /// None is needed for a Sync when there is nothing to be synchronised, and for the rest of a
+    /// COPY that has failed, or of a request that was declined.
+    [[nodiscard]] bool needs_server() const {
+        if (skipping_ != 0) {
+            return false;
+        }
+        const auto head = read_head(client_.in.unread());
+        if (!head || head->type == request::terminate) {
+            return true;
+        }
+        return !to_sync_ && std::string_view("SHdcf").find(head->type) == std::string_view::npos &&
+               without_server(*head) == transaction_statement::none;
+    }
+
+    outcome answer_without_server() {
         if (skipping_ == 0) {
-            const std::string_view there = client_.in.unread();
-            const auto head = read_head(there);
-            if (!head) {
-                return false;
+            const message_head head = *read_head(client_.in.unread());
+            skipping_ = head.size;
+            if (head.type == request::sync) {
+                to_sync_ = false;
+                put_ready(own_words_, begun_.empty() ? transaction::idle : transaction::open);
+            } else if (!to_sync_ && head.type == request::query) {
+                answer_transaction_statement(head);
             }
-            const bool passed_over = to_sync_ && head->type != request::terminate;
-            switch (passed_over && head->type != request::sync ? request::flush : head->type) {
-                case request::sync:
-                    to_sync_ = false;
-                    put_ready(own_words_, begun_.empty() ? transaction::idle : transaction::open);
-                    break;
-                case request::flush:
-                case request::copy_data:
-                case request::copy_done:
-                case request::copy_fail:
-                    break;
-                case request::query:
-                    if (answer_begin(there, *head)) {
-                        break;
-                    }
-                    [[fallthrough]];
-                default:
-                    return false;
-            }
-            skipping_ = head->size;
         }
         const std::size_t part = std::min(skipping_, client_.in.unread().size());
         client_.in.consume(part);
         skipping_ -= part;
-        return send_own_words();
+        return send_own_words() ? outcome::go_on : outcome::ended;
     }
 
-    /// A BEGIN needs no server before something follows it, nor does what ends it at once. Whether
-    /// it was one of these.
-    bool answer_begin(std::string_view there, const message_head& head) {
-        if (client_.mode != pool_mode::transaction || there.size() < head.size) {
-            return false;
-        }
-        const std::string_view sql = there.substr(head_size, head.size - head_size - 1);
-        const transaction_statement kind = transaction_statement_of(sql);
-        const bool begins = begun_.empty() && kind == transaction_statement::begin;
-        const bool ends = !begun_.empty() && (kind == transaction_statement::commit ||
-                                              kind == transaction_statement::rollback);
-        if (begins) {
-            begun_ = sql;
-            put_command_complete(own_words_, "BEGIN");
-        } else if (ends) {
-            begun_.clear();
-            put_command_complete(own_words_,
-                                 kind == transaction_statement::commit ? "COMMIT" : "ROLLBACK");
-        }
-        if (begins || ends) {
-            put_ready(own_words_, begins ? transaction::open : transaction::idle);
-        }
-        return begins || ends;
+    void answer_transaction_statement(const message_head& head) {
+        const auto kind = without_server(head);
+        const bool begins = kind == transaction_statement::begin;
+        begun_ = begins ? client_.in.unread().substr(head_size, head.size - head_size - 1)
+                        : std::string_view();
+        put_command_complete(own_words_, begins                                  ? "BEGIN"
+                                         : kind == transaction_statement::commit ? "COMMIT"
+                                                                                 : "ROLLBACK");
+        put_ready(own_words_, begins ? transaction::open : transaction::idle);
     }
 
     bool send_own_words() {
@@ -328,9 +324,8 @@ private:
 
     /// Whether the server is as if nobody had used it, or can be made so.
     bool clean(server& one, exchange_end end) {
-        const bool busy = !about_.expected.empty() || about_.unsynced || about_.copy_in ||
-                          about_.copy_both || !one.in.unread().empty();
-        if (busy) {
+        const bool busy = about_.busy() || exchange_.within_request() || !one.in.unread().empty();
+        if (busy || about_.doubtful) {
             if (end == exchange_end::client_gone) {
                 stop_query();
             }
