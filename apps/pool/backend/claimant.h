@@ -32,6 +32,7 @@ struct claimant : fair_entity {
 
     tenant_account* account = nullptr;  ///< set by server_pool::enter()
     state now = state::resting;
+    bool fresh = true;               ///< it has never waited
     server* held = nullptr;          ///< while holding
     clock::time_point since;         ///< it waits, or holds
     std::int64_t charged_ns = 0;     ///< of what it holds, so far
@@ -56,6 +57,7 @@ struct tenant_account {
     std::uint32_t holding = 0;
     /// What a transaction of it takes, on average: charged in advance.
     std::int64_t usual_cost_ns = 1'000'000;
+    std::uint64_t newest = 0;        ///< where the last client that was fresh has been placed
     std::uint64_t transactions = 0;  ///< that have ended
     latency_histogram waits;         ///< from the wish to the server
     latency_histogram holds;         ///< from the server to its return

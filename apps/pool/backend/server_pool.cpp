@@ -144,7 +144,20 @@ std::expected<server*, report> server_pool::acquire(claimant& who, deadline unti
 void server_pool::enqueue(claimant& who, clock::time_point now) {
     who.since = now;
     set_state(who, claimant::state::waiting);
+    if (std::exchange(who.fresh, false)) {
+        place_fresh(who);
+    }
     queue_.wake(who);
+}
+
+/// As if it had had a usual transaction, and behind those that are as fresh: clients that connect
+/// for each transaction would keep off those that stay for as long as they have had more.
+void server_pool::place_fresh(claimant& who) const {
+    tenant_account& account = *who.account;
+    const std::uint64_t now = queue_.level_of(who).virtual_time();
+    const std::uint64_t behind = now + static_cast<std::uint64_t>(account.usual_cost_ns);
+    account.newest = before_in_time(behind, account.newest) ? account.newest : behind;
+    who.vruntime = account.newest;
 }
 
 void server_pool::dispatch(clock::time_point now, const claimant* caller) {

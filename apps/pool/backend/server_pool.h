@@ -171,6 +171,7 @@ private:
     using doomed = std::vector<std::unique_ptr<server>>;
 
     void set_state(claimant& who, claimant::state to);
+    void place_fresh(claimant& who) const;
     void enqueue(claimant& who, clock::time_point now);
     void dispatch(clock::time_point now, const claimant* caller);
     void grant(claimant& who, clock::time_point now, bool wake);
