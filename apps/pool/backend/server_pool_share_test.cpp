@@ -230,7 +230,7 @@ protected:
     void make_tenants() {
         std::uniform_int_distribution<int> count(2, 20);
         std::uniform_int_distribution<int> cost_us(20, 3'000);
-        std::uniform_int_distribution<int> clients(1, 4);
+        std::uniform_int_distribution<int> clients(1, 8);
         const int all = count(random_);
         for (int i = 0; i < all; ++i) {
             tenants_.push_back({"t" + std::to_string(i),
