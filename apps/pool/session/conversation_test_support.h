@@ -186,7 +186,14 @@ public:
         about_.expected.push({.request = request::query,
                               .how = expectation::handling::swallow,
                               .statement = nullptr,
-                              .name = {}});
+                              .name = {},
+                              .effects = {}});
+    }
+
+    /// The server of `other`, which must be over, is this one's from now on.
+    void take_server_of(talk& other) {
+        EXPECT_TRUE(other.over());
+        about_.server_statements = &other.server_statements;
     }
 
     /// Another server takes the place of this one, which must be over.

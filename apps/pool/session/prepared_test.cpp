@@ -81,7 +81,7 @@ TEST(prepared_statements, that_are_equal_are_one_on_the_server) {
     talk a(100, shared);
     prepare(a);
     talk b(100, shared);
-    b.server_statements = a.server_statements;  // b gets the server of a
+    b.take_server_of(a);
     b.client(parse("another name", "select 1") + bind("another name") + execute() + sync());
     EXPECT_EQ(b.server_got(), "B(weft_1) E S");
     EXPECT_EQ(b.client_got(), "1");
