@@ -41,7 +41,8 @@ public:
                   .longest_message = 1U << 20}) {
         about_.client_names = &names_;
         about_.client_parameters = &client_parameters_;
-        about_.meet(prepared_, server_parameters_);
+        about_.client_journal = &client_settings_;
+        about_.meet(prepared_, server_parameters_, server_settings_);
     }
     talk(const talk&) = delete;
     talk& operator=(const talk&) = delete;
@@ -99,6 +100,8 @@ private:
     std::unique_ptr<client_statements> names_;
     parameter_set client_parameters_;
     parameter_set server_parameters_;
+    journal client_settings_;
+    journal server_settings_;
     statement_cache prepared_;
     conversation about_;
     request_reader requests_{about_};

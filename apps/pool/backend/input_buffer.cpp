@@ -36,7 +36,7 @@ result<std::size_t> input_buffer::fill(transport& from, deadline until) {
 
 void input_buffer::reserve(std::size_t count) {
     if (count > capacity_) {
-        move_to(std::max(count, usual_size_));
+        move_to(std::max({count, usual_size_, 2 * capacity_}));
     }
 }
 

@@ -35,7 +35,8 @@ public:
     /// Reads once: at least one more byte, 0 at the end of the stream. There must be room.
     result<std::size_t> fill(transport& from, deadline until = {});
 
-    /// Makes room for `count` unread bytes in all. Throws std::bad_alloc.
+    /// Makes room for `count` unread bytes in all, and for more, so that a caller may ask for a
+    /// byte more each time. Throws std::bad_alloc.
     void reserve(std::size_t count);
     /// Whether no more can be read before something is consumed or reserved.
     [[nodiscard]] bool full() const noexcept {

@@ -251,6 +251,10 @@ bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) 
         pass(m, out, so_far);
         return true;
     }
+    if (!m.whole() && m.there.size() == head_size) {
+        so_far.needed = head_size + 1;  // whether it has a name
+        return false;
+    }
     return wants(m, so_far) && take_named_parse(m, out, so_far);
 }
 
@@ -341,7 +345,7 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
         if (m.whole() || m.there.size() > longest_names) {
             so_far.error = "invalid message format";
         } else {
-            so_far.needed = std::min<std::size_t>(m.head.size, 2 * m.there.size());
+            so_far.needed = m.there.size() + 1;
         }
         return false;
     }
