@@ -25,7 +25,6 @@ using weft::fuzz::require;
 /// What one side has said and is not dealt with, and what the other one has got.
 struct direction {
     std::string unread;
-    std::size_t needed = 0;
     std::string got;
     std::size_t said = 0;
     bool ended = false;
@@ -54,9 +53,6 @@ public:
             bytes.remove_prefix(part.size());
             side.unread += part;
             side.said += part.size();
-            if (side.unread.size() < side.needed) {
-                continue;
-            }
             of_client ? read(requests_, side) : read(answers_, side);
         }
     }
@@ -80,7 +76,6 @@ private:
                 "no more than a multiple");
             side.got += out.pending();
             side.unread.erase(0, r.taken);
-            side.needed = r.needed;
             side.ended = r.terminate || !r.error.empty();
             require(r.needed == 0 || r.needed > side.unread.size(), "what is needed is missing");
             require(r.needed <= 2 * side.unread.size() || r.needed <= (1U << 20), "room for it");
