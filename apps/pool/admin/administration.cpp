@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin/administration.h"
 
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <mutex>
 #include <utility>
 
@@ -28,6 +31,17 @@ void administration::serve(transport& io, input_buffer& in, std::string_view use
     serve_console(*this, io, in, may_change);
     const std::lock_guard lock(mutex_);
     guests_.erase(place);
+}
+
+bool administration::is_there(const transport& io) const {
+    char next = 0;
+    // Under the mutex: a descriptor that close_consoles() has closed may be somebody else's by now.
+    const std::lock_guard lock(mutex_);
+    if (!io.is_open()) {
+        return false;
+    }
+    const auto got = ::recv(io.raw().native_handle(), &next, sizeof next, MSG_PEEK | MSG_DONTWAIT);
+    return got > 0 || (got < 0 && errno == EAGAIN);
 }
 
 void administration::close_consoles() {

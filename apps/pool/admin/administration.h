@@ -46,6 +46,8 @@ public:
     /// Serves the console to a client that is logged in, until it goes. `may_change`: it may do
     /// more than SHOW.
     void serve(transport& io, input_buffer& in, std::string_view user, bool may_change);
+    /// Whether the client of a console has not gone. What it may have sent meanwhile stays.
+    [[nodiscard]] bool is_there(const transport& io) const;
     /// Ends all that are at a console.
     void close_consoles();
     /// What is due; to be called each 100 ms or so.

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin/console.h"
 
-#include <sys/socket.h>
-
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -56,9 +53,11 @@ struct console_portal {
 class console_session {
 public:
     console_session(administration& with, transport& io, input_buffer& in, bool may_change)
-        : io_(io), in_(in), context_{.with = with, .may_change = may_change, .wanted = [this] {
-                                         return is_there();
-                                     }} {}
+        : io_(io),
+          in_(in),
+          context_{.with = with, .may_change = may_change, .wanted = [&with, &io] {
+                       return with.is_there(io);
+                   }} {}
 
     void run() {
         greet();
@@ -117,14 +116,6 @@ private:
     void say_last(const report& why) {
         put_error(out_, why);
         (void)send();
-    }
-
-    /// Whether the client has not gone; what it may have sent meanwhile stays.
-    [[nodiscard]] bool is_there() const {
-        char next = 0;
-        const auto got =
-            ::recv(io_.raw().native_handle(), &next, sizeof next, MSG_PEEK | MSG_DONTWAIT);
-        return io_.is_open() && (got > 0 || (got < 0 && errno == EAGAIN));
     }
 
     /// False: the session is over.
