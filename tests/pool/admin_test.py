@@ -310,7 +310,7 @@ class Control(Console):
         self.assertTrue(waiting.thread.is_alive())
         busy.run("commit")
         self.assertEqual(waiting().tags, ["WAIT_CLOSE"])
-        self.assertNotIn(int(pid), self.backends())
+        rig.eventually(lambda: int(pid) not in self.backends(), "its server lives on")
 
     def test_kill_ends_all_clients_of_a_database(self):
         idle, busy, other = self.client(), self.client(), self.client(database="other")
