@@ -3,9 +3,9 @@
 // Whether a text may do something to the session, in one pass over its bytes. For each message of
 // each client, so that the usual ones cost no more than this.
 //
-// It takes no notice of quotation marks and looks for a few rare pairs of bytes: a word that needs a look is
-// found wherever it stands, in a comment or a literal too, which then costs a look and no more.
-// What it lets pass has no effect but the beginning or the end of transactions
+// It takes no notice of quotation marks and looks for a few rare pairs of bytes: a word that needs
+// a look is found wherever it stands, in a comment or a literal too, which then costs a look and no
+// more. What it lets pass has no effect but the beginning or the end of transactions
 // (transaction_statement.h): tests/fuzz/pool_sql_fuzz.cpp.
 #pragma once
 
