@@ -14,6 +14,8 @@
 #include <CLI/Formatter.hpp>
 #include <CLI/Validators.hpp>
 
+#include "config/load.h"
+#include "config/migrate.h"
 #include "demo.h"
 #include "load_files.h"
 #include "metrics/log.h"
@@ -27,6 +29,7 @@ struct options {
     std::string file;
     bool demo = false;
     int demo_port = 6432;
+    std::string migrated;  ///< an ini to be written as TOML
     bool quiet = false;
     bool check = false;
 };
@@ -53,6 +56,20 @@ int serve(const options& asked) {
     weft::runtime_options runtime;
     runtime.workers = static_cast<unsigned>(general.workers);
     return weft::run(runtime, [&] { return weft::pool::serve_pool(*config, asked.file, log); });
+}
+
+/// Writes the configuration as TOML to standard output.
+int migrate(const std::string& file) {
+    const auto config = weft::pool::load_configuration(file);
+    const auto text = config ? weft::pool::as_toml(*config) : std::unexpected(config.error());
+    if (!text) {
+        return complain(text.error());
+    }
+    for (const std::string& warning : config->warnings) {
+        fmt::print(stderr, "weft-pool: warning: {}\n", warning);
+    }
+    fmt::print("{}", *text);
+    return 0;
 }
 
 int serve_demo(const options& asked) {
@@ -94,6 +111,8 @@ int main(int argc, char** argv) try {
         ->capture_default_str()
         ->check(CLI::Range(1, 65535))
         ->needs(demo);
+    program.add_option("--migrate", asked.migrated,
+                       "write a pgbouncer.ini as TOML to standard output, and end");
     program.add_flag("-q,--quiet", asked.quiet, "log errors only");
     program.add_flag("--check", asked.check, "read the configuration, say what is wrong, and end");
     try {
@@ -104,6 +123,9 @@ int main(int argc, char** argv) try {
         }
         fmt::print(stderr, "weft-pool: {}; see weft-pool --help\n", error.what());
         return status_usage;
+    }
+    if (!asked.migrated.empty()) {
+        return migrate(asked.migrated);
     }
     if (asked.demo) {
         return serve_demo(asked);
