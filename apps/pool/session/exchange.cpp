@@ -11,9 +11,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// For so long one side alone is waited for: most queries are answered by then, and waiting for two
-/// costs more.
-constexpr auto patience = 5ms;
+/// For so long the server alone is waited for: most queries are answered by then, and waiting for
+/// two costs more. It is also how late one sees that the client of a long query has gone.
+constexpr auto patience_with_server = 100ms;
+
+/// The same for a client, whose server may have to tell it something meanwhile (NOTIFY).
+constexpr auto patience_with_client = 5ms;
 
 /// Longer ones are not kept to be repeated.
 constexpr std::size_t longest_batch = 64 * 1024;
@@ -266,7 +269,8 @@ exchange::end exchange::wait() {
 
 exchange::end exchange::wait_for_one(bool of_server) {
     const deadline until = limit();
-    const deadline soon = earlier(until, patience);
+    const deadline soon =
+        of_server ? earlier(until, patience_with_server) : earlier(until, patience_with_client);
     bool came = true;
     const end ended = of_server ? read_server(soon, came) : read_client(soon, came);
     if (ended || came) {
