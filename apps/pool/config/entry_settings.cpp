@@ -7,14 +7,16 @@ namespace {
 
 using enum change_takes;
 
+constexpr std::string_view not_yet = "not yet, as the general setting";
+
 // Each sorted by name, as find_setting() relies on.
 
 using d = database;
 constexpr setting<database> of_database[] = {
     {"application_name", &d::application_name, "Sent to the server at its start.", reconnect},
-    {"auth_dbname", &d::auth_dbname, "As the general setting.", reconnect},
-    {"auth_query", &d::auth_query, "As the general setting.", reconnect},
-    {"auth_user", &d::auth_user, "As the general setting."},
+    {.name = "auth_dbname", .where = {}, .about = "As the general setting.", .instead = not_yet},
+    {.name = "auth_query", .where = {}, .about = "As the general setting.", .instead = not_yet},
+    {.name = "auth_user", .where = {}, .about = "As the general setting.", .instead = not_yet},
     {"client_encoding", &d::client_encoding, "Sent to the server at its start.", reconnect},
     {"connect_query", &d::connect_query, "Runs on each new server connection.", reconnect},
     {"datestyle", &d::datestyle, "Sent to the server at its start.", reconnect},
@@ -113,8 +115,9 @@ constexpr setting<tenant> of_tenant[] = {
      .about = "Only clients of this database.",
      .own = true},
     {.name = "max_waiting_clients",
-     .where = &t::max_waiting_clients,
-     .about = "Its clients that may wait; who comes later is refused. 0: no limit but the pool's.",
+     .where = {},
+     .about = "Its clients that may wait; who comes later is refused.",
+     .instead = "not yet; max_waiting_clients of the database bounds those of all tenants",
      .own = true},
     {.name = "period",
      .where = &t::period,
@@ -128,9 +131,9 @@ constexpr setting<tenant> of_tenant[] = {
      .how = writing::in_seconds,
      .own = true},
     {.name = "slice",
-     .where = &t::slice,
-     .about = "Server time in a row; short for those who must not wait long. 0: as everybody.",
-     .how = writing::in_seconds,
+     .where = {},
+     .about = "Server time in a row; short for those who must not wait long.",
+     .instead = "not yet; a higher weight shortens waits",
      .own = true},
     {.name = "user", .where = &t::user, .about = "Only clients of this user.", .own = true},
     {.name = "weight",

@@ -268,6 +268,10 @@ private:
                 return false;
             }
             after_password = after_password || what->how == writing::secret;
+            if (!what->honoured()) {
+                warn(name, fmt::format("{} is not honoured: {}", name, what->instead));
+                continue;
+            }
             if (what->zero_is_absent && value == "0") {
                 continue;
             }

@@ -178,6 +178,20 @@ std::expected<void, std::string> set_general(settings& in, std::string_view name
     return read;
 }
 
+void keep_until_restart(settings& fresh, const settings& running) {
+    for (const setting<settings>& each : general_settings()) {
+        if (each.takes == change_takes::restart) {
+            std::visit(
+                [&](auto where) {
+                    if constexpr (!std::is_same_v<decltype(where), std::monostate>) {
+                        fresh.*where = running.*where;
+                    }
+                },
+                each.where);
+        }
+    }
+}
+
 std::vector<config_row> show_config(const configuration& of) {
     std::vector<config_row> rows;
     for (const setting<settings>& each : general_settings()) {

@@ -137,6 +137,9 @@ template <class Owner>
 [[nodiscard]] std::expected<void, std::string> set_general(settings& in, std::string_view name,
                                                            std::string_view value);
 
+/// Makes all settings that take a restart as they are in `running`.
+void keep_until_restart(settings& fresh, const settings& running);
+
 /// A row of SHOW CONFIG.
 struct config_row {
     std::string key;

@@ -256,7 +256,7 @@ TEST(SettingTable, ReadsWhatATenantIs) {
 
 TEST(SettingTable, TextsHaveNoCharacterZero) {
     using namespace std::string_view_literals;
-    EXPECT_THAT(set_error("auth_query", "a\0b"sv), HasSubstr("character 0"));
+    EXPECT_THAT(set_error("logfile", "a\0b"sv), HasSubstr("character 0"));
     EXPECT_THAT(set_error("admin_users", "a\0b"sv), HasSubstr("character 0"));
 }
 
@@ -289,6 +289,17 @@ TEST(SetGeneral, SaysWhyNot) {
     EXPECT_EQ(error("default_pool_size", "x"), "default_pool_size must be a whole number");
     EXPECT_EQ(error("pkt_buf", "1"), "pkt_buf is not honoured: weft-pool sizes its buffers itself");
     EXPECT_EQ(in.listen_port, settings{}.listen_port);
+}
+
+TEST(KeepUntilRestart, LeavesTheOthers) {
+    settings running;
+    running.listen_port = 1;
+    settings fresh;
+    fresh.listen_port = 2;
+    fresh.query_timeout = 3s;
+    keep_until_restart(fresh, running);
+    EXPECT_EQ(fresh.listen_port, 1);
+    EXPECT_EQ(fresh.query_timeout, 3s);
 }
 
 TEST(ShowConfig, HasARowForEach) {

@@ -104,33 +104,23 @@ struct settings {
     std::string auth_file;
     std::string auth_hba_file;
     std::string auth_ident_file;
-    std::string auth_user;
-    std::string auth_query =
-        "SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
-        "FROM pg_authid WHERE rolname=$1 AND rolcanlogin";
-    std::string auth_dbname;
     int scram_iterations = 4096;
     std::vector<std::string> admin_users;
     std::vector<std::string> stats_users;
 
     // Logs.
     std::string logfile;
-    bool syslog = false;
-    std::string syslog_ident = "pgbouncer";
-    std::string syslog_facility = "daemon";
     bool log_connections = true;
     bool log_disconnections = true;
     bool log_pooler_errors = true;
     bool log_stats = true;
     microseconds stats_period = seconds(60);
-    int verbose = 0;
 
     // Servers: checks and ages.
     std::string server_reset_query = "DISCARD ALL";
     bool server_reset_query_always = false;
     microseconds server_check_delay = seconds(30);
-    std::string server_check_query = "<empty>";  ///< "<empty>": an empty query; empty: no check
-    bool server_fast_close = false;
+    std::string server_check_query = "<empty>";    ///< "<empty>": an empty query; empty: no check
     microseconds server_lifetime = seconds(3600);  ///< 0: a connection is used once, then closed
     microseconds server_idle_timeout = seconds(600);
     microseconds server_connect_timeout = seconds(15);
@@ -146,8 +136,6 @@ struct settings {
     microseconds idle_transaction_timeout{0};
     microseconds transaction_timeout{0};
     microseconds suspend_timeout = seconds(10);
-    microseconds autodb_idle_timeout = seconds(3600);
-    microseconds pool_idle_timeout{0};
     std::string login_notify_message;
 
     // Names of hosts.
@@ -184,8 +172,6 @@ struct settings {
     int max_server_connections = 0;       ///< of all pools together; 0: no limit
     microseconds slow_wait = seconds(1);  ///< a longer wait is logged, with whom it was for
     enum log_format log_format = log_format::text;
-    std::string metrics_listen;  ///< "127.0.0.1:9127": Prometheus metrics; empty: none
-    std::string status_listen;   ///< "127.0.0.1:9128": the status page; empty: none
 
     bool operator==(const settings&) const = default;
 };
@@ -199,9 +185,6 @@ struct database {
     std::vector<std::uint16_t> ports = {5432};
     std::string user;  ///< not empty: all clients share the logins of this user
     std::string password;
-    std::string auth_user;
-    std::string auth_query;
-    std::string auth_dbname;
     std::optional<int> pool_size;
     std::optional<int> min_pool_size;
     std::optional<int> reserve_pool_size;
@@ -262,10 +245,6 @@ struct tenant {
     microseconds quota{0};
     microseconds period = seconds(1);
     microseconds burst{0};  ///< unused quota that it may keep
-    /// How much server time it gets in a row before another one's turn; short for those who must
-    /// not wait long. 0: as everybody.
-    microseconds slice{0};
-    int max_waiting_clients = 0;  ///< 0: no limit but the pool's
 
     bool operator==(const tenant&) const = default;
 };

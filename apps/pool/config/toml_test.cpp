@@ -87,7 +87,7 @@ tenant_by = "user"
 [tenants.bob]
 weight = 300
 quota = "200ms"
-slice = "3ms"
+burst = "3ms"
 
 [tenants.reports]
 database = "sales"
@@ -96,7 +96,7 @@ period = "10s"
     EXPECT_EQ(made.tenants.at("bob").user, "bob");
     EXPECT_EQ(made.tenants.at("bob").weight, 300);
     EXPECT_EQ(made.tenants.at("bob").quota, 200ms);
-    EXPECT_EQ(made.tenants.at("bob").slice, 3ms);
+    EXPECT_EQ(made.tenants.at("bob").burst, 3ms);
     EXPECT_EQ(made.tenants.at("reports").user, "");
     EXPECT_EQ(made.tenants.at("reports").period, 10s);
 }
@@ -111,7 +111,7 @@ TEST(Toml, SaysWhereWhatIsWrong) {
               "p.toml:2:15: listen_port must be from 0 to 65535");
     EXPECT_EQ(toml_error("[pool]\nlisten_port = -1"),
               "p.toml:2:15: listen_port must be a whole number");
-    EXPECT_EQ(toml_error("[pool]\nsyslog = 1"), "p.toml:2:10: syslog must be true or false");
+    EXPECT_EQ(toml_error("[pool]\nlog_stats = 1"), "p.toml:2:13: log_stats must be true or false");
     EXPECT_EQ(toml_error("[pool]\nuser = 1"), "p.toml:2:8: user must be a text in quotation marks");
     EXPECT_EQ(toml_error("[pool]\npkt_buf = 4096"),
               "p.toml:2:1: pkt_buf is not honoured: weft-pool sizes its buffers itself");
