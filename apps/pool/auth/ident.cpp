@@ -36,6 +36,32 @@ std::optional<ident_maps::entry> parse_entry(rule_tokens& tokens) {
     return entry;
 }
 
+int digit_of(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
+}
+
+/// Takes what is before the next comma or plus that is not escaped, and it, away from `subject`.
+std::string take_attribute(std::string_view& subject) {
+    std::string out;
+    std::size_t at = 0;
+    for (; at < subject.size() && subject[at] != ',' && subject[at] != '+'; ++at) {
+        if (subject[at] != '\\' || at + 1 == subject.size()) {
+            out += subject[at];
+            continue;
+        }
+        const int high = digit_of(subject[at + 1]);
+        const int low = at + 2 < subject.size() ? digit_of(subject[at + 2]) : -1;
+        const bool hex = high >= 0 && low >= 0;
+        out += hex ? static_cast<char>(high * 16 + low) : subject[at + 1];
+        at += hex ? 2 : 1;
+    }
+    subject.remove_prefix(std::min(at + 1, subject.size()));
+    return out;
+}
+
 }  // namespace
 
 bool ident_maps::contains(std::string_view map) const {
@@ -51,6 +77,21 @@ bool ident_maps::allows(std::string_view map, std::string_view system_name,
         return one.map == map && one.system_name == system_name &&
                (one.any_user || one.user == user);
     });
+}
+
+std::optional<std::string> common_name(std::string_view subject) {
+    std::optional<std::string> found;
+    while (!subject.empty()) {
+        const bool counts = subject.starts_with("CN=");
+        const std::string value = take_attribute(subject);
+        if (counts && found) {
+            return std::nullopt;
+        }
+        if (counts) {
+            found = value.substr(3);
+        }
+    }
+    return found;
 }
 
 ident_file parse_ident(std::string_view text) {

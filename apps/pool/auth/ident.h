@@ -5,6 +5,7 @@
 // quoted, `all` for any database user. For the rules of hba.h with map=. Pure: any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,10 @@ public:
 private:
     std::vector<entry> entries_;
 };
+
+/// The common name in a subject as RFC 2253 writes it ("CN=alice,O=Example"), its escapes undone.
+/// Nothing: there is none, or several, of which nobody knows which one counts.
+[[nodiscard]] std::optional<std::string> common_name(std::string_view subject);
 
 struct ident_file {
     ident_maps maps;

@@ -53,5 +53,21 @@ TEST(ident, says_which_lines_are_wrong_and_leaves_them_out) {
     EXPECT_EQ(errors[8].line, 10U);
 }
 
+TEST(common_name, is_the_one_of_the_subject) {
+    EXPECT_EQ(common_name("CN=alice,O=Example"), "alice");
+    EXPECT_EQ(common_name("O=Example,OU=a+CN=alice"), "alice");
+    EXPECT_EQ(common_name("CN=M\\C3\\BCller\\, A\\+B"), "M\xc3\xbcller, A+B");
+    EXPECT_EQ(common_name("CN="), "");
+    EXPECT_EQ(common_name("O=Example"), std::nullopt);
+    EXPECT_EQ(common_name(""), std::nullopt);
+    EXPECT_EQ(common_name("CN=a\\"), "a\\");
+}
+
+TEST(common_name, is_not_made_up_by_what_else_is_there) {
+    EXPECT_EQ(common_name("O=x\\,CN=admin"), std::nullopt);
+    EXPECT_EQ(common_name("O=x\\+CN=admin,CN=bob"), "bob");
+    EXPECT_EQ(common_name("CN=bob,CN=admin"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace weft::pool

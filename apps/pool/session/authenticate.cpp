@@ -10,6 +10,7 @@
 
 #include <weft/blocking.h>
 
+#include "auth/ident.h"
 #include "auth/md5.h"
 #include "auth/password.h"
 #include "auth/scram.h"
@@ -74,7 +75,7 @@ private:
             case auth_type::scram_sha_256:
                 return by_scram();
             case auth_type::cert:
-                return by_certificate();
+                return by_certificate({});
             case auth_type::hba:
                 return by_rules();
             case auth_type::pam:
@@ -103,9 +104,9 @@ private:
             case hba_method::scram_sha_256:
                 return by_method(auth_type::scram_sha_256);
             case hba_method::cert:
-                return by_method(auth_type::cert);
+                return by_certificate(rule->map);
             case hba_method::peer:
-                return by_peer();
+                return by_peer(rule->map);
             case hba_method::reject:
                 break;
         }
@@ -179,12 +180,13 @@ private:
         if (stored().kind() == secret_kind::scram) {
             return stored().scram();
         }
+        const auto iterations = static_cast<std::uint32_t>(in_.config.general.scram_iterations);
         if (stored().kind() != secret_kind::plain) {
-            return unanswerable_secret(pooler_.salting, facts_.user);
+            return unanswerable_secret(pooler_.salting, facts_.user, iterations);
         }
         const auto keys = blocking([&] {
             return derive_scram_keys(stored().password(),
-                                     challenge_for(pooler_.salting, facts_.user));
+                                     challenge_for(pooler_.salting, facts_.user, iterations));
         });
         return keys ? std::expected<scram_secret, report>(secret_of(*keys)) : refusal(keys.error());
     }
@@ -231,26 +233,24 @@ private:
         return login_proof{*login.keys()};
     }
 
-    proof by_certificate() {
+    proof by_certificate(const std::string& map) {
         if (!who_.io.encrypted() || !who_.io.tls().has_peer_certificate()) {
             return refusal("28000", "connection requires a valid client certificate");
         }
-        const std::string subject = who_.io.tls().peer_subject();
-        const std::string wanted = "CN=" + facts_.user;
-        const bool right = subject == wanted || subject.starts_with(wanted + ",") ||
-                           subject.find("," + wanted + ",") != std::string::npos ||
-                           subject.ends_with("," + wanted);
-        return right ? proof(login_proof())
-                     : refusal("28000", "certificate authentication failed for user \"" +
-                                            facts_.user + "\"");
+        const auto name = common_name(who_.io.tls().peer_subject());
+        return name && in_.idents.allows(map, *name, facts_.user)
+                   ? proof(login_proof())
+                   : refusal("28000",
+                             "certificate authentication failed for user \"" + facts_.user + "\"");
     }
 
-    proof by_peer() {
+    proof by_peer(const std::string& map) {
         const auto who = who_.io.raw().peer_credentials();
         const auto name = who ? user_name_of(who->user) : std::nullopt;
-        return name == facts_.user ? proof(login_proof())
-                                   : refusal("28000", "Peer authentication failed for user \"" +
-                                                          facts_.user + "\"");
+        return name && in_.idents.allows(map, *name, facts_.user)
+                   ? proof(login_proof())
+                   : refusal("28000",
+                             "Peer authentication failed for user \"" + facts_.user + "\"");
     }
 
     static std::optional<std::string> user_name_of(uid_t user);
