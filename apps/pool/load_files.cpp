@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "config/load.h"
+#include "config/setting_table.h"
 
 namespace weft::pool {
 
@@ -39,6 +40,24 @@ file_step read_users(loaded_configuration& into) {
     return {};
 }
 
+file_step read_idents(loaded_configuration& into) {
+    const std::string& path = into.config.general.auth_ident_file;
+    if (path.empty()) {
+        return {};
+    }
+    const auto text = text_of(path);
+    if (!text) {
+        return file_failure(text.error());
+    }
+    ident_file file = parse_ident(*text);
+    if (!file.errors.empty()) {
+        return file_failure(path + ":" + std::to_string(file.errors.front().line) + ": " +
+                            file.errors.front().message);
+    }
+    into.idents = std::move(file.maps);
+    return {};
+}
+
 file_step read_rules(loaded_configuration& into) {
     const settings& general = into.config.general;
     if (general.auth_type != auth_type::hba) {
@@ -58,7 +77,14 @@ file_step read_rules(loaded_configuration& into) {
                                        ": " + odd.message);
     }
     into.hba = std::move(file.rules);
-    return {};
+    return read_idents(into);
+}
+
+/// The oldest and the newest that are allowed.
+template <class Options>
+void allow(const tls_protocols& versions, Options& options) {
+    options.minimum = versions.v1_2 ? tls_version::v1_2 : tls_version::v1_3;
+    options.maximum = versions.v1_3 ? tls_version::v1_3 : tls_version::v1_2;
 }
 
 file_step make_client_tls(loaded_configuration& into) {
@@ -76,6 +102,7 @@ file_step make_client_tls(loaded_configuration& into) {
     } else if (!options.ca_file.empty()) {
         options.client_certificate = tls_client_certificate::optional;
     }
+    allow(general.client_tls_protocols, options);
     std::string why;
     auto made = tls_context::server(options, &why);
     if (!made) {
@@ -85,24 +112,43 @@ file_step make_client_tls(loaded_configuration& into) {
     return {};
 }
 
-file_step make_server_tls(loaded_configuration& into) {
+file_step make_server_tls(loaded_configuration& into, sslmode mode) {
+    if (mode == sslmode::disable || into.server_tls.contains(mode)) {
+        return {};
+    }
     const settings& general = into.config.general;
     tls_client_options options;
     options.ca_file = general.server_tls_ca_file;
-    options.check = general.server_tls_sslmode == sslmode::verify_full ? tls_check::full
-                    : general.server_tls_sslmode == sslmode::verify_ca ? tls_check::authority
-                                                                       : tls_check::none;
+    options.check = mode == sslmode::verify_full ? tls_check::full
+                    : mode == sslmode::verify_ca ? tls_check::authority
+                                                 : tls_check::none;
     if (!general.server_tls_cert_file.empty()) {
         options.certificate = tls_certificate{.chain_file = general.server_tls_cert_file,
                                               .key_file = general.server_tls_key_file};
     }
+    allow(general.server_tls_protocols, options);
     std::string why;
     auto made = tls_context::client(options, &why);
     if (!made) {
         return file_failure("server TLS: " + why);
     }
-    into.server_tls = *std::move(made);
+    into.server_tls.emplace(mode, *std::move(made));
     return {};
+}
+
+/// One for each mode that a database has.
+file_step make_all_server_tls(loaded_configuration& into) {
+    const sslmode general = into.config.general.server_tls_sslmode;
+    file_step done = make_server_tls(into, general);
+    if (done && into.config.fallback) {
+        done = make_server_tls(into, into.config.fallback->tls_sslmode.value_or(general));
+    }
+    for (const auto& [name, each] : into.config.databases) {
+        if (done) {
+            done = make_server_tls(into, each.tls_sslmode.value_or(general));
+        }
+    }
+    return done;
 }
 
 }  // namespace
@@ -110,7 +156,7 @@ file_step make_server_tls(loaded_configuration& into) {
 std::expected<configuration_ptr, std::string> complete(configuration config) {
     auto loaded = std::make_shared<loaded_configuration>();
     loaded->config = std::move(config);
-    for (const auto part : {&read_users, &read_rules, &make_client_tls, &make_server_tls}) {
+    for (const auto part : {&read_users, &read_rules, &make_client_tls, &make_all_server_tls}) {
         if (const file_step done = part(*loaded); !done) {
             return file_failure(done.error());
         }
@@ -118,9 +164,16 @@ std::expected<configuration_ptr, std::string> complete(configuration config) {
     return loaded;
 }
 
-std::expected<configuration_ptr, std::string> load_files(const std::string& path) {
+std::expected<configuration_ptr, std::string> load_files(const std::string& path,
+                                                         const settings* running) {
     auto config = load_configuration(path);
-    return config ? complete(*std::move(config)) : file_failure(config.error());
+    if (!config) {
+        return file_failure(config.error());
+    }
+    if (running != nullptr) {
+        keep_until_restart(config->general, *running);
+    }
+    return complete(*std::move(config));
 }
 
 }  // namespace weft::pool

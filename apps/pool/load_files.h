@@ -10,8 +10,9 @@
 
 namespace weft::pool {
 
-/// What is wrong is one line.
-std::expected<configuration_ptr, std::string> load_files(const std::string& path);
+/// What is wrong is one line. `running`: what a change of takes a restart stays as it is there.
+std::expected<configuration_ptr, std::string> load_files(const std::string& path,
+                                                         const settings* running = nullptr);
 
 /// The same of a configuration that was read or made otherwise.
 std::expected<configuration_ptr, std::string> complete(configuration config);

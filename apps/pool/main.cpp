@@ -19,6 +19,7 @@
 #include "demo.h"
 #include "load_files.h"
 #include "metrics/log.h"
+#include "process_setup.h"
 #include "service.h"
 
 namespace {
@@ -51,6 +52,13 @@ int serve(const options& asked) {
         return 0;
     }
     const auto& general = (*config)->config.general;
+    if (const auto done = weft::pool::become_user(general.user); !done) {
+        return complain(done.error());
+    }
+    weft::pool::pid_file pid;
+    if (const auto done = pid.write(general.pidfile); !done) {
+        return complain(done.error());
+    }
     weft::pool::log log(general.logfile, general.log_format,
                         asked.quiet ? weft::pool::log_level::error : weft::pool::log_level::info);
     weft::runtime_options runtime;

@@ -27,9 +27,11 @@
 #include <weft/wait_group.h>
 
 #include "admin/administration.h"
+#include "backend/tcp_settings.h"
 #include "config/difference.h"
 #include "config/setting_table.h"
 #include "load_files.h"
+#include "process_setup.h"
 #include "session/session.h"
 
 namespace weft::pool {
@@ -65,6 +67,7 @@ public:
         if (!listen()) {
             return 1;
         }
+        apply_tcp_settings_to_listeners();
         signal_set signals({SIGINT, SIGTERM, SIGHUP});
         for (listener& each : listeners_) {
             acceptors_.emplace_back([this, &each](std::stop_token) { accept_from(each); });
@@ -116,13 +119,37 @@ private:
             }
             if (file.front() != '@') {
                 unix_file_ = file;
-                (void)::chmod(file.c_str(), static_cast<mode_t>(general.unix_socket_mode));
+                if (const auto done = protect(file, general); !done) {
+                    note(log_level::fatal, done.error());
+                    return false;
+                }
             }
         }
         if (listeners_.empty()) {
             note(log_level::fatal, "nowhere to listen on");
         }
         return !listeners_.empty();
+    }
+
+    static std::expected<void, std::string> protect(const std::string& file, const settings& by) {
+        if (!by.unix_socket_group.empty()) {
+            if (auto done = give_to_group(file, by.unix_socket_group); !done) {
+                return done;
+            }
+        }
+        (void)::chmod(file.c_str(), static_cast<mode_t>(by.unix_socket_mode));
+        return {};
+    }
+
+    /// Those who are accepted from now on have them.
+    void apply_tcp_settings_to_listeners() {
+        const configuration_ptr config = pooler_.config();
+        for (const listener& each : listeners_) {
+            const auto local = each.local_endpoint();
+            if (local && local->family() != AF_UNIX) {
+                apply_tcp_settings(config->config.general, each.native_handle());
+            }
+        }
     }
 
     void accept_from(listener& from) {
@@ -185,15 +212,21 @@ private:
             return {};
         }
         const std::lock_guard lock(changing_);
-        auto fresh = blocking([&] { return load_files(path_); });
+        const configuration_ptr running = pooler_.config();
+        auto fresh = blocking([&] { return load_files(path_, &running->config.general); });
         if (!fresh) {
             note(log_level::error, "the configuration stays as it is: " + fresh.error());
             return std::unexpected(fresh.error());
         }
-        for (const change& each : difference(pooler_.config()->config, (*fresh)->config)) {
+        for (const change& each : difference(running->config, (*fresh)->config)) {
             note(log_level::info, text_of(each));
         }
+        const std::string log_file = (*fresh)->config.general.logfile;
         pooler_.set_config(*std::move(fresh));
+        apply_tcp_settings_to_listeners();
+        if (const auto failed = blocking([&] { return pooler_.logger.reopen(log_file); })) {
+            note(log_level::error, log_file + ": " + failed.message());
+        }
         return {};
     }
 
@@ -209,6 +242,7 @@ private:
             return std::unexpected(loaded.error());
         }
         pooler_.set_config(*std::move(loaded));
+        apply_tcp_settings_to_listeners();
         return {};
     }
 
@@ -307,7 +341,14 @@ private:
 }  // namespace
 
 int serve_pool(configuration_ptr config, const std::string& path, log& log_to) {
-    auto names = dns::resolver::create();
+    const settings& general = config->config.general;
+    dns::resolver_options lookups;
+    lookups.longest_ttl = std::chrono::ceil<seconds>(general.dns_max_ttl);
+    lookups.longest_negative_ttl = std::chrono::ceil<seconds>(general.dns_nxdomain_ttl);
+    if (!general.resolv_conf.empty()) {
+        lookups.resolv_conf = general.resolv_conf;
+    }
+    auto names = dns::resolver::create(lookups);
     if (!names) {
         log_to.write(log_level::fatal, "no names can be looked up: " + names.error().message());
         return 1;

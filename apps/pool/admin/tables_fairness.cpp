@@ -112,19 +112,6 @@ struct waiter_name {
 };
 using waiter_names = std::unordered_map<const void*, waiter_name>;
 
-/// "shop/ann: 3, shop/bob: 1", who has most first.
-std::string holders_of(const server_pool& pool) {
-    std::vector<tenant_status> all = pool.tenants();
-    std::ranges::sort(all, std::ranges::greater(), &tenant_status::holding);
-    std::string out;
-    for (const tenant_status& each : all) {
-        if (each.holding != 0) {
-            out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", each.name, each.holding);
-        }
-    }
-    return out;
-}
-
 const char* reason_for(const pool_status& pool) {
     if (pool.paused) {
         return "paused";
@@ -146,7 +133,7 @@ void add_waits(std::vector<table_row>& rows, const pool_entry& pool, const waite
     if (waiters.empty()) {
         return;
     }
-    const std::string holders = holders_of(*pool.pool);
+    const std::string holders = pool.pool->holders();
     const char* const reason = reason_for(pool.pool->status());
     const auto now = clock::now();
     std::size_t position = 0;

@@ -46,6 +46,7 @@ struct server {
     // Cancel requests on their way to it; whether it has been given back meanwhile.
     std::uint32_t cancels = 0;
     bool returned = false;
+    bool preferred = true;  ///< false: a primary, where a standby is asked for first
 };
 
 }  // namespace weft::pool

@@ -75,8 +75,7 @@ private:
     }
 
     step start_tls() {
-        const bool wanted = target_.tls != sslmode::disable && target_.tls != sslmode::allow;
-        if (!wanted || is_local(target_.host) || target_.context == nullptr) {
+        if (target_.tls == sslmode::disable || is_local(target_.host) || !target_.context) {
             return {};
         }
         char answer = 0;
@@ -85,7 +84,7 @@ private:
             return login_failure(fatal_report(cannot_connect, "the server closed the connection"));
         }
         if (answer != 'S') {
-            if (target_.tls == sslmode::prefer) {
+            if (target_.tls <= sslmode::prefer) {
                 return {};
             }
             return login_failure(fatal_report(cannot_connect, "the server does not support SSL"));

@@ -31,8 +31,8 @@ struct server_target {
     secret password;                 ///< plain or md5; none: trust and the like
     std::optional<scram_keys> keys;  ///< of a client that has logged in: used if they fit
     sslmode tls = sslmode::disable;
-    const tls_context* context = nullptr;  ///< null: no TLS, whatever is said above
-    parameter_list parameters;             ///< of the startup packet, beside user and database
+    std::optional<tls_context> context;  ///< none: no TLS, whatever is said above
+    parameter_list parameters;           ///< of the startup packet, beside user and database
 };
 
 /// What all logins share. Must outlive them.

@@ -109,10 +109,12 @@ std::optional<report> server_pool::reason_to_refuse(clock::time_point now) const
     return std::nullopt;
 }
 
-std::expected<server*, report> server_pool::acquire(claimant& who, deadline until) {
+std::expected<server*, report> server_pool::acquire(claimant& who, deadline until,
+                                                    wait_watch* beside) {
+    clock::time_point now;
     {
         const std::lock_guard lock(mutex_);
-        const auto now = clock::now();
+        now = clock::now();
         if (auto why = reason_to_refuse(now)) {
             return std::unexpected(*std::move(why));
         }
@@ -124,7 +126,7 @@ std::expected<server*, report> server_pool::acquire(claimant& who, deadline unti
         grow(now);
     }
     settle_budgets();
-    const bool in_time = who.ready.acquire(until).has_value();
+    const bool in_time = wait(who, now, until, beside);
     const std::lock_guard lock(mutex_);
     if (!in_time && who.now == claimant::state::waiting) {
         queue_.remove(who);
@@ -139,6 +141,40 @@ std::expected<server*, report> server_pool::acquire(claimant& who, deadline unti
         return std::unexpected(*std::exchange(who.refusal, std::nullopt));
     }
     return who.held;
+}
+
+bool server_pool::wait(claimant& who, clock::time_point since, deadline until, wait_watch* beside) {
+    if (beside == nullptr) {
+        return who.ready.acquire(until).has_value();
+    }
+    const bool in_time = wait_in_stages(who, since, until, *beside);
+    const std::chrono::nanoseconds waited = clock::now() - since;
+    const bool slow = beside->slow_after.count() != 0 && waited >= beside->slow_after;
+    beside->slow = slow ? waited : std::chrono::nanoseconds(0);
+    return in_time;
+}
+
+bool server_pool::wait_in_stages(claimant& who, clock::time_point since, deadline until,
+                                 wait_watch& beside) const {
+    const auto notify = [&] { beside.notify(); };
+    const auto look = [&] { beside.holders = holders(); };
+    const auto until_then = [&](std::chrono::microseconds after, const auto& act) {
+        const deadline stage = since + after;
+        if (after.count() == 0 || stage >= until) {
+            return false;
+        }
+        const auto got = who.ready.acquire(stage);
+        if (!got && got.error() == std::errc::timed_out) {
+            act();
+            return false;
+        }
+        return got.has_value();
+    };
+    const bool notify_first = beside.notify_after <= beside.slow_after;
+    return (notify_first && until_then(beside.notify_after, notify)) ||
+           until_then(beside.slow_after, look) ||
+           (!notify_first && until_then(beside.notify_after, notify)) ||
+           who.ready.acquire(until).has_value();
 }
 
 void server_pool::enqueue(claimant& who, clock::time_point now) {
@@ -228,7 +264,7 @@ void server_pool::release(claimant& who, bool reusable) {
         settle(who, now);
         server& returned = *std::exchange(who.held, nullptr);
         set_state(who, claimant::state::resting);
-        put_back(returned, reusable, now, out);
+        put_back(returned, reusable && limits_.lifetime.count() != 0, now, out);
         dispatch(now, nullptr);
         if (waiting_.count() != 0) {
             grow(now);

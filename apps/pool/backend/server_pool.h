@@ -39,7 +39,7 @@
 
 namespace weft::pool {
 
-/// Times of 0 mean: without limit.
+/// Times of 0 mean: without limit; the lifetime, that a server is used once.
 struct pool_limits {
     int size = 20;  ///< 0: without limit
     int least = 0;  ///< kept open, also idle
@@ -103,6 +103,16 @@ struct cancel_ticket {
     cancel_request which;
 };
 
+/// What happens beside a wait for a server. Times of 0: never.
+struct wait_watch {
+    std::chrono::microseconds notify_after{0};
+    std::function<void()> notify;  ///< called once, by the waiting fiber, without locks
+    std::chrono::microseconds slow_after{0};
+    /// Set by acquire() if the wait was slow, else zero; and who had servers when it became so.
+    std::chrono::nanoseconds slow{0};
+    std::string holders;
+};
+
 class server_pool : private connection_budget::member {
 public:
     /// Makes a server; called on a fiber of its own, may wait.
@@ -126,7 +136,8 @@ public:
     /// A server for `who`, which must have entered and rests, as soon as it is its turn. An error
     /// as for the client: nobody can be connected to, too many wait, the deadline
     /// (query_wait_timeout).
-    std::expected<server*, report> acquire(claimant& who, deadline until);
+    std::expected<server*, report> acquire(claimant& who, deadline until,
+                                           wait_watch* beside = nullptr);
     /// Gives it back: to be used again, or to be closed.
     void release(claimant& who, bool reusable);
 
@@ -164,6 +175,8 @@ public:
     void visit_servers(const std::function<void(const server&, const claimant*)>& visit) const;
     /// Where a client of this pool stands.
     [[nodiscard]] claim claim_of(const claimant& who) const;
+    /// Which tenants have servers, "shop/ann: 3, shop/bob: 1", who has most first.
+    [[nodiscard]] std::string holders() const;
     /// Calls `visit` for each client that waits, in the order of their coming. Under the mutex.
     void visit_waiting(const std::function<void(const claimant&)>& visit) const;
 
@@ -175,6 +188,9 @@ private:
     void enqueue(claimant& who, clock::time_point now);
     void dispatch(clock::time_point now, const claimant* caller);
     void grant(claimant& who, clock::time_point now, bool wake);
+    bool wait(claimant& who, clock::time_point since, deadline until, wait_watch* beside);
+    bool wait_in_stages(claimant& who, clock::time_point since, deadline until,
+                        wait_watch& beside) const;
     void refuse(claimant& who, const report& why);
     void refuse_all(const report& why);
     [[nodiscard]] bool may_take(const tenant_account& who) const;

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the console asks of a pool: to stop for a while, and how things stand.
+#include <algorithm>
+#include <functional>
 #include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "backend/server_pool.h"
 
@@ -47,6 +52,24 @@ void server_pool::visit_waiting(const std::function<void(const claimant&)>& visi
     for (const claimant* each = waiting_.first(); each != nullptr; each = each->next) {
         visit(*each);
     }
+}
+
+std::string server_pool::holders() const {
+    std::vector<std::pair<std::uint32_t, std::string>> all;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [name, account] : accounts_) {
+            if (account->holding != 0) {
+                all.emplace_back(account->holding, name);
+            }
+        }
+    }
+    std::ranges::sort(all, std::ranges::greater());
+    std::string out;
+    for (const auto& [count, name] : all) {
+        out += (out.empty() ? "" : ", ") + name + ": " + std::to_string(count);
+    }
+    return out;
 }
 
 }  // namespace weft::pool

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <mutex>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 #include <weft/errno.h>
@@ -71,12 +72,27 @@ void write_all(int fd, std::string_view text) {
 
 log::log(const std::string& file, log_format format, log_level least)
     : format_(format), least_(least) {
+    if (const auto failed = reopen(file)) {
+        throw std::system_error(failed, file);
+    }
+}
+
+std::error_code log::reopen(const std::string& file) {
+    int fresh = -1;
     if (!file.empty()) {
-        file_ = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-        if (file_ < 0) {
-            throw std::system_error(errno, std::generic_category(), file);
+        fresh = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+        if (fresh < 0) {
+            return {errno, std::generic_category()};
         }
     }
+    {
+        const std::lock_guard lock(mutex_);
+        std::swap(fresh, file_);
+    }
+    if (fresh >= 0) {
+        ::close(fresh);
+    }
+    return {};
 }
 
 log::~log() {

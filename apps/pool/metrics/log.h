@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <weft/mutex.h>
 
@@ -25,6 +26,10 @@ public:
     ~log();
     log(const log&) = delete;
     log& operator=(const log&) = delete;
+
+    /// Opens the file anew, which may have been moved away; another one if it is named now. An
+    /// error leaves everything as it was.
+    std::error_code reopen(const std::string& file);
 
     void write(log_level level, std::string_view text);
 

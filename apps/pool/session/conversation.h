@@ -42,6 +42,8 @@ struct conversation_parts {
     /// Whether what statements do to the session is followed.
     bool follows_session = false;
     std::uint32_t longest_message = 0x7fffffff;
+    /// The simple query protocol is not allowed (disable_pqexec).
+    bool refuses_queries = false;
 };
 
 struct conversation {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/login.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -9,6 +11,7 @@
 #include "backend/limit.h"
 #include "backend/message_input.h"
 #include "session/authenticate.h"
+#include "session/client_log.h"
 #include "wire/build.h"
 #include "wire/bytes.h"
 #include "wire/startup.h"
@@ -18,6 +21,10 @@ namespace weft::pool {
 namespace {
 
 constexpr std::string_view console_database = "pgbouncer";
+constexpr std::string_view application_name = "application_name";
+
+/// PostgreSQL cuts off what is beyond.
+constexpr std::size_t longest_name = 63;
 
 class client_login {
 public:
@@ -35,7 +42,7 @@ public:
         if (!wanted || !find_place(*wanted) || !authenticate(*wanted)) {
             return nullptr;
         }
-        if (wanted->parameter("database") == console_database) {
+        if (database_ == console_database) {
             serve_console(*wanted);
             return nullptr;
         }
@@ -57,7 +64,8 @@ private:
         put_error(out, why);
         (void)made_->io.write(out, until_);
         if (general().log_pooler_errors) {
-            pooler_.logger.write(log_level::warning, "pooler error: " + why.message);
+            pooler_.logger.write(log_level::warning, name_in_log(*made_, database_, user_) +
+                                                         " pooler error: " + why.message);
         }
         return false;
     }
@@ -135,8 +143,9 @@ private:
         }
         std::string& name = database_;
         name = wanted.parameter("database");
+        user_ = wanted.parameter("user");
         if (name.empty()) {
-            name = wanted.parameter("user");
+            name = user_;
         }
         if (name == console_database) {
             return true;
@@ -175,6 +184,9 @@ private:
 
     bool authenticate(const session_request& wanted) {
         negotiate(wanted);
+        if (general().log_connections) {
+            log_attempt();
+        }
         const login_facts facts{.user = std::string(wanted.parameter("user")),
                                 .database = database_,
                                 .address = hba_address::from_native(address_.data()),
@@ -185,6 +197,15 @@ private:
         }
         keys_ = std::move(done->keys);
         return true;
+    }
+
+    void log_attempt() {
+        const transport& io = made_->io;
+        pooler_.logger.write(log_level::info,
+                             name_in_log(*made_, database_, user_) +
+                                 " login attempt: db=" + database_ + " user=" + user_ + " tls=" +
+                                 (io.encrypted() ? std::string(io.tls().version()) : "no") +
+                                 " replication=no");
     }
 
     void negotiate(const session_request& wanted) {
@@ -234,8 +255,50 @@ private:
         return pooler_.sets.intern(both);
     }
 
+    /// What the client has set, or what is set for it; empty: nothing.
+    std::string_view asked_value(const session_request& wanted, std::string_view name) const {
+        return name == application_name && !application_.empty() ? std::string_view(application_)
+                                                                 : wanted.parameter(name);
+    }
+
+    /// As PgBouncer writes it, and not longer than PostgreSQL keeps it.
+    std::string application_with_host(const session_request& wanted) const {
+        const std::string_view own = wanted.parameter(application_name);
+        const std::string host =
+            " - " + (address_.family() == AF_UNIX ? "unix" : address_.to_string());
+        std::string out(own.empty() ? "app" : own);
+        out.resize(std::min(out.size(), longest_name - std::min(host.size(), longest_name)));
+        return out + host;
+    }
+
+    /// Whether there is room among the clients of the database, and of the user.
+    bool admit() {
+        const configuration& in = config_->config;
+        const std::string& user = user_;
+        const bool boss =
+            std::ranges::find(general().admin_users, user) != general().admin_users.end();
+        const database* const db = find_database(in, database_);
+        const struct user* const who = find_user(in, user);
+        const int of_database =
+            db->max_db_client_connections.value_or(general().max_db_client_connections);
+        const int of_user = who != nullptr && who->max_user_client_connections
+                                ? *who->max_user_client_connections
+                                : general().max_user_client_connections;
+        const auto done = pooler_.clients.add(*made_, boss ? 0 : of_database, boss ? 0 : of_user);
+        if (done == client_registry::admission::admitted) {
+            return true;
+        }
+        made_->pool->pool->leave(made_->place);
+        return refuse("53300", done == client_registry::admission::database_full
+                                   ? "client connections exceeded (max_db_client_connections)"
+                                   : "client connections exceeded (max_user_client_connections)");
+    }
+
     /// What a server would say; of parameters what the client has set itself.
     bool greet(const session_request& wanted) {
+        if (general().application_name_add_host) {
+            application_ = application_with_host(wanted);
+        }
         const auto welcome = learn_welcome();
         if (!welcome) {
             made_->pool->pool->leave(made_->place);
@@ -244,7 +307,7 @@ private:
         std::vector<std::string_view> values(pooler_.followed.count());
         for (const auto& [name, value] : *welcome) {
             const auto index = pooler_.followed.index_of(name);
-            const std::string_view own = index ? wanted.parameter(name) : std::string_view();
+            const std::string_view own = index ? asked_value(wanted, name) : std::string_view();
             const std::string_view counts = own.empty() ? std::string_view(value) : own;
             if (index) {
                 values[*index] = counts;
@@ -256,9 +319,20 @@ private:
                 values[*index] = value;
             }
         }
+        if (const auto index = pooler_.followed.index_of(application_name);
+            index && !application_.empty()) {
+            values[*index] = application_;
+        }
         made_->parameters = make_set(pooler_.sets, values);
-        pooler_.clients.add(*made_);
+        if (!admit()) {
+            return false;
+        }
         put_backend_key(greeting_, made_->number, made_->cancel_key());
+        if (!general().login_notify_message.empty()) {
+            put_notice(greeting_, {.severity = "NOTICE",
+                                   .sqlstate = "00000",
+                                   .message = general().login_notify_message});
+        }
         put_ready(greeting_, transaction::idle);
         if (!made_->io.write(greeting_, until_)) {
             pooler_.clients.remove(*made_);
@@ -291,6 +365,8 @@ private:
     std::unique_ptr<client> made_;
     endpoint address_;
     std::string database_;
+    std::string user_;
+    std::string application_;  // with the host behind it; empty: as the client says
     std::string greeting_;
     std::optional<scram_keys> keys_;
 };

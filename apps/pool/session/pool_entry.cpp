@@ -6,19 +6,35 @@
 
 namespace weft::pool {
 
-void pool_entry::set_target(std::shared_ptr<const server_target> to,
-                            std::vector<std::string> hosts) {
+void pool_entry::set_target(std::shared_ptr<const server_target> to, std::vector<server_host> hosts,
+                            load_balance_hosts how) {
     const std::lock_guard lock(mutex_);
     target_ = std::move(to);
     hosts_ = std::move(hosts);
+    balance_ = how;
 }
 
 server_target pool_entry::next_target() {
     const std::lock_guard lock(mutex_);
     server_target target = *target_;
-    target.host = hosts_[next_host_++ % hosts_.size()];
+    const server_host& host = hosts_[next_host_ % hosts_.size()];
+    if (balance_ == load_balance_hosts::round_robin) {
+        ++next_host_;
+    }
+    target.host = host.name;
+    target.port = host.port;
     target.keys = keys_;
     return target;
+}
+
+void pool_entry::note_failure(const server_target& of) {
+    const std::lock_guard lock(mutex_);
+    const server_host& current = hosts_[next_host_ % hosts_.size()];
+    // Of several connections that fail together only the first one says something new.
+    if (balance_ == load_balance_hosts::disable && current.name == of.host &&
+        current.port == of.port) {
+        ++next_host_;
+    }
 }
 
 void pool_entry::set_keys(const scram_keys& keys) {

@@ -6,7 +6,9 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <weft/mutex.h>
 
@@ -31,6 +33,12 @@ struct traffic {
         0};  ///< times that a server had to be brought to them
 };
 
+/// One of those that a database may be at.
+struct server_host {
+    std::string name;
+    std::uint16_t port = 0;
+};
+
 struct pool_entry {
     std::string database_name;  ///< as clients name it
     std::string user_name;      ///< who logs in at the server
@@ -38,9 +46,12 @@ struct pool_entry {
     traffic counts;
 
     /// How one logs in; replaced as a whole.
-    void set_target(std::shared_ptr<const server_target> to, std::vector<std::string> hosts);
-    /// For the next connection: the hosts take turns.
+    void set_target(std::shared_ptr<const server_target> to, std::vector<server_host> hosts,
+                    load_balance_hosts how);
+    /// For the next connection: the hosts take turns, or it is the same until it fails.
     [[nodiscard]] server_target next_target();
+    /// There was no connection to this one: the next one goes to another host.
+    void note_failure(const server_target& of);
     /// The keys of a client that has logged in as this user.
     void set_keys(const scram_keys& keys);
     [[nodiscard]] std::size_t hosts() const;
@@ -48,7 +59,8 @@ struct pool_entry {
 private:
     mutable mutex mutex_;
     std::shared_ptr<const server_target> target_;
-    std::vector<std::string> hosts_;
+    std::vector<server_host> hosts_;
+    load_balance_hosts balance_ = load_balance_hosts::round_robin;
     std::size_t next_host_ = 0;
     std::optional<scram_keys> keys_;
 };

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/pooler.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <utility>
 
 #include "backend/limit.h"
 #include "backend/server_query.h"
+#include "backend/session_attrs.h"
+#include "backend/tcp_settings.h"
 
 namespace weft::pool {
 
@@ -44,7 +49,6 @@ parameter_list parameters_of(const database& db) {
 std::shared_ptr<const server_target> target_for(const loaded_configuration& in, const database& db,
                                                 std::string_view database, std::string_view user) {
     auto target = std::make_shared<server_target>();
-    target->port = port_of(db, 0);
     target->database = db.dbname.empty() ? std::string(database) : db.dbname;
     target->user = db.user.empty() ? std::string(user) : db.user;
     const auto known = in.users.users.find(target->user);
@@ -54,9 +58,25 @@ std::shared_ptr<const server_target> target_for(const loaded_configuration& in, 
         target->password = known->second;
     }
     target->tls = db.tls_sslmode.value_or(in.config.general.server_tls_sslmode);
-    target->context = in.server_tls ? &*in.server_tls : nullptr;
+    if (const auto found = in.server_tls.find(target->tls); found != in.server_tls.end()) {
+        target->context = found->second;
+    }
     target->parameters = parameters_of(db);
     return target;
+}
+
+/// Of a database, of a user, and of all. 0: no limit.
+std::array<std::pair<std::string, int>, 3> budgets_of(const pool_entry& of,
+                                                      const configuration& in) {
+    const struct database* const db = find_database(in, of.database_name);
+    const struct user* const who = find_user(in, of.user_name);
+    const int of_database = db->max_db_connections.value_or(in.general.max_db_connections);
+    const int of_user = who != nullptr && who->max_user_connections
+                            ? *who->max_user_connections
+                            : in.general.max_user_connections;
+    return {{{"database " + of.database_name, of_database},
+             {"user " + of.user_name, of_user},
+             {"all", in.general.max_server_connections}}};
 }
 
 }  // namespace
@@ -66,6 +86,26 @@ pool_mode mode_for(const configuration& in, std::string_view database, std::stri
     return first_of<pool_mode>(
         {who != nullptr ? who->pool_mode : std::nullopt, find_database(in, database)->pool_mode},
         in.general.pool_mode);
+}
+
+client_patience patience_for(const configuration& in, std::string_view database,
+                             std::string_view user) {
+    const settings& general = in.general;
+    const struct database* const db = find_database(in, database);
+    const struct user* const who = find_user(in, user);
+    const auto of_user = [&](std::optional<microseconds> user::* member) {
+        return who != nullptr ? who->*member : std::nullopt;
+    };
+    client_patience out;
+    out.query = of_user(&user::query_timeout).value_or(general.query_timeout);
+    out.query_wait = first_of<microseconds>(
+        {of_user(&user::query_wait_timeout), db != nullptr ? db->query_wait_timeout : std::nullopt},
+        general.query_wait_timeout);
+    out.idle_transaction =
+        of_user(&user::idle_transaction_timeout).value_or(general.idle_transaction_timeout);
+    out.transaction = of_user(&user::transaction_timeout).value_or(general.transaction_timeout);
+    out.idle = of_user(&user::client_idle_timeout).value_or(general.client_idle_timeout);
+    return out;
 }
 
 pool_limits limits_for(const configuration& in, std::string_view database, std::string_view user) {
@@ -103,11 +143,15 @@ configuration_ptr pooler::config() const {
 
 void pooler::configure(pool_entry& of, const loaded_configuration& in) const {
     const database* const db = find_database(in.config, of.database_name);
-    std::vector<std::string> hosts = db->hosts;
-    if (hosts.empty()) {
-        hosts.push_back(in.config.general.unix_socket_dir);
+    std::vector<server_host> hosts;
+    for (std::size_t i = 0; i < db->hosts.size(); ++i) {
+        hosts.push_back({db->hosts[i], port_of(*db, i)});
     }
-    of.set_target(target_for(in, *db, of.database_name, of.user_name), std::move(hosts));
+    if (hosts.empty()) {
+        hosts.push_back({in.config.general.unix_socket_dir, port_of(*db, 0)});
+    }
+    of.set_target(target_for(in, *db, of.database_name, of.user_name), std::move(hosts),
+                  db->load_balance_hosts);
 }
 
 void pooler::set_config(configuration_ptr config) {
@@ -123,6 +167,11 @@ void pooler::set_config(configuration_ptr config) {
         configure(*entry, *config_);
         entry->pool->set_limits(
             limits_for(config_->config, entry->database_name, entry->user_name));
+        for (const auto& [name, limit] : budgets_of(*entry, config_->config)) {
+            if (const auto found = budgets_.find(name); found != budgets_.end()) {
+                found->second->set_limit(limit);
+            }
+        }
     }
     std::erase_if(pools_, [&](const auto& each) {
         const bool gone = find_database(config_->config, each.second->database_name) == nullptr;
@@ -172,48 +221,69 @@ std::shared_ptr<connection_budget> pooler::budget(std::string key, int limit) {
     return place;
 }
 
-/// Of a database, of a user, and of all.
 void pooler::set_budgets(pool_entry& of, const configuration& in) {
-    const struct database* const db = find_database(in, of.database_name);
-    const struct user* const who = find_user(in, of.user_name);
-    const int of_database = db->max_db_connections.value_or(in.general.max_db_connections);
-    const int of_user = who != nullptr && who->max_user_connections
-                            ? *who->max_user_connections
-                            : in.general.max_user_connections;
     std::vector<std::shared_ptr<connection_budget>> all;
-    if (of_database > 0) {
-        all.push_back(budget("database " + of.database_name, of_database));
-    }
-    if (of_user > 0) {
-        all.push_back(budget("user " + of.user_name, of_user));
-    }
-    if (in.general.max_server_connections > 0) {
-        all.push_back(budget("all", in.general.max_server_connections));
+    for (auto& [name, limit] : budgets_of(of, in)) {
+        if (limit > 0) {
+            all.push_back(budget(std::move(name), limit));
+        }
     }
     of.pool->set_budgets(std::move(all));
 }
 
-/// Each host has one try.
+/// Each host has one try. With prefer-standby a primary serves if there is no standby.
 std::expected<std::unique_ptr<server>, report> pooler::connect(pool_entry& of) {
     const configuration_ptr in = config();
-    const auto& general = in->config.general;
-    const login_environment environment{names, sets, followed};
     std::expected<std::unique_ptr<server>, report> made;
+    std::unique_ptr<server> spare;
     for (std::size_t tries = of.hosts(); tries > 0; --tries) {
-        const deadline until = within(general.server_connect_timeout);
-        made = log_in(of.next_target(), environment, until);
-        if (made) {
-            const database* const db = find_database(in->config, of.database_name);
-            if (db == nullptr || db->connect_query.empty()) {
-                return made;
-            }
-            if (const auto done = ask(**made, db->connect_query, followed, sets, until); !done) {
-                return std::unexpected(done.error());
-            }
+        const server_target target = of.next_target();
+        made = connect_to(of, target, *in);
+        if (!made) {
+            of.note_failure(target);
+            logger.write(log_level::warning, "server login failed: " + of.database_name + "/" +
+                                                 of.user_name + ": " + made.error().message);
+            continue;
+        }
+        if ((*made)->preferred) {
             return made;
         }
-        logger.write(log_level::warning, "server login failed: " + of.database_name + "/" +
-                                             of.user_name + ": " + made.error().message);
+        of.note_failure(target);
+        spare = *std::move(made);
+    }
+    return spare != nullptr ? std::move(spare) : std::move(made);
+}
+
+/// One try with one host. Unless it is what target_session_attrs wants that is a failure, or, if it
+/// is a preference only, noted.
+std::expected<std::unique_ptr<server>, report> pooler::connect_to(pool_entry& of,
+                                                                  const server_target& target,
+                                                                  const loaded_configuration& in) {
+    const settings& general = in.config.general;
+    const deadline until = within(general.server_connect_timeout);
+    auto made = log_in(target, {names, sets, followed}, until);
+    const database* const db = find_database(in.config, of.database_name);
+    if (!made || db == nullptr) {
+        return made;
+    }
+    if ((*made)->address.family() != AF_UNIX) {
+        apply_tcp_settings(general, (*made)->io.raw().native_handle());
+    }
+    if (db->target_session_attrs != target_session_attrs::any) {
+        const auto fits = is_as_wanted(**made, db->target_session_attrs, followed, sets, until);
+        if (!fits) {
+            return std::unexpected(fits.error());
+        }
+        (*made)->preferred = *fits;
+        if (!*fits && db->target_session_attrs != target_session_attrs::prefer_standby) {
+            return std::unexpected(
+                fatal_report("08001", target.host + " is not what target_session_attrs asks for"));
+        }
+    }
+    if (!db->connect_query.empty()) {
+        if (const auto done = ask(**made, db->connect_query, followed, sets, until); !done) {
+            return std::unexpected(done.error());
+        }
     }
     return made;
 }

@@ -22,6 +22,7 @@
 #include <weft/tls.h>
 
 #include "auth/hba.h"
+#include "auth/ident.h"
 #include "auth/scram_keys.h"
 #include "auth/userlist.h"
 #include "backend/interned.h"
@@ -39,8 +40,9 @@ struct loaded_configuration {
     configuration config;
     userlist users;
     hba_rules hba;
-    std::optional<tls_context> client_tls;  ///< none: clients cannot ask for TLS
-    std::optional<tls_context> server_tls;
+    std::optional<tls_context> client_tls;      ///< none: clients cannot ask for TLS
+    std::map<sslmode, tls_context> server_tls;  ///< for each mode that is in use
+    ident_maps idents;
 };
 using configuration_ptr = std::shared_ptr<const loaded_configuration>;
 
@@ -97,6 +99,9 @@ public:
 
 private:
     std::expected<std::unique_ptr<server>, report> connect(pool_entry& of);
+    std::expected<std::unique_ptr<server>, report> connect_to(pool_entry& of,
+                                                              const server_target& target,
+                                                              const loaded_configuration& in);
     void configure(pool_entry& of, const loaded_configuration& in) const;
     void set_budgets(pool_entry& of, const configuration& in);
     std::shared_ptr<connection_budget> budget(std::string key, int limit);
@@ -112,6 +117,19 @@ private:
 
 /// When a client's server may serve others.
 pool_mode mode_for(const configuration& in, std::string_view database, std::string_view user);
+
+/// For how long things may take. 0: for ever.
+struct client_patience {
+    microseconds query{0};
+    microseconds query_wait{0};
+    microseconds idle_transaction{0};
+    microseconds transaction{0};
+    microseconds idle{0};
+};
+
+/// That of a client, from the settings for its user and database.
+client_patience patience_for(const configuration& in, std::string_view database,
+                             std::string_view user);
 
 /// The limits of a pool, from the settings for its database and user.
 pool_limits limits_for(const configuration& in, std::string_view database, std::string_view user);

@@ -7,14 +7,42 @@
 #include <mutex>
 
 #include "auth/digest.h"
+#include "session/pool_entry.h"
 
 namespace weft::pool {
 
-void client_registry::add(client& who) {
+namespace {
+
+using counts = std::map<std::string, int, std::less<>>;
+
+bool is_full(const counts& of, std::string_view name, int most) {
+    const auto found = of.find(name);
+    return most > 0 && found != of.end() && found->second >= most;
+}
+
+void one_less(counts& of, std::string_view name) {
+    const auto found = of.find(name);
+    if (--found->second == 0) {
+        of.erase(found);
+    }
+}
+
+}  // namespace
+
+client_registry::admission client_registry::add(client& who, int most_of_database,
+                                                int most_of_user) {
     if (::getrandom(who.key.data(), who.key.size(), 0) != static_cast<ssize_t>(who.key.size())) {
         std::abort();  // a secret that can be guessed is worse than none
     }
     const std::lock_guard lock(mutex_);
+    if (is_full(of_database_, who.pool->database_name, most_of_database)) {
+        return admission::database_full;
+    }
+    if (is_full(of_user_, who.user(), most_of_user)) {
+        return admission::user_full;
+    }
+    ++of_database_[who.pool->database_name];
+    ++of_user_[std::string(who.user())];
     if (unused_.empty()) {
         all_.push_back(nullptr);
         unused_.push_back(static_cast<std::uint32_t>(all_.size()));
@@ -24,6 +52,7 @@ void client_registry::add(client& who) {
     who.id = ++last_id_;
     all_[who.number - 1] = &who;
     ++count_;
+    return admission::admitted;
 }
 
 void client_registry::remove(client& who) {
@@ -31,6 +60,8 @@ void client_registry::remove(client& who) {
     all_[who.number - 1] = nullptr;
     unused_.push_back(who.number);
     --count_;
+    one_less(of_database_, who.pool->database_name);
+    one_less(of_user_, who.user());
 }
 
 void client_registry::find(std::uint32_t number, std::string_view key,

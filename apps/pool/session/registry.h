@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,8 +25,10 @@ public:
     client_registry(const client_registry&) = delete;
     client_registry& operator=(const client_registry&) = delete;
 
-    /// Gives it a number, a secret and an id.
-    void add(client& who);
+    /// Gives it a number, a secret and an id, unless its database or its user has as many already.
+    /// 0: no limit.
+    enum class admission : std::uint8_t { admitted, database_full, user_full };
+    admission add(client& who, int most_of_database = 0, int most_of_user = 0);
     void remove(client& who);
 
     /// Calls `use` with the client that this means, if there is one; nobody else's secret does.
@@ -39,6 +43,8 @@ private:
     std::vector<client*> all_;           // by number - 1; null: nobody
     std::vector<std::uint32_t> unused_;  // numbers
     std::size_t count_ = 0;
+    std::map<std::string, int, std::less<>> of_database_;
+    std::map<std::string, int, std::less<>> of_user_;
     std::uint64_t last_id_ = 0;
 };
 

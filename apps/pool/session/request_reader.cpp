@@ -64,6 +64,10 @@ reading request_reader::read(std::string_view bytes, outbox& out) {
             so_far.error = "invalid message length";
             return so_far;
         }
+        if (of_.parts.refuses_queries && head->type == request::query) {
+            so_far.error = "PQexec disallowed";
+            return so_far;
+        }
         if (so_far.taken != 0 && out.pending().size() >= most_at_once) {
             so_far.more = true;
             return so_far;

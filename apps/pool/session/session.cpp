@@ -19,6 +19,7 @@
 
 #include "backend/limit.h"
 #include "backend/server_query.h"
+#include "session/client_log.h"
 #include "session/exchange.h"
 #include "session/login.h"
 #include "sql/transaction_statement.h"
@@ -37,6 +38,9 @@ constexpr auto stays_active = 1s;
 /// For a query of the pooler's own.
 constexpr auto longest_own_query = 10s;
 
+/// For a few words to a client that does not expect them.
+constexpr auto longest_notice = 100ms;
+
 enum class outcome : std::uint8_t {
     go_on,
     park,   ///< nothing to do: no fiber is needed
@@ -49,16 +53,21 @@ public:
         : pooler_(with),
           config_(with.config()),
           client_(whose),
+          patience_(patience_for(config_->config, whose.pool->database_name, whose.user())),
           about_({.statements = with.statements,
                   .sets = with.sets,
                   .followed = with.followed,
                   .most_statements = statements_to_follow(config_->config.general, whose.mode),
                   .follows_session = whose.mode != pool_mode::session,
-                  .longest_message = config_->config.general.max_packet_size}),
+                  .longest_message = config_->config.general.max_packet_size,
+                  .refuses_queries = config_->config.general.disable_pqexec}),
           exchange_(whose, about_) {
         about_.client_names = &client_.statements;
         about_.client_parameters = &client_.parameters;
         about_.client_journal = &client_.settings;
+        beside_.notify_after = general().query_wait_notify;
+        beside_.notify = [this] { tell_of_wait(); };
+        beside_.slow_after = general().slow_wait;
     }
 
     /// Until the client has ended or idles.
@@ -73,6 +82,9 @@ public:
             }
         }
     }
+
+    /// Why it has ended, in PgBouncer's words.
+    [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
 
 private:
     [[nodiscard]] const settings& general() const { return config_->config.general; }
@@ -125,7 +137,7 @@ private:
     [[nodiscard]] transaction_statement without_server(const message_head& head) const {
         const std::string_view there = client_.in.unread();
         if (head.type != request::query || client_.mode != pool_mode::transaction ||
-            there.size() < head.size) {
+            there.size() < head.size || general().disable_pqexec) {
             return transaction_statement::none;
         }
         const auto kind =
@@ -185,7 +197,11 @@ private:
     outcome serve_request() {
         const char type = client_.in.unread().front();
         if (type == request::terminate) {
+            reason_ = "client close request";
             return outcome::ended;
+        }
+        if (type == request::query && general().disable_pqexec) {
+            return say("08P01", "PQexec disallowed");
         }
         if (!is_request(type)) {
             return say("08P01", "invalid frontend message type " +
@@ -237,8 +253,11 @@ private:
     std::expected<server*, report> take_server() {
         for (;;) {
             auto got =
-                client_.pool->pool->acquire(client_.place, within(general().query_wait_timeout));
-            if (got && client_has_gone()) {
+                client_.pool->pool->acquire(client_.place, within(patience_.query_wait), &beside_);
+            if (beside_.slow.count() != 0) {
+                log_slow_wait(std::exchange(beside_.slow, {}));
+            }
+            if (got && (deaf_ || client_has_gone())) {
                 client_.pool->pool->release(client_.place, true);
                 return std::unexpected(report());
             }
@@ -247,6 +266,27 @@ private:
             }
             client_.pool->pool->release(client_.place, false);
         }
+    }
+
+    void tell_of_wait() {
+        std::string out;
+        put_notice(out, {.severity = "NOTICE",
+                         .sqlstate = "00000",
+                         .message = "No server connection available in postgres backend, client "
+                                    "being queued"});
+        if (!client_.io.write(out, longest_notice)) {
+            deaf_ = true;
+        }
+    }
+
+    void log_slow_wait(std::chrono::nanoseconds waited) {
+        const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(waited).count();
+        pooler_.logger.write(log_level::warning,
+                             name_in_log(client_) + " slow wait: " + std::to_string(ms) +
+                                 " ms for a server of " + client_.pool->database_name + "/" +
+                                 client_.pool->user_name + ", tenant " +
+                                 client_.place.account->name + "; servers were held by: " +
+                                 (beside_.holders.empty() ? "nobody" : beside_.holders));
     }
 
     /// While it waited. Costs no system call as long as nothing comes.
@@ -278,10 +318,10 @@ private:
     }
 
     [[nodiscard]] exchange_limits limits() const {
-        return {.query = general().query_timeout,
-                .idle_transaction = general().idle_transaction_timeout,
-                .transaction = general().transaction_timeout,
-                .idle_client = general().client_idle_timeout};
+        return {.query = patience_.query,
+                .idle_transaction = patience_.idle_transaction,
+                .transaction = patience_.transaction,
+                .idle_client = patience_.idle};
     }
 
     /// The server goes back if it can be used by others, and what went wrong is told.
@@ -298,6 +338,8 @@ private:
             case exchange_end::over:
                 return outcome::go_on;
             case exchange_end::terminated:
+                reason_ = "client close request";
+                return outcome::ended;
             case exchange_end::client_gone:
                 return outcome::ended;
             case exchange_end::client_error:
@@ -375,42 +417,57 @@ private:
             (void)client_.io.write(out, longest_own_query);
         }
         if (general().log_pooler_errors) {
-            pooler_.logger.write(log_level::warning, client_.pool->database_name + "/" +
-                                                         client_.pool->user_name +
-                                                         ": pooler error: " + why.message);
+            pooler_.logger.write(log_level::warning,
+                                 name_in_log(client_) + " pooler error: " + why.message);
         }
+        reason_ = why.message;
         return outcome::ended;
     }
 
     pooler& pooler_;
     const configuration_ptr config_;
     client& client_;
+    const client_patience patience_;
     conversation about_;
     exchange exchange_;
     std::size_t skipping_ = 0;  // bytes of a message that is not for anybody
     bool to_sync_ = false;      // messages are passed over: a request was declined
     std::string begun_;         // a transaction that no server knows of yet: its BEGIN
     std::string own_words_;
+    wait_watch beside_;
+    bool deaf_ = false;  // it does not read what it is told: part of that may be under way
+    std::string reason_ = "client unexpected eof";
 };
 
 void serve_client(pooler& with, std::unique_ptr<client> who);
+
+void end_idle_client(pooler& with, client& who) {
+    std::string out;
+    put_error(out, fatal_report("08P01", "client_idle_timeout"));
+    (void)who.io.write(out, longest_notice);
+    end_client(with, who, "client_idle_timeout");
+}
 
 /// Waits for the next byte of an idle client.
 task<> watch(pooler& with, std::unique_ptr<client> who) {
     std::array<char, 16> first{};
     const configuration_ptr config = with.config();
-    const deadline until = within(config->config.general.client_idle_timeout);
+    const deadline until =
+        within(patience_for(config->config, who->pool->database_name, who->user()).idle);
     const auto got =
         co_await co::read(who->io.plain(), std::as_writable_bytes(std::span(first)), until);
     const bool ended = !got || *got == 0;
+    const bool too_late = !got && got.error() == std::errc::timed_out;
     if (!ended) {
         who->pool->counts.from_clients += *got;
         who->in.push_front({first.data(), *got});
     }
     // Both take locks, for which a coroutine must not wait in this way.
-    fiber([&with, ended, who = std::move(who)]() mutable {
-        if (ended) {
-            end_client(with, *who);
+    fiber([&with, ended, too_late, who = std::move(who)]() mutable {
+        if (too_late) {
+            end_idle_client(with, *who);
+        } else if (ended) {
+            end_client(with, *who, "client unexpected eof");
         } else {
             serve_client(with, std::move(who));
         }
@@ -418,15 +475,29 @@ task<> watch(pooler& with, std::unique_ptr<client> who) {
 }
 
 void serve_client(pooler& with, std::unique_ptr<client> who) {
-    for (;;) {
-        const outcome ended = session(with, *who).run();
-        if (ended == outcome::ended) {
-            end_client(with, *who);
-            return;
+    clock::time_point last;
+    for (std::chrono::seconds idle = stays_active;; idle += stays_active) {
+        {
+            session of(with, *who);
+            if (of.run() == outcome::ended) {
+                end_client(with, *who, of.reason());
+                return;
+            }
         }
         if (!who->io.encrypted()) {
             who->in.release();
             spawn(watch(with, std::move(who))).detach();
+            return;
+        }
+        if (const clock::time_point active = who->active; active != last) {
+            last = active;
+            idle = stays_active;
+        }
+        const configuration_ptr config = with.config();
+        const auto longest =
+            patience_for(config->config, who->pool->database_name, who->user()).idle;
+        if (longest.count() != 0 && idle >= longest) {
+            end_idle_client(with, *who);
             return;
         }
     }
@@ -434,7 +505,14 @@ void serve_client(pooler& with, std::unique_ptr<client> who) {
 
 }  // namespace
 
-void end_client(pooler& with, client& who) noexcept {
+void end_client(pooler& with, client& who, std::string_view why) {
+    if (with.config()->config.general.log_disconnections) {
+        const auto age =
+            std::chrono::duration_cast<std::chrono::seconds>(clock::now() - who.connected).count();
+        with.logger.write(log_level::info, name_in_log(who) +
+                                               " closing because: " + std::string(why) +
+                                               " (age=" + std::to_string(age) + "s)");
+    }
     with.clients.remove(who);
     who.pool->pool->leave(who.place);
     --with.connections;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "session/client.h"
 #include "session/pooler.h"
@@ -15,7 +16,7 @@ namespace weft::pool {
 /// Serves a connection from its first byte on; returns when this fiber is not needed any more.
 void serve_connection(pooler& with, socket connected);
 
-/// Ends the session of a client that is logged in: takes it out of all lists.
-void end_client(pooler& with, client& who) noexcept;
+/// Ends the session of a client that is logged in: takes it out of all lists. `why`: for the log.
+void end_client(pooler& with, client& who, std::string_view why);
 
 }  // namespace weft::pool

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What happens beside a wait for a server, and after it.
+#include <gtest/gtest.h>
+
+#include "backend/server_pool_test_support.h"
+
+namespace weft::pool {
+
+namespace {
+
+TEST(ServerPoolWait, TellsTheClientOnceAndKnowsWhoHeldTheServers) {
+    on_one_worker([] {
+        backends to;
+        server_pool pool({.size = 1}, to.connector());
+        visitor big(pool, "big");
+        big.ask();
+        big.join();
+        ASSERT_TRUE(big.holds());
+        visitor small(pool, "small");
+        int told = 0;
+        wait_watch beside{.notify_after = 1ms, .notify = [&] { ++told; }, .slow_after = 2ms};
+        const auto got = pool.acquire(small.place, 20ms, &beside);
+        ASSERT_FALSE(got);
+        EXPECT_EQ(got.error().message, "query_wait_timeout");
+        EXPECT_EQ(told, 1);
+        EXPECT_GE(beside.slow, 20ms);
+        EXPECT_EQ(beside.holders, "big: 1");
+    });
+}
+
+TEST(ServerPoolWait, IsNotSlowWhenItEndsBefore) {
+    on_one_worker([] {
+        backends to;
+        server_pool pool({.size = 1}, to.connector());
+        visitor one(pool, "t");
+        wait_watch beside{.notify_after = longest_test_wait,
+                          .notify = [] { ADD_FAILURE() << "told"; },
+                          .slow_after = longest_test_wait};
+        ASSERT_TRUE(pool.acquire(one.place, deadline(), &beside));
+        EXPECT_EQ(beside.slow, 0ms);
+        pool.release(one.place, true);
+    });
+}
+
+TEST(ServerPoolWait, WithoutALifetimeAServerIsUsedOnce) {
+    on_one_worker([] {
+        backends to;
+        server_pool pool({.size = 1, .lifetime = 0ms}, to.connector());
+        for (int uses = 1; uses <= 2; ++uses) {
+            visitor one(pool, "t");
+            one.ask();
+            one.join();
+            ASSERT_TRUE(one.holds());
+            one.release();
+            EXPECT_EQ(to.connects(), uses);
+        }
+    });
+}
+
+}  // namespace
+
+}  // namespace weft::pool
