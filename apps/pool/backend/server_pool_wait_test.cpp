@@ -19,7 +19,8 @@ TEST(ServerPoolWait, TellsTheClientOnceAndKnowsWhoHeldTheServers) {
         ASSERT_TRUE(big.holds());
         visitor small(pool, "small");
         int told = 0;
-        wait_watch beside{.notify_after = 1ms, .notify = [&] { ++told; }, .slow_after = 2ms};
+        wait_watch beside{
+            .notify_after = 1ms, .notify = [&] { ++told; }, .slow_after = 2ms, .holders = {}};
         const auto got = pool.acquire(small.place, 20ms, &beside);
         ASSERT_FALSE(got);
         EXPECT_EQ(got.error().message, "query_wait_timeout");
@@ -36,7 +37,8 @@ TEST(ServerPoolWait, IsNotSlowWhenItEndsBefore) {
         visitor one(pool, "t");
         wait_watch beside{.notify_after = longest_test_wait,
                           .notify = [] { ADD_FAILURE() << "told"; },
-                          .slow_after = longest_test_wait};
+                          .slow_after = longest_test_wait,
+                          .holders = {}};
         ASSERT_TRUE(pool.acquire(one.place, deadline(), &beside));
         EXPECT_EQ(beside.slow, 0ms);
         pool.release(one.place, true);

@@ -17,6 +17,13 @@ void give_hosts(pool_entry& to, load_balance_hosts how) {
     to.set_target(std::make_shared<server_target>(), {{"a", 1}, {"b", 2}}, how);
 }
 
+server_target target_at(const char* host, std::uint16_t port) {
+    server_target target;
+    target.host = host;
+    target.port = port;
+    return target;
+}
+
 std::string next_of(pool_entry& of) {
     const server_target target = of.next_target();
     return target.host + ":" + std::to_string(target.port);
@@ -26,7 +33,7 @@ TEST(PoolEntry, HostsTakeTurns) {
     pool_entry entry;
     give_hosts(entry, load_balance_hosts::round_robin);
     EXPECT_EQ(next_of(entry), "a:1");
-    entry.note_failure({.host = "a", .port = 1});
+    entry.note_failure(target_at("a", 1));
     EXPECT_EQ(next_of(entry), "b:2");
     EXPECT_EQ(next_of(entry), "a:1");
 }
@@ -37,11 +44,11 @@ TEST(PoolEntry, AHostIsKeptUntilItFails) {
     EXPECT_EQ(next_of(entry), "a:1");
     EXPECT_EQ(next_of(entry), "a:1");
     // Two connections that were under way at the same time.
-    entry.note_failure({.host = "a", .port = 1});
-    entry.note_failure({.host = "a", .port = 1});
+    entry.note_failure(target_at("a", 1));
+    entry.note_failure(target_at("a", 1));
     EXPECT_EQ(next_of(entry), "b:2");
     EXPECT_EQ(next_of(entry), "b:2");
-    entry.note_failure({.host = "b", .port = 2});
+    entry.note_failure(target_at("b", 2));
     EXPECT_EQ(next_of(entry), "a:1");
 }
 
