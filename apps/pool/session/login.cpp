@@ -21,7 +21,7 @@ namespace weft::pool {
 namespace {
 
 constexpr std::string_view console_database = "pgbouncer";
-constexpr std::string_view application_name = "application_name";
+constexpr std::string_view name_of_application = "application_name";
 
 /// PostgreSQL cuts off what is beyond.
 constexpr std::size_t longest_name = 63;
@@ -239,7 +239,7 @@ private:
             made_->pool->set_keys(*keys_);
         }
         const auto place =
-            pooler::place_of(*config_, database_, user, wanted.parameter("application_name"));
+            pooler::place_of(*config_, database_, user, wanted.parameter(name_of_application));
         made_->pool->pool->enter(made_->place, place.name, place.rule);
         made_->names = names_of(wanted);
         made_->connected = clock::now();
@@ -251,19 +251,19 @@ private:
     interned_ptr names_of(const session_request& wanted) {
         std::string both;
         put_text(both, wanted.parameter("user"));
-        put_text(both, wanted.parameter("application_name"));
+        put_text(both, wanted.parameter(name_of_application));
         return pooler_.sets.intern(both);
     }
 
     /// What the client has set, or what is set for it; empty: nothing.
     std::string_view asked_value(const session_request& wanted, std::string_view name) const {
-        return name == application_name && !application_.empty() ? std::string_view(application_)
-                                                                 : wanted.parameter(name);
+        return name == name_of_application && !application_.empty() ? std::string_view(application_)
+                                                                    : wanted.parameter(name);
     }
 
     /// As PgBouncer writes it, and not longer than PostgreSQL keeps it.
     std::string application_with_host(const session_request& wanted) const {
-        const std::string_view own = wanted.parameter(application_name);
+        const std::string_view own = wanted.parameter(name_of_application);
         const std::string host =
             " - " + (address_.family() == AF_UNIX ? "unix" : address_.to_string());
         std::string out(own.empty() ? "app" : own);
@@ -319,7 +319,7 @@ private:
                 values[*index] = value;
             }
         }
-        if (const auto index = pooler_.followed.index_of(application_name);
+        if (const auto index = pooler_.followed.index_of(name_of_application);
             index && !application_.empty()) {
             values[*index] = application_;
         }
