@@ -210,6 +210,10 @@ public:
     /// What has not been taken.
     [[nodiscard]] std::size_t left() const { return from_client_.size() + from_server_.size(); }
 
+private:
+    std::shared_ptr<shared_names> shared_;  // outlives what comes from its tables
+
+public:
     std::unique_ptr<client_statements> client_names;
     parameter_set client_parameters;
     parameter_set server_parameters;
@@ -241,7 +245,6 @@ private:
         }
     }
 
-    std::shared_ptr<shared_names> shared_;
     conversation about_;
     request_reader requests_{about_};
     answer_reader answers_{about_};
