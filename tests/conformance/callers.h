@@ -15,6 +15,7 @@
 #include <array>
 #include <coroutine>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <ostream>
@@ -240,13 +241,15 @@ struct awaitable_calls {
     static auto get_stop_token() { return co::get_stop_token(); }
 };
 
-template <class Body>
-task<> call_body(Body body) {
+/// A coroutine lambda, which lives as long as its coroutine. One type for all, so that what starts
+/// it is compiled once.
+using any_body = std::function<task<>()>;
+
+inline task<> call_body(any_body body) {
     co_await body();
 }
 
-template <class Body>
-task<> call_body_within(std::stop_token token, deadline until, Body body) {
+inline task<> call_body_within(std::stop_token token, deadline until, any_body body) {
     co_await co::with_stop_token(token, co::with_deadline(until, call_body(std::move(body))));
 }
 
@@ -258,12 +261,10 @@ struct fibers : blocking_calls {
 
     using actor = fiber;
 
-    template <class Body>
-    static actor start(runtime& home, Body body) {
+    static actor start(runtime& home, any_body body) {
         return home.spawn([body = std::move(body)] { run_inline(body()); });
     }
-    template <class Body>
-    static actor start_within(runtime& home, std::stop_token token, deadline until, Body body) {
+    static actor start_within(runtime& home, std::stop_token token, deadline until, any_body body) {
         return home.spawn([token, until, body = std::move(body)] {
             const sched::cancel_scope scope(token, until);
             run_inline(body());
@@ -277,12 +278,10 @@ struct coroutines : awaitable_calls {
 
     using actor = task_handle<>;
 
-    template <class Body>
-    static actor start(runtime& home, Body body) {
+    static actor start(runtime& home, any_body body) {
         return home.spawn(call_body(std::move(body)));
     }
-    template <class Body>
-    static actor start_within(runtime& home, std::stop_token token, deadline until, Body body) {
+    static actor start_within(runtime& home, std::stop_token token, deadline until, any_body body) {
         return home.spawn(call_body_within(token, until, std::move(body)));
     }
 };
@@ -293,12 +292,10 @@ struct threads : blocking_calls {
 
     using actor = std::jthread;
 
-    template <class Body>
-    static actor start(runtime&, Body body) {
+    static actor start(runtime&, any_body body) {
         return std::jthread([body = std::move(body)] { run_inline(body()); });
     }
-    template <class Body>
-    static actor start_within(runtime&, std::stop_token token, deadline until, Body body) {
+    static actor start_within(runtime&, std::stop_token token, deadline until, any_body body) {
         return std::jthread([token, until, body = std::move(body)] {
             const sched::cancel_scope scope(token, until);
             run_inline(body());
