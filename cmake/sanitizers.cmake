@@ -39,7 +39,20 @@ if(WEFT_SANITIZE STREQUAL "address")
     list(APPEND WEFT_SANITIZE_LESS $<$<COMPILE_LANGUAGE:CXX>:-O0>)
 endif()
 
+# As a shared library, as g++ has it: what stands in for symbols of the C library (weft::posix) calls
+# those that come next, and they are to be the sanitizer's.
+set(WEFT_SANITIZE_LINK ${WEFT_SANITIZE_FLAGS})
+if(WEFT_SANITIZE MATCHES "^(address|thread)$" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    string(SUBSTRING ${WEFT_SANITIZE} 0 1 letter)
+    execute_process(
+        COMMAND "${CMAKE_CXX_COMPILER}"
+            -print-file-name=libclang_rt.${letter}san-${CMAKE_SYSTEM_PROCESSOR}.so
+        OUTPUT_VARIABLE library OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+    cmake_path(GET library PARENT_PATH folder)
+    list(APPEND WEFT_SANITIZE_LINK -shared-libsan "LINKER:-rpath,${folder}")
+endif()
+
 if(WEFT_SANITIZE_FLAGS)
     add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${WEFT_SANITIZE_FLAGS};-fno-omit-frame-pointer>")
-    add_link_options(${WEFT_SANITIZE_FLAGS})
+    add_link_options(${WEFT_SANITIZE_LINK})
 endif()
