@@ -53,9 +53,12 @@ bool current_stack(context::stack_bounds& bounds) noexcept {
 /// is a plain thread from now on, on whatever stack it runs.
 void be_a_plain_thread() noexcept {
     base::thread_block& block = base::this_thread_block();
+    // First: it makes the tick's handler do nothing. The child inherits no signals, but
+    // ThreadSanitizer hands over here, at the next atomic operation, one that it had kept back from
+    // the parent.
+    block.thread = nullptr;
     block.worker.store(nullptr, base::relaxed);
     block.fiber = nullptr;
-    block.thread = nullptr;
     block.hidden_fiber = nullptr;
     block.hidden_thread = nullptr;
     block.preempt_count.store(0, base::relaxed);
