@@ -149,7 +149,7 @@ TEST_P(Runtime, RingOfFibersPassesAToken) {
 }
 
 // A tree of fibers, each of which waits for its children: spawn, join, park and steal at once.
-// ThreadSanitizer takes some milliseconds to make a fiber.
+// ThreadSanitizer takes some milliseconds to make a fiber, if it is that of g++.
 #if defined(__SANITIZE_THREAD__)
 constexpr int tree_depth = 8;
 constexpr int mixed_fibers = 40;
@@ -352,7 +352,7 @@ TEST_P(Runtime, RandomMix) {
 }
 
 #if defined(__SANITIZE_THREAD__)
-constexpr std::ptrdiff_t many_parked = 2'000;  // it has room for 8,128 stacks and threads
+constexpr std::ptrdiff_t many_parked = 2'000;  // that of g++ has room for 8,128
 constexpr int many_batches = 4;
 #elif defined(__SANITIZE_ADDRESS__)
 constexpr std::ptrdiff_t many_parked = 20'000;
