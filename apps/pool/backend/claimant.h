@@ -34,7 +34,7 @@ struct claimant : fair_entity {
     state now = state::resting;
     bool fresh = true;               ///< it has never waited
     server* held = nullptr;          ///< while holding
-    clock::time_point since;         ///< it waits, or holds
+    clock::time_point since;         ///< it waits, holds or, having held, rests
     std::int64_t charged_ns = 0;     ///< of what it holds, so far
     counting_semaphore<1> ready{0};  ///< released when waiting ends
     std::optional<report> refusal;

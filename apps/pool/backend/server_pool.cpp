@@ -24,8 +24,9 @@ constexpr std::size_t most_accounts = 1000;
 /// What a transaction is charged in advance is at most this: an average says little beyond.
 constexpr std::int64_t most_in_advance_ns = 1'000'000'000;
 
+/// Callers read the clock before they have the mutex: one may be ahead of another.
 std::int64_t ns_between(clock::time_point from, clock::time_point to) {
-    return std::chrono::nanoseconds(to - from).count();
+    return std::max<std::int64_t>(std::chrono::nanoseconds(to - from).count(), 0);
 }
 
 }  // namespace
@@ -109,12 +110,10 @@ std::optional<report> server_pool::reason_to_refuse(clock::time_point now) const
     return std::nullopt;
 }
 
-std::expected<server*, report> server_pool::acquire(claimant& who, deadline until,
-                                                    wait_watch* beside) {
-    clock::time_point now;
+std::expected<server*, report> server_pool::acquire(claimant& who, clock::time_point now,
+                                                    deadline until, wait_watch* beside) {
     {
         const std::lock_guard lock(mutex_);
-        now = clock::now();
         if (auto why = reason_to_refuse(now)) {
             return std::unexpected(*std::move(why));
         }
@@ -126,17 +125,18 @@ std::expected<server*, report> server_pool::acquire(claimant& who, deadline unti
         grow(now);
     }
     settle_budgets();
-    const bool in_time = wait(who, now, until, beside);
-    const std::lock_guard lock(mutex_);
-    if (!in_time && who.now == claimant::state::waiting) {
-        queue_.remove(who);
-        set_state(who, claimant::state::resting);
-        return std::unexpected(fatal_report("08P01", "query_wait_timeout"));
-    }
-    if (!in_time) {
+    if (!wait(who, now, until, beside)) {
+        const std::lock_guard lock(mutex_);
+        if (who.now == claimant::state::waiting) {
+            queue_.remove(who);
+            set_state(who, claimant::state::resting);
+            return std::unexpected(fatal_report("08P01", "query_wait_timeout"));
+        }
         (void)who.ready.try_acquire();  // it came together with the deadline
     }
+    // Nobody else changes it from here on: what was written before `ready` was released is seen.
     if (who.now == claimant::state::refused) {
+        const std::lock_guard lock(mutex_);
         who.now = claimant::state::resting;
         return std::unexpected(*std::exchange(who.refusal, std::nullopt));
     }
@@ -264,6 +264,7 @@ void server_pool::release(claimant& who, bool reusable) {
         settle(who, now);
         server& returned = *std::exchange(who.held, nullptr);
         set_state(who, claimant::state::resting);
+        who.since = now;
         put_back(returned, reusable && limits_.lifetime.count() != 0, now, out);
         dispatch(now, nullptr);
         if (waiting_.count() != 0) {

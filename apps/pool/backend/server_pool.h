@@ -137,8 +137,13 @@ public:
     /// as for the client: nobody can be connected to, too many wait, the deadline
     /// (query_wait_timeout).
     std::expected<server*, report> acquire(claimant& who, deadline until,
-                                           wait_watch* beside = nullptr);
-    /// Gives it back: to be used again, or to be closed.
+                                           wait_watch* beside = nullptr) {
+        return acquire(who, clock::now(), until, beside);
+    }
+    /// The same for one who knows what time it is. In the end who.since is when it got the server.
+    std::expected<server*, report> acquire(claimant& who, clock::time_point now, deadline until,
+                                           wait_watch* beside);
+    /// Gives it back: to be used again, or to be closed. who.since is then the time.
     void release(claimant& who, bool reusable);
 
     /// Whether it neither has a server nor waits for one.

@@ -82,19 +82,24 @@ exchange_end exchange::run(server& with, bool keeps, bool single, const exchange
 
 /// Brings the server to what the client has set and begun, in one go with the request.
 void exchange::prepare_session(const std::string& begin) {
-    const std::string sql =
-        sql_to_set(about_.parts.followed, server_->parameters, client_.parameters) +
-        sql_to_follow(server_->settings, client_.settings);
-    server_->settings = client_.settings;  // if that fails nobody uses it again
-    for (const std::string& text : {sql, begin}) {
-        if (!text.empty()) {
-            put_query(to_server_.copy(), text);
-            expectation own;
-            own.request = request::query;
-            own.how = expectation::handling::swallow;
-            about_.expected.push(std::move(own));
-        }
+    if (server_->parameters != client_.parameters || server_->settings != client_.settings) {
+        ask_of_own(sql_to_set(about_.parts.followed, server_->parameters, client_.parameters) +
+                   sql_to_follow(server_->settings, client_.settings));
+        server_->settings = client_.settings;  // if that fails nobody uses it again
     }
+    ask_of_own(begin);
+}
+
+/// The client does not see the answer. Nothing, if there is no text.
+void exchange::ask_of_own(const std::string& sql) {
+    if (sql.empty()) {
+        return;
+    }
+    put_query(to_server_.copy(), sql);
+    expectation own;
+    own.request = request::query;
+    own.how = expectation::handling::swallow;
+    about_.expected.push(std::move(own));
 }
 
 /// What has come from the client goes to the server, as far as it takes it.

@@ -75,6 +75,7 @@ private:
     using end = std::optional<exchange_end>;
 
     void prepare_session(const std::string& begin);
+    void ask_of_own(const std::string& sql);
     end move_requests();
     void keep_batch(std::size_t taken);
     void repeat_batch();

@@ -19,6 +19,15 @@
 namespace weft::pool {
 
 /// What has gone through a pool, all told. Any thread.
+struct traffic;
+
+/// To one of its members. Cheap where there is nothing to add.
+inline void add(std::atomic<std::uint64_t>& to, std::uint64_t more) noexcept {
+    if (more != 0) {
+        to.fetch_add(more, std::memory_order_relaxed);
+    }
+}
+
 struct traffic {
     std::atomic<std::uint64_t> queries{0};
     std::atomic<std::uint64_t> transactions{0};

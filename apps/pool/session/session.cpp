@@ -35,6 +35,11 @@ using namespace std::chrono_literals;
 /// A fiber waits for so long for its client's next request; after that it gives its stack back.
 constexpr auto stays_active = 1s;
 
+/// Who has waited for a server no longer than this is not asked whether it is still there, nor is a
+/// server that has idled no longer whether it is: each would cost a system call, and either may go
+/// at the next moment as well.
+constexpr auto trusted_for = 1ms;
+
 /// For a query of the pooler's own.
 constexpr auto longest_own_query = 10s;
 
@@ -103,10 +108,11 @@ private:
             }
             const bool idles = client_.in.unread().empty();
             const deadline patience =
-                idles ? deadline(stays_active) : within(general().client_login_timeout);
+                idles ? deadline(now_ + stays_active) : within(general().client_login_timeout);
             const auto got = client_.in.fill(client_.io, patience);
             if (!got && got.error() == std::errc::timed_out) {
                 if (idles && (to_sync_ || skipping_ != 0 || !begun_.empty())) {
+                    now_ = clock::now();
                     continue;  // what it waits for is remembered here only
                 }
                 return idles ? outcome::park : outcome::ended;
@@ -114,9 +120,10 @@ private:
             if (!got || *got == 0) {
                 return outcome::ended;
             }
-            client_.pool->counts.from_clients += *got;
+            add(client_.pool->counts.from_clients, *got);
         }
-        client_.active = clock::now();
+        now_ = clock::now();
+        client_.active = now_;
         return outcome::go_on;
     }
 
@@ -219,20 +226,24 @@ private:
         const std::uint64_t from_server = exchange_.from_server();
         const exchange_end end = exchange_.run(**got, keeps, client_.mode == pool_mode::statement,
                                                limits(), std::exchange(begun_, {}));
-        traffic& counts = client_.pool->counts;
-        counts.queries += std::exchange(about_.queries, 0);
-        counts.transactions += std::exchange(about_.transactions, 0);
-        counts.client_parses += std::exchange(about_.client_parses, 0);
-        counts.server_parses += std::exchange(about_.server_parses, 0);
-        counts.binds += std::exchange(about_.binds, 0);
-        counts.from_clients += exchange_.from_client() - from_client;
-        counts.from_servers += exchange_.from_server() - from_server;
+        count(exchange_.from_client() - from_client, exchange_.from_server() - from_server);
         if (client_.statements != nullptr || client_.prepared != 0) {
             client_.prepared = client_.statements == nullptr
                                    ? 0
                                    : static_cast<std::uint32_t>(client_.statements->size());
         }
         return finish(**got, end);
+    }
+
+    void count(std::uint64_t from_client, std::uint64_t from_server) {
+        traffic& counts = client_.pool->counts;
+        add(counts.queries, std::exchange(about_.queries, 0));
+        add(counts.transactions, std::exchange(about_.transactions, 0));
+        add(counts.client_parses, std::exchange(about_.client_parses, 0));
+        add(counts.server_parses, std::exchange(about_.server_parses, 0));
+        add(counts.binds, std::exchange(about_.binds, 0));
+        add(counts.from_clients, from_client);
+        add(counts.from_servers, from_server);
     }
 
     /// The request fails, as PostgreSQL's do, and the session goes on.
@@ -252,12 +263,16 @@ private:
     /// client has gone.
     std::expected<server*, report> take_server() {
         for (;;) {
-            auto got =
-                client_.pool->pool->acquire(client_.place, within(patience_.query_wait), &beside_);
+            const clock::time_point asked = now_;
+            const deadline until = patience_.query_wait.count() != 0
+                                       ? deadline(asked + patience_.query_wait)
+                                       : deadline();
+            auto got = client_.pool->pool->acquire(client_.place, asked, until, &beside_);
+            now_ = client_.place.since;
             if (beside_.slow.count() != 0) {
                 log_slow_wait(std::exchange(beside_.slow, {}));
             }
-            if (got && (deaf_ || client_has_gone())) {
+            if (got && (deaf_ || (now_ - asked > trusted_for && client_has_gone()))) {
                 client_.pool->pool->release(client_.place, true);
                 return std::unexpected(report());
             }
@@ -289,11 +304,8 @@ private:
                                  (beside_.holders.empty() ? "nobody" : beside_.holders));
     }
 
-    /// While it waited. Costs no system call as long as nothing comes.
+    /// While it waited.
     [[nodiscard]] bool client_has_gone() const {
-        if (!has_something(client_.io)) {
-            return false;
-        }
         char next = 0;
         const ssize_t got =
             ::recv(client_.io.raw().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -301,11 +313,11 @@ private:
     }
 
     bool is_well(server& one) {
-        if (has_something(one.io)) {
+        const auto idle = now_ - one.idle_since;
+        if (idle > trusted_for && has_something(one.io)) {
             return false;  // idle servers say nothing but goodbye
         }
         const std::string& query = general().server_check_query;
-        const auto idle = clock::now() - one.idle_since;
         if (query.empty() || idle < general().server_check_delay) {
             return true;
         }
@@ -334,6 +346,7 @@ private:
             stop_query();
         }
         client_.pool->pool->release(client_.place, orderly && clean(one, end));
+        now_ = client_.place.since;
         switch (end) {
             case exchange_end::over:
                 return outcome::go_on;
@@ -430,9 +443,10 @@ private:
     const client_patience patience_;
     conversation about_;
     exchange exchange_;
-    std::size_t skipping_ = 0;  // bytes of a message that is not for anybody
-    bool to_sync_ = false;      // messages are passed over: a request was declined
-    std::string begun_;         // a transaction that no server knows of yet: its BEGIN
+    std::size_t skipping_ = 0;              // bytes of a message that is not for anybody
+    bool to_sync_ = false;                  // messages are passed over: a request was declined
+    clock::time_point now_ = clock::now();  // not long ago
+    std::string begun_;                     // a transaction that no server knows of yet: its BEGIN
     std::string own_words_;
     wait_watch beside_;
     bool deaf_ = false;  // it does not read what it is told: part of that may be under way
