@@ -22,7 +22,7 @@ struct tenant_account;
 
 /// A client's place in the queue of its pool. Used by one fiber at a time, the client's; what the
 /// pool writes here is read by others under the pool's mutex.
-struct claimant : fair_entity {
+struct alignas(64) claimant : fair_entity {  // what a search in the tree reads lies in one line
     enum class state : std::uint8_t {
         resting,  ///< wants nothing
         waiting,  ///< in the queue

@@ -16,6 +16,7 @@ namespace weft::pool {
 result<void> transport::start_tls(const tls_context& with, std::string server_name,
                                   deadline until) {
     tls_ = tls_socket(std::move(plain_), with, std::move(server_name));
+    encrypted_ = true;
     return tls_.handshake(until);
 }
 

@@ -36,7 +36,7 @@ public:
     /// Ends whoever waits, from any fiber. Idempotent.
     void close() noexcept;
     [[nodiscard]] bool is_open() const noexcept { return raw().is_open(); }
-    [[nodiscard]] bool encrypted() const noexcept { return tls_.is_open(); }
+    [[nodiscard]] bool encrypted() const noexcept { return encrypted_; }
     [[nodiscard]] const tls_socket& tls() const noexcept { return tls_; }
     /// To read from without this. Not under TLS.
     [[nodiscard]] socket& plain() noexcept { return plain_; }
@@ -48,6 +48,7 @@ public:
 private:
     socket plain_;  // closed while tls_ has it
     tls_socket tls_;
+    bool encrypted_ = false;
 };
 
 /// Which of two transports a fiber waits for, and in which direction.
