@@ -49,7 +49,7 @@ class Noise:
 
 
 class NoiseMeter:
-    """From its construction on; processes of this run count as ours once they were waited for."""
+    """From its construction on. Ours is what this process, those that it has started and theirs use."""
 
     def __init__(self):
         self._start = _cpu_times()
@@ -75,4 +75,30 @@ def _cpu_times():
     tick = os.sysconf("SC_CLK_TCK")
     times = os.times()
     own = times.user + times.system + times.children_user + times.children_system
-    return total / tick, busy / tick, steal / tick, own
+    return total / tick, busy / tick, steal / tick, own + sum(_ticks_of_descendants()) / tick
+
+
+def _ticks_of_descendants():
+    """Of those that still run, a server for example: what they, and those that they waited for, have used."""
+    children = {}
+    ticks = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                    parent, used = parse_process_line(file.read())
+            except OSError:  # it has ended
+                continue
+            children.setdefault(parent, []).append(int(entry))
+            ticks[int(entry)] = used
+    left = list(children.get(os.getpid(), []))
+    while left:
+        pid = left.pop()
+        yield ticks[pid]
+        left += children.get(pid, [])
+
+
+def parse_process_line(line):
+    """(its parent, ticks of CPU time with those of children that it waited for), of /proc/PID/stat."""
+    fields = line[line.rindex(")") + 2:].split()  # the name before that may hold anything
+    return int(fields[1]), sum(map(int, fields[11:15]))

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
+import subprocess
+import sys
 import tempfile
 import unittest
 from unittest import mock
@@ -249,6 +251,20 @@ class MachineTest(unittest.TestCase):
     def test_reads_the_cpu_line(self):
         total, busy, steal = machine.parse_cpu_line("cpu  10 1 5 100 4 2 3 25 7 0")
         self.assertEqual((total, busy, steal), (150, 21, 25))
+
+    def test_reads_the_line_of_a_process(self):
+        fields = "S 77 1 1 0 -1 0 0 0 0 0 5 6 7 8 20 0"
+        self.assertEqual(machine.parse_process_line(f"42 (a ) b) {fields}"), (77, 26))
+
+    def test_what_a_child_that_still_runs_has_used_is_not_others(self):
+        burn = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
+        before = machine._cpu_times()[-1]
+        with subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as child:
+            child.stdout.readline()
+            used = machine._cpu_times()[-1] - before
+            child.communicate(b"\n")
+        self.assertGreaterEqual(used, 0.45)
 
 
 if __name__ == "__main__":
