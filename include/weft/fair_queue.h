@@ -153,6 +153,35 @@ public:
         }
     }
 
+    /// As pick_next(), for whoever has a reason of its own to pass some over: of the groups, and of
+    /// those that belong to none, the first one for which `may_run(the first of its members)`. The
+    /// others stay where they are. O(n) where many are passed over. Policy cfs only.
+    template <class May>
+    Entity* pick_next_if(May may_run) noexcept
+        requires requires(level& at) { at.find([](fair_entity&) { return true; }); }
+    {
+        should_switch_ = false;
+        throttle_if_spent();
+        if (fair_entity* const before = top_.current()) {
+            if (before->is_group) {
+                put_member_back(as_group(*before));
+            }
+            top_.put_back();
+        }
+        const auto first_of = [](fair_entity& e) {
+            return static_cast<Entity*>(e.is_group ? as_group(e).members_.pick() : &e);
+        };
+        fair_entity* const found = top_.find([&](fair_entity& e) { return may_run(*first_of(e)); });
+        current_ = found != nullptr ? first_of(*found) : nullptr;
+        if (found != nullptr) {
+            top_.set_current(*found);
+        }
+        if (found != nullptr && found->is_group) {
+            as_group(*found).members_.set_current(*current_);
+        }
+        return current_;
+    }
+
     /// The current one has run for `ns` of CPU time.
     void charge(std::uint64_t ns) noexcept {
         current_->ran += ns;
@@ -180,6 +209,12 @@ public:
             g->ran += static_cast<std::uint64_t>(ns);
             top_.charge_aside(*g, ns);
             g->left_ -= ns;
+            if (g->spent() && g->where == fair_entity::place::queued) {
+                runnable_ -= g->runnable_;
+                throttle(*g);
+            } else if (ns < 0) {
+                thaw(*g);
+            }
         }
     }
 

@@ -99,6 +99,48 @@ TEST_P(charge_aside, the_current_one_is_charged_as_by_charge) {
     EXPECT_EQ(queue_.pick_next(), &tasks_[1]);
 }
 
+TEST_P(charge_aside, a_group_that_has_spent_its_quota_while_it_waits_is_not_picked) {
+    cfs_queue::group bounded(queue_, nice_0_weight, {.quota_ns = 10 * ms});
+    tasks_[0].owner = tasks_[1].owner = &bounded;
+    queue_.wake(tasks_[0]);
+    ASSERT_EQ(begin(0), &tasks_[0]);
+    queue_.wake(tasks_[2]);
+    ASSERT_EQ(begin(0), &tasks_[2]);
+    queue_.wake(tasks_[1]);
+    queue_.charge_aside(tasks_[0], 12 * ms);
+    EXPECT_TRUE(bounded.throttled());
+    EXPECT_EQ(queue_.runnable(), 0U);
+    EXPECT_EQ(queue_.pick_next(), nullptr);
+    queue_.charge_aside(tasks_[0], -3 * static_cast<std::int64_t>(ms));
+    EXPECT_FALSE(bounded.throttled()) << "it has had nine";
+    EXPECT_EQ(queue_.runnable(), 1U);
+    EXPECT_EQ(begin(0), &tasks_[1]);
+}
+
+TEST_P(charge_aside, some_may_be_passed_over) {
+    cfs_queue::group big(queue_);
+    cfs_queue::group small(queue_);
+    tasks_[0].owner = tasks_[1].owner = &big;
+    tasks_[2].owner = &small;
+    for (task& each : tasks_) {
+        queue_.wake(each);
+    }
+    queue_.charge_aside(tasks_[2], 5 * ms);  // big is the first
+    queue_.charge_aside(tasks_[1], 1 * ms);
+    const auto is_small = [&](const task& t) { return t.owner == &small; };
+    ASSERT_EQ(queue_.pick_next_if(is_small), &tasks_[2]);
+    EXPECT_EQ(queue_.current(), &tasks_[2]);
+    queue_.charge(1 * ms);
+    queue_.block();
+    EXPECT_EQ(queue_.pick_next_if(is_small), nullptr);
+    EXPECT_EQ(queue_.runnable(), 2U);
+    EXPECT_EQ(queue_.pick_next_if([](const task&) { return true; }), &tasks_[0]);
+    EXPECT_EQ(queue_.pick_next_if([&](const task& t) { return &t == &tasks_[0]; }), &tasks_[0])
+        << "who runs is put back first";
+    EXPECT_EQ(begin(0), &tasks_[0]);
+    EXPECT_EQ(begin(0), &tasks_[1]);
+}
+
 TEST_P(charge_aside, a_group_is_charged_for_its_members) {
     cfs_queue::group big(queue_, 2 * nice_0_weight, {.quota_ns = 100 * ms});
     cfs_queue::group small(queue_);

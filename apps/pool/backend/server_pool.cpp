@@ -198,8 +198,9 @@ void server_pool::place_fresh(claimant& who) const {
 
 void server_pool::dispatch(clock::time_point now, const claimant* caller) {
     while (!paused_ && !idle_.empty()) {
-        claimant* const next = queue_.pick_next();
-        if (next == nullptr || !may_take(*next->account)) {
+        claimant* const next =
+            queue_.pick_next_if([this](const claimant& who) { return may_take(*who.account); });
+        if (next == nullptr) {
             return;
         }
         grant(*next, now, next != caller);

@@ -150,6 +150,27 @@ TEST(server_pool_shares, headroom_is_for_those_below_their_share) {
     });
 }
 
+TEST(server_pool_shares, headroom_does_not_wait_behind_those_above_their_share) {
+    on_one_worker([] {
+        backends to;
+        server_pool pool({.size = 3, .headroom = 1}, to.connector());
+        visitor small(pool, "small");
+        small.ask_and_look();
+        ASSERT_TRUE(this_fiber::sleep_for(20ms));
+        small.release();  // it has had more than the big one will have been charged
+        visitor a(pool, "big");
+        visitor b(pool, "big");
+        visitor c(pool, "big");
+        a.ask_and_look();
+        b.ask_and_look();
+        c.ask_and_look();
+        ASSERT_TRUE(a.holds() && b.holds() && c.waits());
+        small.ask_and_look();
+        EXPECT_TRUE(small.holds());
+        EXPECT_TRUE(c.waits());
+    });
+}
+
 TEST(server_pool_shares, a_quota_holds_a_tenant_back_and_nobody_else) {
     on_one_worker([] {
         backends to;

@@ -141,6 +141,16 @@ public:
         return chosen;
     }
 
+    /// The first one of which `fits` says true, where nobody runs; null: there is none.
+    template <class Fits>
+    [[nodiscard]] Node* find(Fits fits) const noexcept {
+        Node* n = tree_.first();
+        while (n != nullptr && !fits(*n)) {
+            n = tree_.next(*n);
+        }
+        return n;
+    }
+
     /// set_next_entity(): `n` leaves the tree and runs.
     void set_current(Node& n) noexcept {
         clear_buddies(n);
