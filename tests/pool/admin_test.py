@@ -7,6 +7,7 @@ protocol only.
 """
 import subprocess
 import threading
+import time
 import unittest
 
 import rig
@@ -216,6 +217,33 @@ class Show(Console):
                     self.assertEqual(len(cursor.description), 25)
                     for row in cursor.fetchall():
                         self.assertGreaterEqual(row[1], 0)
+
+
+@rig.modes("session", "transaction")
+@rig.pooled
+class Stats(Console):
+    """What SHOW STATS counts of clients that stay."""
+
+    def totals(self):
+        rows = [row for row in self.table("stats") if row["database"] == "shop"]
+        return [int(rows[0][name]) if rows else 0 for name in (
+            "total_query_count", "total_xact_count", "total_query_time", "total_xact_time")]
+
+    def test_time_of_queries_and_of_transactions(self):
+        before = self.totals()
+        client = self.client()
+        client.run("begin")
+        client.run("select pg_sleep(0.05)")
+        time.sleep(0.2)  # it idles in its transaction: that is what is counted
+        client.run("commit")
+        client.run("select pg_sleep(0.05)")
+        rig.eventually(lambda: self.totals()[1] - before[1] >= 2, "the transactions are not counted")
+        queries, transactions, query_us, transaction_us = (
+            now - then for now, then in zip(self.totals(), before))
+        self.assertEqual((queries, transactions), (4 if self.mode == "session" else 3, 2))
+        self.assertGreaterEqual(query_us, 100_000)
+        self.assertGreaterEqual(transaction_us - query_us, 200_000)
+        self.assertLess(query_us, 200_000)
 
 
 @rig.modes("transaction")

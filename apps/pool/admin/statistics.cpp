@@ -42,7 +42,8 @@ figures count_pool(const pool_entry& of) {
     out[figures::queries] = of.counts.queries;
     out[figures::received] = of.counts.from_clients;
     out[figures::sent] = of.counts.from_servers;
-    out[figures::transaction_time] = out[figures::query_time] = status.hold_ns / 1000;
+    out[figures::transaction_time] = of.counts.transaction_ns / 1000;
+    out[figures::query_time] = of.counts.query_ns / 1000;
     out[figures::wait_time] = status.wait_ns / 1000;
     out[figures::client_parses] = of.counts.client_parses;
     out[figures::server_parses] = of.counts.server_parses;

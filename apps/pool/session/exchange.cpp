@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "session/pool_entry.h"
+
 namespace weft::pool {
 
 namespace {
@@ -43,22 +45,21 @@ bool timed_out(const error& why) {
 }  // namespace
 
 exchange_end exchange::run(server& with, bool keeps, bool single, const exchange_limits& limits,
-                           const std::string& begin) {
+                           const std::string& begin, clock::time_point now) {
     server_ = &with;
     keeps_ = keeps;
     single_ = single;
     limits_ = limits;
     about_.meet(with.statements, with.parameters, with.settings);
     patient_ = true;
-    asks_ = false;
+    asks_ = true;
+    in_transaction_ = false;
+    began_ = phase_began_ = now;
     batch_.clear();
     answered_ = from_server_;
     about_.bound.clear();
     about_.bound_by_name = about_.prepares_by_name = about_.may_repeat = has_asked_ = false;
     timed_ = limits != exchange_limits();
-    if (timed_) {
-        began_ = phase_began_ = clock::now();
-    }
     prepare_session(begin);
     for (;;) {
         if (const end ended = move_requests()) {
@@ -224,13 +225,46 @@ exchange::end exchange::send_to_client() {
     return std::nullopt;
 }
 
-/// Whose turn it is begins to count when it changes.
+/// Whose turn it is begins to count when it changes. Most runs are one request with its answer:
+/// these began with the run, and end with it, and read no clock.
 void exchange::note_phase() {
     const bool asks = !about_.expected.empty();
-    if (asks != asks_ && timed_) {
-        phase_began_ = clock::now();
+    if (asks == asks_ || (!asks && !keeps_ && !timed_ && about_.over())) {
+        return;
     }
+    const clock::time_point now = clock::now();
+    add_phase(now);
     asks_ = asks;
+    in_transaction_ = about_.status != transaction::idle;
+    if (keeps_ && !asks_ && !in_transaction_) {
+        count(now);
+    }
+}
+
+void exchange::add_phase(clock::time_point until) noexcept {
+    if (asks_) {
+        asked_ += until - phase_began_;
+    } else if (in_transaction_) {
+        idle_in_transaction_ += until - phase_began_;
+    }
+    phase_began_ = until;
+}
+
+void exchange::count(clock::time_point now) {
+    add_phase(now);
+    asks_ = in_transaction_ = false;
+    traffic& to = client_.pool->counts;
+    const auto asked = static_cast<std::uint64_t>(std::exchange(asked_, {}).count());
+    const auto idle = static_cast<std::uint64_t>(std::exchange(idle_in_transaction_, {}).count());
+    add(to.query_ns, asked);
+    add(to.transaction_ns, asked + idle);
+    add(to.queries, std::exchange(about_.queries, 0));
+    add(to.transactions, std::exchange(about_.transactions, 0));
+    add(to.client_parses, std::exchange(about_.client_parses, 0));
+    add(to.server_parses, std::exchange(about_.server_parses, 0));
+    add(to.binds, std::exchange(about_.binds, 0));
+    add(to.from_clients, from_client_ - std::exchange(counted_from_client_, from_client_));
+    add(to.from_servers, from_server_ - std::exchange(counted_from_server_, from_server_));
 }
 
 deadline exchange::limit() const {

@@ -55,9 +55,9 @@ public:
 
     /// Until the server is not needed any more, or as long as the client lives if it `keeps` it.
     /// `single`: a transaction must not outlast a statement. `begin`: a statement that the client
-    /// has been told was done; empty: none.
+    /// has been told was done; empty: none. `now` is when it got the server.
     exchange_end run(server& with, bool keeps, bool single, const exchange_limits& limits,
-                     const std::string& begin);
+                     const std::string& begin, clock::time_point now);
 
     [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
     /// Whether the client is in the middle of a message or of an answer: then it cannot be told
@@ -67,9 +67,9 @@ public:
     }
     /// Whether the server has not been sent all that it shall get.
     [[nodiscard]] bool within_request() const noexcept { return !to_server_.empty(); }
-    /// Bytes that came from each, since the exchange was made.
-    [[nodiscard]] std::uint64_t from_client() const noexcept { return from_client_; }
-    [[nodiscard]] std::uint64_t from_server() const noexcept { return from_server_; }
+    /// Adds what the last run has done to the counts of the client's pool: it ended at `now`. A run
+    /// that keeps its server does so itself after each transaction, too.
+    void count(clock::time_point now);
 
 private:
     using end = std::optional<exchange_end>;
@@ -91,6 +91,7 @@ private:
     [[nodiscard]] exchange_end passed_limit() const;
     [[nodiscard]] bool client_may_talk() const noexcept;
     void note_phase();
+    void add_phase(clock::time_point until) noexcept;
 
     client& client_;
     conversation& about_;
@@ -107,17 +108,23 @@ private:
     bool more_requests_ = false;  // in the client's buffer, to be read now
     std::size_t request_needed_ = 0;
     std::size_t answer_needed_ = 0;
-    bool patient_ = true;  // one side is waited for; else both
-    bool timed_ = false;   // there is a limit
-    bool asks_ = false;    // the server has been asked, since phase_began_
+    bool patient_ = true;          // one side is waited for; else both
+    bool timed_ = false;           // there is a limit
+    bool asks_ = false;            // the server has been asked, since phase_began_
+    bool in_transaction_ = false;  // when the phase began
     clock::time_point began_;
     clock::time_point phase_began_;
+    // Of the run, not counted yet, and without the phase that lasts.
+    std::chrono::nanoseconds asked_{0};
+    std::chrono::nanoseconds idle_in_transaction_{0};
     std::string batch_;           // of the client, from where nothing is answered yet
     bool has_asked_ = false;      // something has come from the client
     std::uint64_t answered_ = 0;  // from_server_ before it
     std::string failure_;
-    std::uint64_t from_client_ = 0;
+    std::uint64_t from_client_ = 0;  // bytes, since the exchange was made
     std::uint64_t from_server_ = 0;
+    std::uint64_t counted_from_client_ = 0;
+    std::uint64_t counted_from_server_ = 0;
 };
 
 }  // namespace weft::pool

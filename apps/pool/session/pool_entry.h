@@ -38,8 +38,8 @@ struct traffic {
     std::atomic<std::uint64_t> binds{0};
     std::atomic<std::uint64_t> from_clients{0};  ///< bytes
     std::atomic<std::uint64_t> from_servers{0};
-    std::atomic<std::uint64_t> parameter_changes{
-        0};  ///< times that a server had to be brought to them
+    std::atomic<std::uint64_t> query_ns{0};        ///< that servers were asked for something
+    std::atomic<std::uint64_t> transaction_ns{0};  ///< and had a transaction open
 };
 
 /// One of those that a database may be at.

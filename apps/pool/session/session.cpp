@@ -222,28 +222,14 @@ private:
             return got.error().severity == "ERROR" ? decline(got.error()) : say(got.error());
         }
         const bool keeps = client_.mode == pool_mode::session;
-        const std::uint64_t from_client = exchange_.from_client();
-        const std::uint64_t from_server = exchange_.from_server();
         const exchange_end end = exchange_.run(**got, keeps, client_.mode == pool_mode::statement,
-                                               limits(), std::exchange(begun_, {}));
-        count(exchange_.from_client() - from_client, exchange_.from_server() - from_server);
+                                               limits(), std::exchange(begun_, {}), now_);
         if (client_.statements != nullptr || client_.prepared != 0) {
             client_.prepared = client_.statements == nullptr
                                    ? 0
                                    : static_cast<std::uint32_t>(client_.statements->size());
         }
         return finish(**got, end);
-    }
-
-    void count(std::uint64_t from_client, std::uint64_t from_server) {
-        traffic& counts = client_.pool->counts;
-        add(counts.queries, std::exchange(about_.queries, 0));
-        add(counts.transactions, std::exchange(about_.transactions, 0));
-        add(counts.client_parses, std::exchange(about_.client_parses, 0));
-        add(counts.server_parses, std::exchange(about_.server_parses, 0));
-        add(counts.binds, std::exchange(about_.binds, 0));
-        add(counts.from_clients, from_client);
-        add(counts.from_servers, from_server);
     }
 
     /// The request fails, as PostgreSQL's do, and the session goes on.
@@ -347,6 +333,7 @@ private:
         }
         client_.pool->pool->release(client_.place, orderly && clean(one, end));
         now_ = client_.place.since;
+        exchange_.count(now_);
         switch (end) {
             case exchange_end::over:
                 return outcome::go_on;
