@@ -240,7 +240,7 @@ class Stats(Console):
         rig.eventually(lambda: self.totals()[1] - before[1] >= 2, "the transactions are not counted")
         queries, transactions, query_us, transaction_us = (
             now - then for now, then in zip(self.totals(), before))
-        self.assertEqual((queries, transactions), (4 if self.mode == "session" else 3, 2))
+        self.assertEqual((queries, transactions), (4, 2))
         self.assertGreaterEqual(query_us, 100_000)
         self.assertGreaterEqual(transaction_us - query_us, 200_000)
         self.assertLess(query_us, 200_000)

@@ -188,6 +188,8 @@ private:
     void answer_transaction_statement(const message_head& head) {
         const auto kind = without_server(head);
         const bool begins = kind == transaction_statement::begin;
+        add(client_.pool->counts.queries, 1);
+        add(client_.pool->counts.transactions, begins ? 0 : 1);
         begun_ = begins ? client_.in.unread().substr(head_size, head.size - head_size - 1)
                         : std::string_view();
         put_command_complete(own_words_, begins                                  ? "BEGIN"
