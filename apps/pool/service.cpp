@@ -32,7 +32,7 @@
 #include "config/setting_table.h"
 #include "load_files.h"
 #include "process_setup.h"
-#include "session/session.h"
+#include "session/connection.h"
 
 namespace weft::pool {
 

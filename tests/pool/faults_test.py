@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that go, servers that die. Whoever comes next finds a clean server."""
 import contextlib
+import resource
 import socket
 import struct
 import unittest
@@ -266,6 +267,57 @@ class StatementMode(OneServer):
         client = self.client()
         client.run(f"begin; insert into {table} values (1, 'a'); commit")
         self.assertEqual(client.value(f"select count(*) from {table}"), "1")
+
+
+class Limits(rig.PoolCase):
+    """What the system refuses costs the connection that wanted it, and no other."""
+
+    def assert_alive(self, old):
+        self.assertTrue(self.server.process.running())
+        for each in (old, self.client()):
+            self.assertEqual(each.value("select 1"), "1")
+
+
+@rig.modes("transaction")
+@rig.pooled
+class OutOfMemory(Limits):
+    settings = {"default_pool_size": 80}
+    limits = [(resource.RLIMIT_AS, 800 << 20)]
+
+    @rig.but_for("pgbouncer", "reads such a message in parts")
+    def test_for_messages(self):
+        old = self.client()
+        old.run("select 1")
+        # A Parse with a name is held until all of it is there.
+        part = parse("select '" + "x" * (15 << 20) + "'", name="large")[:-1000]
+        greedy = [self.client() for _ in range(60)]
+        refused = 0
+        for each in greedy:
+            try:
+                each.send(part)
+            except OSError:
+                refused += 1
+        self.assertGreater(refused, 0)
+        self.assertLess(refused, len(greedy))
+        self.assertEqual(old.value("select 1"), "1")
+        for each in greedy:
+            each.vanish()
+        self.assert_alive(old)
+
+
+@rig.modes("transaction")
+@rig.pooled
+class OutOfDescriptors(Limits):
+    limits = [(resource.RLIMIT_NOFILE, 64)]
+
+    def test_for_connections(self):
+        old = self.client()
+        old.run("select 1")
+        many = [self.client(login=False) for _ in range(100)]
+        self.assertEqual(old.value("select 1"), "1")
+        for each in many:
+            each.vanish()
+        self.assert_alive(old)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,8 @@ class PoolCase(unittest.TestCase):
     settings = {}
     # {name: secret} for its auth_file, if not all without a secret.
     users = None
+    # Of the pooler's process: (resource.RLIMIT_..., value) each.
+    limits = ()
 
     @classmethod
     def setUpClass(cls):
@@ -90,7 +92,7 @@ class PoolCase(unittest.TestCase):
             backlog = {"listen_backlog": 4096} if TARGET == "pgbouncer" else {}
             cls.server = servers.Pooler(program(), cls.postgres,
                                         {"pool_mode": cls.mode, **backlog, **cls.settings},
-                                        users=cls.users)
+                                        users=cls.users, limits=cls.limits)
             cls.addClassCleanup(cls.server.stop)
 
     def setUp(self):

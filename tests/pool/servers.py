@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import pwd
+import resource
 import shutil
 import signal
 import socket
@@ -102,12 +103,14 @@ def write_file(path, content, mode=0o600):
 class Process:
     """A server program; everything that it says goes into the file `log`."""
 
-    def __init__(self, command, log):
+    def __init__(self, command, log, limits=()):
         who = user()
         # Opened here: the folder of a build may be closed to `nobody`.
         program = os.open(command[0], os.O_RDONLY)
 
         def setup():
+            for which, value in limits:
+                resource.setrlimit(which, (value, value))
             if who:
                 os.setgroups([])
                 os.setgid(who.pw_gid)
@@ -161,6 +164,9 @@ class Process:
 class Server:
     """A Process in a folder of its own, with a Unix socket and a port. `with` ends it."""
 
+    # Of its process: (resource.RLIMIT_..., value) each.
+    limits = ()
+
     def __init__(self):
         self.folder = temporary_folder()
         self.port = 0
@@ -187,7 +193,7 @@ class Server:
         log = os.path.join(self.folder, "log")
         for last in (False, False, True):
             self.port = self.port or free_port()
-            self.process = Process(command(), log)
+            self.process = Process(command(), log, self.limits)
             wait_until(lambda: not self.process.running() or accepts(self.socket_path),
                        self._why(log))
             if self.process.running():
@@ -278,8 +284,9 @@ class Pooler(Server):
     """
 
     def __init__(self, program, postgres, settings=None, databases=None, users=None,
-                 tenants=None):
+                 tenants=None, limits=()):
         super().__init__()
+        self.limits = limits
         self.program = program
         self.file = os.path.join(self.folder, "pool.toml" if tenants else "pool.ini")
         self.databases = databases or {

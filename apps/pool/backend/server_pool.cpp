@@ -66,6 +66,16 @@ void server_pool::enter(claimant& who, const std::string& tenant, const tenant_r
 }
 
 void server_pool::leave(claimant& who) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (who.now == claimant::state::waiting) {
+            queue_.remove(who);
+            set_state(who, claimant::state::resting);
+        }
+    }
+    if (who.now == claimant::state::holding) {
+        release(who, false);
+    }
     const std::lock_guard lock(mutex_);
     queue_.remove(who);
     --who.account->clients;

@@ -130,7 +130,8 @@ public:
     /// `who`, of the tenant with this name, will ask for servers. The rule counts if the tenant is
     /// new. Throws std::bad_alloc.
     void enter(claimant& who, const std::string& tenant, const tenant_rule& rule);
-    /// It will not any more. It must be resting.
+    /// It will not any more. If it waits it gets none, and a server that it has is closed. By the
+    /// fiber that asks for it.
     void leave(claimant& who);
 
     /// A server for `who`, which must have entered and rests, as soon as it is its turn. An error

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <weft/time.h>
 
@@ -25,6 +26,28 @@
 namespace weft::pool {
 
 struct pool_entry;
+class client_registry;
+
+/// Counts a connection, from its beginning to its end.
+class counted_connection {
+public:
+    counted_connection() noexcept = default;
+    explicit counted_connection(std::atomic<std::uint64_t>& in) noexcept : in_(&in) { ++in; }
+    counted_connection(counted_connection&& other) noexcept
+        : in_(std::exchange(other.in_, nullptr)) {}
+    counted_connection& operator=(counted_connection&& other) noexcept {
+        std::swap(in_, other.in_);
+        return *this;
+    }
+    ~counted_connection() {
+        if (in_ != nullptr) {
+            --*in_;
+        }
+    }
+
+private:
+    std::atomic<std::uint64_t>* in_ = nullptr;
+};
 
 /// A time that others may read while its owner changes it.
 class shared_time {
@@ -47,11 +70,19 @@ inline constexpr std::size_t client_buffer_size = 8 * 1024;
 /// Of clients that ask for protocol 3.2; others get the first four bytes.
 inline constexpr std::size_t cancel_key_size = 32;
 
+/// Leaves what it has entered when it ends, whatever it does at that time.
 struct client {
+    client() = default;
+    client(const client&) = delete;
+    client& operator=(const client&) = delete;
+    ~client();
+
+    counted_connection counted;  // the first member, so the last to go
     transport io;
     input_buffer in{client_buffer_size};
     std::shared_ptr<pool_entry> pool;
     claimant place;
+    client_registry* registry = nullptr;  ///< while it is in it
     parameter_set parameters;
     journal settings;  ///< that are not among the parameters
     std::unique_ptr<client_statements> statements;

@@ -33,6 +33,7 @@ public:
           config_(with.config()),
           until_(within(config_->config.general.client_login_timeout)),
           made_(std::make_unique<client>()) {
+        made_->counted = counted_connection(with.connections);
         address_ = connected.peer_endpoint().value_or(endpoint());
         made_->io = transport(std::move(connected));
     }
@@ -288,7 +289,6 @@ private:
         if (done == client_registry::admission::admitted) {
             return true;
         }
-        made_->pool->pool->leave(made_->place);
         return refuse("53300", done == client_registry::admission::database_full
                                    ? "client connections exceeded (max_db_client_connections)"
                                    : "client connections exceeded (max_user_client_connections)");
@@ -301,7 +301,6 @@ private:
         }
         const auto welcome = learn_welcome();
         if (!welcome) {
-            made_->pool->pool->leave(made_->place);
             return refuse(welcome.error());
         }
         std::vector<std::string_view> values(pooler_.followed.count());
@@ -335,8 +334,6 @@ private:
         }
         put_ready(greeting_, transaction::idle);
         if (!made_->io.write(greeting_, until_)) {
-            pooler_.clients.remove(*made_);
-            made_->pool->pool->leave(made_->place);
             return false;
         }
         ++pooler_.logins;

@@ -41,12 +41,16 @@ client_registry::admission client_registry::add(client& who, int most_of_databas
     if (is_full(of_user_, who.user(), most_of_user)) {
         return admission::user_full;
     }
-    ++of_database_[who.pool->database_name];
-    ++of_user_[std::string(who.user())];
     if (unused_.empty()) {
+        unused_.reserve(all_.size() + 1);  // so that remove() needs no memory
         all_.push_back(nullptr);
         unused_.push_back(static_cast<std::uint32_t>(all_.size()));
     }
+    int& of_database = of_database_[who.pool->database_name];
+    int& of_user = of_user_[std::string(who.user())];
+    ++of_database;
+    ++of_user;
+    who.registry = this;
     who.number = unused_.back();
     unused_.pop_back();
     who.id = ++last_id_;
@@ -57,6 +61,7 @@ client_registry::admission client_registry::add(client& who, int most_of_databas
 
 void client_registry::remove(client& who) {
     const std::lock_guard lock(mutex_);
+    who.registry = nullptr;
     all_[who.number - 1] = nullptr;
     unused_.push_back(who.number);
     --count_;

@@ -4,24 +4,21 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <exception>
+#include <expected>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include <weft/co.h>
 #include <weft/errno.h>
 #include <weft/fiber.h>
-#include <weft/task.h>
 
 #include "backend/limit.h"
 #include "backend/server_query.h"
 #include "session/client_log.h"
 #include "session/exchange.h"
-#include "session/login.h"
 #include "sql/transaction_statement.h"
 #include "wire/build.h"
 #include "wire/message.h"
@@ -31,9 +28,6 @@ namespace weft::pool {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// A fiber waits for so long for its client's next request; after that it gives its stack back.
-constexpr auto stays_active = 1s;
 
 /// Who has waited for a server no longer than this is not asked whether it is still there, nor is a
 /// server that has idled no longer whether it is: each would cost a system call, and either may go
@@ -442,93 +436,12 @@ private:
     std::string reason_ = "client unexpected eof";
 };
 
-void serve_client(pooler& with, std::unique_ptr<client> who);
-
-void end_idle_client(pooler& with, client& who) {
-    std::string out;
-    put_error(out, fatal_report("08P01", "client_idle_timeout"));
-    (void)who.io.write(out, longest_notice);
-    end_client(with, who, "client_idle_timeout");
-}
-
-/// Waits for the next byte of an idle client.
-task<> watch(pooler& with, std::unique_ptr<client> who) {
-    std::array<char, 16> first{};
-    const configuration_ptr config = with.config();
-    const deadline until =
-        within(patience_for(config->config, who->pool->database_name, who->user()).idle);
-    const auto got =
-        co_await co::read(who->io.plain(), std::as_writable_bytes(std::span(first)), until);
-    const bool ended = !got || *got == 0;
-    const bool too_late = !got && got.error() == std::errc::timed_out;
-    if (!ended) {
-        who->pool->counts.from_clients += *got;
-        who->in.push_front({first.data(), *got});
-    }
-    // Both take locks, for which a coroutine must not wait in this way.
-    fiber([&with, ended, too_late, who = std::move(who)]() mutable {
-        if (too_late) {
-            end_idle_client(with, *who);
-        } else if (ended) {
-            end_client(with, *who, "client unexpected eof");
-        } else {
-            serve_client(with, std::move(who));
-        }
-    }).detach();
-}
-
-void serve_client(pooler& with, std::unique_ptr<client> who) {
-    clock::time_point last;
-    for (std::chrono::seconds idle = stays_active;; idle += stays_active) {
-        {
-            session of(with, *who);
-            if (of.run() == outcome::ended) {
-                end_client(with, *who, of.reason());
-                return;
-            }
-        }
-        if (!who->io.encrypted()) {
-            who->in.release();
-            spawn(watch(with, std::move(who))).detach();
-            return;
-        }
-        if (const clock::time_point active = who->active; active != last) {
-            last = active;
-            idle = stays_active;
-        }
-        const configuration_ptr config = with.config();
-        const auto longest =
-            patience_for(config->config, who->pool->database_name, who->user()).idle;
-        if (longest.count() != 0 && idle >= longest) {
-            end_idle_client(with, *who);
-            return;
-        }
-    }
-}
-
 }  // namespace
 
-void end_client(pooler& with, client& who, std::string_view why) {
-    if (with.config()->config.general.log_disconnections) {
-        const auto age =
-            std::chrono::duration_cast<std::chrono::seconds>(clock::now() - who.connected).count();
-        with.logger.write(log_level::info, name_in_log(who) +
-                                               " closing because: " + std::string(why) +
-                                               " (age=" + std::to_string(age) + "s)");
-    }
-    with.clients.remove(who);
-    who.pool->pool->leave(who.place);
-    --with.connections;
-}
-
-void serve_connection(pooler& with, socket connected) {
-    ++with.connections;
-    std::unique_ptr<client> who = log_client_in(with, std::move(connected));
-    if (who == nullptr) {
-        --with.connections;
-        return;
-    }
-    serve_client(with, std::move(who));
+session_end run_session(pooler& with, client& whose) {
+    session of(with, whose);
+    const bool ended = of.run() == outcome::ended;
+    return {.ended = ended, .reason = ended ? of.reason() : std::string()};
 }
 
 }  // namespace weft::pool

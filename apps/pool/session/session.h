@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A client's session from its login to its end: waits for what it asks, takes a server for that,
-// lets the two talk, gives the server back. One client is one fiber, or none while it is idle: then
-// a coroutine waits for its next byte, which needs no stack.
+// session: the requests of a client that is logged in. Waits for what it asks, takes a server for
+// that, lets the two talk, gives the server back.
 #pragma once
 
-#include <memory>
-#include <string_view>
+#include <chrono>
+#include <string>
 
 #include "session/client.h"
 #include "session/pooler.h"
 
 namespace weft::pool {
 
-/// Serves a connection from its first byte on; returns when this fiber is not needed any more.
-void serve_connection(pooler& with, socket connected);
+/// A fiber waits for so long for its client's next request; after that it gives its stack back.
+inline constexpr auto stays_active = std::chrono::seconds(1);
 
-/// Ends the session of a client that is logged in: takes it out of all lists. `why`: for the log.
-void end_client(pooler& with, client& who, std::string_view why);
+struct session_end {
+    bool ended = false;  ///< the client is to be closed; else it idles, and nobody needs a fiber
+    std::string reason;  ///< why it has ended, in PgBouncer's words
+};
+
+/// Serves `whose` until it ends or idles. On a fiber. What fails for want of memory is thrown.
+session_end run_session(pooler& with, client& whose);
 
 }  // namespace weft::pool

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/connection.h"
+
+#include <array>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+
+#include <weft/co.h>
+#include <weft/fiber.h>
+#include <weft/task.h>
+
+#include "backend/limit.h"
+#include "session/client_log.h"
+#include "session/login.h"
+#include "session/pool_entry.h"
+#include "session/session.h"
+
+namespace weft::pool {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// For a few words to a client that does not expect them.
+constexpr auto longest_notice = 100ms;
+
+/// After a failure to get memory.
+constexpr auto memory_pause = 100ms;
+
+void note_end(pooler& with, const client& who, std::string_view why) {
+    if (!with.config()->config.general.log_disconnections) {
+        return;
+    }
+    const auto age =
+        std::chrono::duration_cast<std::chrono::seconds>(clock::now() - who.connected).count();
+    with.logger.write(log_level::info, name_in_log(who) + " closing because: " + std::string(why) +
+                                           " (age=" + std::to_string(age) + "s)");
+}
+
+void end_idle_client(pooler& with, client& who) {
+    std::string out;
+    put_error(out, fatal_report("08P01", "client_idle_timeout"));
+    (void)who.io.write(out, longest_notice);
+    note_end(with, who, "client_idle_timeout");
+}
+
+/// What fails here fails for want of memory. That must not be logged in a way that needs some.
+template <class Act>
+void for_one_client(pooler& with, Act act) noexcept {
+    try {
+        act();
+    } catch (const std::exception& failed) {
+        try {
+            const bool memory = dynamic_cast<const std::bad_alloc*>(&failed) != nullptr;
+            with.logger.write(log_level::error, std::string("a client is closed: ") +
+                                                    (memory ? "out of memory" : failed.what()));
+        } catch (const std::exception&) {
+        }
+    }
+}
+
+enum class idle_end : std::uint8_t { awake, gone, too_late };
+
+void serve_client(pooler& with, std::unique_ptr<client> who);
+
+void go_on(pooler& with, std::unique_ptr<client> who, idle_end after) {
+    switch (after) {
+        case idle_end::awake:
+            serve_client(with, std::move(who));
+            break;
+        case idle_end::gone:
+            note_end(with, *who, "client unexpected eof");
+            break;
+        case idle_end::too_late:
+            end_idle_client(with, *who);
+            break;
+    }
+}
+
+/// Whether a fiber goes on with `who`.
+bool start_fiber(pooler& with, std::unique_ptr<client>& who, idle_end after) noexcept {
+    try {
+        fiber starts([&with, it = who.get(), after] {
+            for_one_client(with, [&] { go_on(with, std::unique_ptr<client>(it), after); });
+        });
+        (void)who.release();  // it may have ended by now
+        starts.detach();
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+}
+
+/// Waits for the next byte of an idle client, which it owns once it has begun.
+task<> watch(pooler& with, client* idle) {
+    std::unique_ptr<client> who(idle);
+    std::array<char, 16> first{};
+    const configuration_ptr config = with.config();
+    const deadline until =
+        within(patience_for(config->config, who->pool->database_name, who->user()).idle);
+    const auto got =
+        co_await co::read(who->io.plain(), std::as_writable_bytes(std::span(first)), until);
+    idle_end after = idle_end::awake;
+    if (!got || *got == 0) {
+        after = !got && got.error() == std::errc::timed_out ? idle_end::too_late : idle_end::gone;
+    } else {
+        add(who->pool->counts.from_clients, *got);
+        who->in.push_front({first.data(), *got});
+    }
+    // On a fiber, since all take locks, for which a coroutine must not wait in this way.
+    while (!start_fiber(with, who, after)) {
+        (void)co_await co::sleep_for(memory_pause);
+    }
+}
+
+void serve_client(pooler& with, std::unique_ptr<client> who) {
+    clock::time_point last;
+    for (std::chrono::seconds idle = stays_active;; idle += stays_active) {
+        if (const session_end done = run_session(with, *who); done.ended) {
+            note_end(with, *who, done.reason);
+            return;
+        }
+        if (!who->io.encrypted()) {
+            who->in.release();
+            auto waits = spawn(watch(with, who.get()));
+            (void)who.release();  // it may have ended by now
+            waits.detach();
+            return;
+        }
+        if (const clock::time_point active = who->active; active != last) {
+            last = active;
+            idle = stays_active;
+        }
+        const configuration_ptr config = with.config();
+        const auto longest =
+            patience_for(config->config, who->pool->database_name, who->user()).idle;
+        if (longest.count() != 0 && idle >= longest) {
+            end_idle_client(with, *who);
+            return;
+        }
+    }
+}
+
+}  // namespace
+
+void serve_connection(pooler& with, socket connected) {
+    for_one_client(with, [&] {
+        if (std::unique_ptr<client> who = log_client_in(with, std::move(connected))) {
+            serve_client(with, std::move(who));
+        }
+    });
+}
+
+}  // namespace weft::pool
