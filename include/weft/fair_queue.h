@@ -272,6 +272,18 @@ public:
         top_.reweight(g, fair_weight::of(std::clamp(weight, least_weight, greatest_weight)));
     }
 
+    /// Another quota, or none, from now on. What `g` owes it still owes; what it had left it keeps,
+    /// up to the new quota and burst.
+    void set_quota(group& g, fair_quota limit) noexcept {
+        const bool had = g.limit_.quota_ns != 0;
+        const auto quota = static_cast<std::int64_t>(limit.quota_ns);
+        const auto most = static_cast<std::int64_t>(limit.quota_ns + limit.burst_ns);
+        g.limit_ = limit;
+        g.left_ = had ? std::min(g.left_, most) : quota;
+        g.refill_at_ = quota != 0 ? g.refill_at_ : 0;
+        thaw(g);
+    }
+
     /// Fills the quota of `g` if a period is over at `now`, and lets it run again. Whether it
     /// should run at once. Call it at refill_time().
     bool refill(group& g, std::uint64_t now) noexcept {

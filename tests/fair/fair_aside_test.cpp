@@ -117,6 +117,30 @@ TEST_P(charge_aside, a_group_that_has_spent_its_quota_while_it_waits_is_not_pick
     EXPECT_EQ(begin(0), &tasks_[1]);
 }
 
+TEST_P(charge_aside, a_quota_may_change) {
+    cfs_queue::group bounded(queue_);
+    tasks_[0].owner = &bounded;
+    queue_.wake(tasks_[0]);
+    queue_.charge_aside(tasks_[0], 50 * ms);
+    EXPECT_FALSE(bounded.throttled()) << "it has none";
+    queue_.set_quota(bounded, {.quota_ns = 10 * ms, .burst_ns = 5 * ms});
+    EXPECT_EQ(bounded.left_ns(), static_cast<std::int64_t>(10 * ms));
+    queue_.charge_aside(tasks_[0], 12 * ms);
+    ASSERT_TRUE(bounded.throttled());
+    queue_.set_quota(bounded, {.quota_ns = 20 * ms});
+    EXPECT_TRUE(bounded.throttled()) << "it owes two";
+    EXPECT_FALSE(queue_.refill(bounded, 1)) << "the first call begins a period";
+    queue_.refill(bounded, 1 + 100 * ms);
+    EXPECT_EQ(bounded.left_ns(), static_cast<std::int64_t>(18 * ms));
+    queue_.set_quota(bounded, {.quota_ns = 4 * ms, .burst_ns = 1 * ms});
+    EXPECT_EQ(bounded.left_ns(), static_cast<std::int64_t>(5 * ms));
+    queue_.charge_aside(tasks_[0], 6 * ms);
+    ASSERT_TRUE(bounded.throttled());
+    queue_.set_quota(bounded, {});
+    EXPECT_FALSE(bounded.throttled());
+    EXPECT_EQ(begin(0), &tasks_[0]);
+}
+
 TEST_P(charge_aside, some_may_be_passed_over) {
     cfs_queue::group big(queue_);
     cfs_queue::group small(queue_);

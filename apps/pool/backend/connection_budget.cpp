@@ -92,11 +92,17 @@ void connection_budget::content(member& who) {
 }
 
 void connection_budget::charge(member& who, std::int64_t ns) {
+    if (limit_.load(std::memory_order_relaxed) == 0) {
+        return;
+    }
     const std::lock_guard lock(mutex_);
     find(who)->virtual_ns += ns;
 }
 
 bool connection_budget::should_yield(const member& who) const {
+    if (limit_.load(std::memory_order_relaxed) == 0) {
+        return false;
+    }
     const std::lock_guard lock(mutex_);
     const account* const first = neediest();
     if (first == nullptr || first->who == &who || used_ < limit_) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // connection_budget: a limit that several pools have in common, for the servers of a database, of a
-// user, or of all. While it is not reached it does nothing. Then a pool that wants one more gets it
+// user, or of all. It may be changed at any time, also from and to none. While it is not reached it
+// does nothing. Then a pool that wants one more gets it
 //
 //   - from a pool that has idle ones beyond its protection, which closes one;
 //   - or from one that has had more: it closes the next server that comes back to it.
@@ -18,6 +19,7 @@
 // pools, it asks without.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <vector>
@@ -78,7 +80,7 @@ private:
     bool evict_for(const member& who);
 
     mutable mutex mutex_;
-    int limit_;
+    std::atomic<int> limit_;  // most have none: what is done for each transaction looks first
     int used_ = 0;
     std::vector<account> accounts_;
 };

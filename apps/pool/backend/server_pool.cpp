@@ -65,6 +65,23 @@ void server_pool::enter(claimant& who, const std::string& tenant, const tenant_r
     ++who.account->clients;
 }
 
+void server_pool::set_rule(std::string_view tenant, const tenant_rule& rule) {
+    const std::lock_guard lock(mutex_);
+    const auto found = accounts_.find(tenant);
+    if (found == accounts_.end()) {
+        return;
+    }
+    tenant_account& account = *found->second;
+    const bool is_active = account.waiting + account.holding != 0;
+    active_weight_ -= is_active ? account.group.share() : 0;
+    queue_.set_weight(account.group, rule.weight);
+    active_weight_ += is_active ? account.group.share() : 0;
+    queue_.set_quota(account.group, rule.quota);
+    const auto now = clock::now();
+    dispatch(now, nullptr);
+    grow(now);
+}
+
 void server_pool::leave(claimant& who) {
     {
         const std::lock_guard lock(mutex_);
@@ -276,7 +293,7 @@ void server_pool::release(claimant& who, bool reusable) {
         server& returned = *std::exchange(who.held, nullptr);
         set_state(who, claimant::state::resting);
         who.since = now;
-        put_back(returned, reusable && limits_.lifetime.count() != 0, now, out);
+        put_back(returned, reusable && limits_.lifetime.count() != 0 && !should_yield(), now, out);
         dispatch(now, nullptr);
         if (waiting_.count() != 0) {
             grow(now);
@@ -306,7 +323,7 @@ void server_pool::settle(claimant& who, clock::time_point now) {
 
 void server_pool::put_back(server& returned, bool reusable, clock::time_point now, doomed& out) {
     returned.idle_since = now;
-    returned.stale = returned.stale || !reusable || too_many() || should_yield() ||
+    returned.stale = returned.stale || !reusable || too_many() ||
                      older_than(returned.connected, limits_.lifetime, now);
     if (returned.cancels != 0) {
         returned.returned = true;  // the last finish_cancel() goes on here

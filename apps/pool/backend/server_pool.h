@@ -53,7 +53,7 @@ struct pool_limits {
     bool round_robin = false;
 };
 
-/// What becomes known about a tenant when its first client comes.
+/// What a tenant gets.
 struct tenant_rule {
     std::uint32_t weight = nice_0_weight;
     fair_quota quota;
@@ -130,6 +130,8 @@ public:
     /// `who`, of the tenant with this name, will ask for servers. The rule counts if the tenant is
     /// new. Throws std::bad_alloc.
     void enter(claimant& who, const std::string& tenant, const tenant_rule& rule);
+    /// Another rule for a tenant, from now on. Nothing if there is none of this name.
+    void set_rule(std::string_view tenant, const tenant_rule& rule);
     /// It will not any more. If it waits it gets none, and a server that it has is closed. By the
     /// fiber that asks for it.
     void leave(claimant& who);

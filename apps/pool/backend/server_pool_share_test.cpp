@@ -114,6 +114,32 @@ TEST(server_pool_shares, weights_count) {
     });
 }
 
+TEST(server_pool_shares, weights_may_change) {
+    on_one_worker([] {
+        backends to;
+        server_pool pool({.size = 2}, to.connector());
+        crowd both(pool);
+        both.add("a", 6, 1ms);
+        both.add("b", 6, 1ms);
+        both.run_for(200ms);
+        const std::uint64_t a = server_time(pool, "a");
+        const std::uint64_t b = server_time(pool, "b");
+        pool.set_rule("a", {.weight = 4 * nice_0_weight, .quota = {}});
+        pool.set_rule("nobody", {});
+        both.run_for(800ms);
+        const auto of_a = static_cast<double>(server_time(pool, "a") - a);
+        const auto of_b = static_cast<double>(server_time(pool, "b") - b);
+        EXPECT_NEAR(100 * of_a / (of_a + of_b), 80, 4);
+        pool.set_rule("b", {.quota = {.quota_ns = 1, .period_ns = 3'600'000'000'000}});
+        both.run_for(20ms);  // it gets what it has waited for, and then nothing
+        const std::uint64_t bounded = server_time(pool, "b");
+        both.run_for(100ms);
+        EXPECT_LE(server_time(pool, "b"), bounded + 5'000'000);
+        pool.set_rule("b", {});
+        both.stop();
+    });
+}
+
 TEST(server_pool_shares, what_a_tenant_leaves_others_get) {
     on_one_worker([] {
         backends to;

@@ -155,31 +155,42 @@ void pooler::configure(pool_entry& of, const loaded_configuration& in) const {
 }
 
 void pooler::set_config(configuration_ptr config) {
+    // Closed when others can go on: servers are told goodbye.
+    for (const auto& each : replace_config(std::move(config))) {
+        each->pool->close({.severity = "FATAL",
+                           .sqlstate = "3D000",
+                           .message = "database removed from the configuration"});
+    }
+    const configuration_ptr now = this->config();
+    clients.visit([&](client& who) {
+        const tenant_place place =
+            place_of(*now, who.pool->database_name, who.user(), who.application_name());
+        who.pool->pool->set_rule(place.name, place.rule);
+    });
+}
+
+/// The pools that are not in it.
+std::vector<std::shared_ptr<pool_entry>> pooler::replace_config(configuration_ptr config) {
     const std::lock_guard lock(mutex_);
     config_ = std::move(config);
+    std::vector<std::shared_ptr<pool_entry>> removed;
     for (const auto& [key, entry] : pools_) {
         if (find_database(config_->config, entry->database_name) == nullptr) {
-            entry->pool->close({.severity = "FATAL",
-                                .sqlstate = "3D000",
-                                .message = "database removed from the configuration"});
+            removed.push_back(entry);
             continue;
         }
         configure(*entry, *config_);
         entry->pool->set_limits(
             limits_for(config_->config, entry->database_name, entry->user_name));
         for (const auto& [name, limit] : budgets_of(*entry, config_->config)) {
-            if (const auto found = budgets_.find(name); found != budgets_.end()) {
-                found->second->set_limit(limit);
-            }
+            budgets_.at(name)->set_limit(limit);
         }
     }
-    std::erase_if(pools_, [&](const auto& each) {
-        const bool gone = find_database(config_->config, each.second->database_name) == nullptr;
-        if (gone) {
-            retired_.push_back(each.second);
-        }
-        return gone;
-    });
+    for (const auto& each : removed) {
+        pools_.erase({each->database_name, each->user_name});
+        retired_.push_back(each);
+    }
+    return removed;
 }
 
 std::shared_ptr<pool_entry> pooler::pool_for(const loaded_configuration& in,
@@ -224,9 +235,7 @@ std::shared_ptr<connection_budget> pooler::budget(std::string key, int limit) {
 void pooler::set_budgets(pool_entry& of, const configuration& in) {
     std::vector<std::shared_ptr<connection_budget>> all;
     for (auto& [name, limit] : budgets_of(of, in)) {
-        if (limit > 0) {
-            all.push_back(budget(std::move(name), limit));
-        }
+        all.push_back(budget(std::move(name), limit));  // 0, too: it may get a limit later
     }
     of.pool->set_budgets(std::move(all));
 }

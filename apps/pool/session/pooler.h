@@ -103,6 +103,7 @@ private:
                                                               const server_target& target,
                                                               const loaded_configuration& in);
     void configure(pool_entry& of, const loaded_configuration& in) const;
+    std::vector<std::shared_ptr<pool_entry>> replace_config(configuration_ptr config);
     void set_budgets(pool_entry& of, const configuration& in);
     std::shared_ptr<connection_budget> budget(std::string key, int limit);
 
