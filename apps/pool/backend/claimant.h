@@ -55,6 +55,7 @@ struct tenant_account {
     std::uint32_t clients = 0;  ///< claimants that have entered
     std::uint32_t waiting = 0;
     std::uint32_t holding = 0;
+    std::uint32_t most_waiting = 0;  ///< 0: no limit of its own
     /// What a transaction of it takes, on average: charged in advance.
     std::int64_t usual_cost_ns = 1'000'000;
     std::uint64_t newest = 0;        ///< where the last client that was fresh has been placed

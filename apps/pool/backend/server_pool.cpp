@@ -62,6 +62,7 @@ void server_pool::enter(claimant& who, const std::string& tenant, const tenant_r
     }
     who.account = found->second.get();
     who.owner = &who.account->group;
+    who.account->most_waiting = static_cast<std::uint32_t>(rule.most_waiting);
     ++who.account->clients;
 }
 
@@ -77,6 +78,7 @@ void server_pool::set_rule(std::string_view tenant, const tenant_rule& rule) {
     queue_.set_weight(account.group, rule.weight);
     active_weight_ += is_active ? account.group.share() : 0;
     queue_.set_quota(account.group, rule.quota);
+    account.most_waiting = static_cast<std::uint32_t>(rule.most_waiting);
     const auto now = clock::now();
     dispatch(now, nullptr);
     grow(now);
@@ -123,15 +125,19 @@ void server_pool::set_state(claimant& who, claimant::state to) {
 
 // Waiting and its end.
 
-std::optional<report> server_pool::reason_to_refuse(clock::time_point now) const {
+std::optional<report> server_pool::reason_to_refuse(const claimant& who,
+                                                    clock::time_point now) const {
     if (closed_) {
         return closed_;
     }
     if (was_rejected_ && last_failure_ && servers_.empty() && now < retry_at_) {
         return last_failure_;
     }
-    if (limits_.most_waiting != 0 &&
-        waiting_.count() >= static_cast<std::uint32_t>(limits_.most_waiting)) {
+    const auto is_full = [](std::uint32_t waiting, std::uint32_t most) {
+        return most != 0 && waiting >= most;
+    };
+    if (is_full(waiting_.count(), static_cast<std::uint32_t>(limits_.most_waiting)) ||
+        is_full(who.account->waiting, who.account->most_waiting)) {
         return fatal_report("53300", "too many clients wait for a server (max_waiting_clients)");
     }
     return std::nullopt;
@@ -141,7 +147,7 @@ std::expected<server*, report> server_pool::acquire(claimant& who, clock::time_p
                                                     deadline until, wait_watch* beside) {
     {
         const std::lock_guard lock(mutex_);
-        if (auto why = reason_to_refuse(now)) {
+        if (auto why = reason_to_refuse(who, now)) {
             return std::unexpected(*std::move(why));
         }
         enqueue(who, now);

@@ -57,6 +57,7 @@ struct pool_limits {
 struct tenant_rule {
     std::uint32_t weight = nice_0_weight;
     fair_quota quota;
+    int most_waiting = 0;  ///< of its clients; 0: no limit but the pool's
 };
 
 /// How things stand, for reports.
@@ -224,7 +225,8 @@ private:
     void sweep(clock::time_point now, doomed& out);
     void retire(doomed& out);
     static void say_goodbye(doomed& servers);
-    [[nodiscard]] std::optional<report> reason_to_refuse(clock::time_point now) const;
+    [[nodiscard]] std::optional<report> reason_to_refuse(const claimant& who,
+                                                         clock::time_point now) const;
 
     const connector connect_;
     mutable mutex mutex_;

@@ -111,6 +111,26 @@ TEST(server_pool, whoever_waits_for_too_long_is_told_so) {
     });
 }
 
+TEST(server_pool, refuses_when_too_many_of_a_tenant_wait) {
+    on_one_worker([] {
+        backends to;
+        server_pool pool({.size = 1}, to.connector());
+        visitor a(pool, "a", {.quota = {}, .most_waiting = 1});
+        visitor b(pool, "a", {.quota = {}, .most_waiting = 1});
+        visitor c(pool, "a", {.quota = {}, .most_waiting = 1});
+        visitor other(pool, "b");
+        visitor another(pool, "b");
+        for (visitor* const each : {&a, &b, &c, &other, &another}) {
+            each->ask_and_look();
+        }
+        EXPECT_TRUE(a.holds() && b.waits() && other.waits() && another.waits());
+        EXPECT_EQ(c.refusal(), "53300 too many clients wait for a server (max_waiting_clients)");
+        pool.set_rule("a", {});
+        c.ask_and_look();
+        EXPECT_TRUE(c.waits());
+    });
+}
+
 TEST(server_pool, refuses_when_too_many_wait) {
     on_one_worker([] {
         backends to;

@@ -115,9 +115,9 @@ constexpr setting<tenant> of_tenant[] = {
      .about = "Only clients of this database.",
      .own = true},
     {.name = "max_waiting_clients",
-     .where = {},
-     .about = "Its clients that may wait; who comes later is refused.",
-     .instead = "not yet; max_waiting_clients of the database bounds those of all tenants",
+     .where = &t::max_waiting_clients,
+     .about =
+         "Its clients that may wait in a pool; who comes later is refused. 0: no limit of its own.",
      .own = true},
     {.name = "period",
      .where = &t::period,

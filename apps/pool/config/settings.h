@@ -244,7 +244,8 @@ struct tenant {
     /// Server time per `period` beyond which it waits even if servers are idle; 0: no limit.
     microseconds quota{0};
     microseconds period = seconds(1);
-    microseconds burst{0};  ///< unused quota that it may keep
+    microseconds burst{0};        ///< unused quota that it may keep
+    int max_waiting_clients = 0;  ///< in a pool, beside that pool's limit; 0: none
 
     bool operator==(const tenant&) const = default;
 };

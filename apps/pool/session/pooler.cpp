@@ -347,6 +347,7 @@ tenant_place pooler::place_of(const loaded_configuration& in, std::string_view d
         place.rule.quota = {.quota_ns = ns_of(rule->quota),
                             .period_ns = ns_of(rule->period),
                             .burst_ns = ns_of(rule->burst)};
+        place.rule.most_waiting = rule->max_waiting_clients;
     }
     return place;
 }
