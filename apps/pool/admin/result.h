@@ -28,6 +28,11 @@ inline constexpr std::uint32_t float8 = 701;
 inline constexpr std::uint32_t numeric = 1700;  ///< whole ones here, not negative
 }  // namespace type
 
+struct column {
+    std::string_view name;
+    std::uint32_t type = type::text;
+};
+
 /// A value in text; nothing stands for NULL.
 using cell = std::optional<std::string>;
 using table_row = std::vector<cell>;

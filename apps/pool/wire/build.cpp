@@ -146,27 +146,6 @@ void put_negotiation(std::string& out, std::uint32_t version,
     }
 }
 
-void put_row_description(std::string& out, std::span<const column> columns) {
-    message_builder message(out, answer::row_description);
-    message.u16(static_cast<std::uint16_t>(columns.size()));
-    for (const column& c : columns) {
-        // Of no table; of a size that varies; no modifier; in text.
-        message.text(c.name).u32(0).u16(0).u32(c.type).u16(0xffff).u32(0xffffffff).u16(0);
-    }
-}
-
-void put_row(std::string& out, std::span<const std::optional<std::string>> values) {
-    message_builder message(out, answer::data_row);
-    message.u16(static_cast<std::uint16_t>(values.size()));
-    for (const auto& value : values) {
-        if (value) {
-            message.u32(static_cast<std::uint32_t>(value->size())).bytes(*value);
-        } else {
-            message.u32(0xffffffff);
-        }
-    }
-}
-
 void put_password(std::string& out, std::string_view password) {
     message_builder(out, request::password).text(password);
 }

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <initializer_list>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,15 +60,6 @@ void put_ready(std::string& out, char status);
 void put_command_complete(std::string& out, std::string_view tag);
 /// Names of options that are not known, and the newest minor version that is (NegotiateProtocol).
 void put_negotiation(std::string& out, std::uint32_t version, std::span<const std::string> unknown);
-
-/// A column of a result in text.
-struct column {
-    std::string_view name;
-    std::uint32_t type = 25;  ///< the oid: text (25), int4 (23), int8 (20), numeric (1700)
-};
-void put_row_description(std::string& out, std::span<const column> columns);
-/// Nothing stands for NULL.
-void put_row(std::string& out, std::span<const std::optional<std::string>> values);
 
 // To a server.
 

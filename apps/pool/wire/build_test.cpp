@@ -73,15 +73,5 @@ TEST(build, a_negotiation_names_what_is_not_known) {
     EXPECT_EQ(body_of(out, 'v'), "\0\3\0\2\0\0\0\2_pq_.a\0_pq_.b\0"sv);
 }
 
-TEST(build, rows_have_nulls_and_empty_values) {
-    std::string out;
-    put_row(out, std::array{std::optional<std::string>("one"), std::optional<std::string>(),
-                            std::optional<std::string>("")});
-    EXPECT_EQ(body_of(out, 'D'), "\0\3\0\0\0\3one\xff\xff\xff\xff\0\0\0\0"sv);
-    out.clear();
-    put_row_description(out, std::array{column{"n", 23}});
-    EXPECT_EQ(body_of(out, 'T'), "\0\1n\0\0\0\0\0\0\0\0\0\0\27\xff\xff\xff\xff\xff\xff\0\0"sv);
-}
-
 }  // namespace
 }  // namespace weft::pool
