@@ -21,6 +21,7 @@
 #include "metrics/log.h"
 #include "process_setup.h"
 #include "service.h"
+#include "systemd.h"
 
 namespace {
 
@@ -55,6 +56,10 @@ int serve(const options& asked) {
     if (const auto done = weft::pool::become_user(general.user); !done) {
         return complain(done.error());
     }
+    auto passed = weft::pool::take_passed_sockets();
+    if (!passed) {
+        return complain(passed.error());
+    }
     weft::pool::pid_file pid;
     if (const auto done = pid.write(general.pidfile); !done) {
         return complain(done.error());
@@ -63,7 +68,10 @@ int serve(const options& asked) {
                         asked.quiet ? weft::pool::log_level::error : weft::pool::log_level::info);
     weft::runtime_options runtime;
     runtime.workers = static_cast<unsigned>(general.workers);
-    return weft::run(runtime, [&] { return weft::pool::serve_pool(*config, asked.file, log); });
+    return weft::run(runtime, [&] {
+        return weft::pool::serve_pool(*config, {.path = asked.file, .passed = *std::move(passed)},
+                                      log);
+    });
 }
 
 /// Writes the configuration as TOML to standard output.

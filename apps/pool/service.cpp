@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service.h"
 
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <exception>
 #include <expected>
 #include <memory>
 #include <mutex>
@@ -27,12 +21,12 @@
 #include <weft/wait_group.h>
 
 #include "admin/administration.h"
-#include "backend/tcp_settings.h"
 #include "config/difference.h"
 #include "config/setting_table.h"
+#include "listeners.h"
 #include "load_files.h"
-#include "process_setup.h"
 #include "session/connection.h"
+#include "systemd.h"
 
 namespace weft::pool {
 
@@ -43,16 +37,13 @@ using namespace std::chrono_literals;
 /// How often pools are looked after; charges and quotas are as fine as this.
 constexpr auto look_period = 100ms;
 
-/// While descriptors or memory have run out nobody is accepted.
-constexpr auto accept_pause = 50ms;
-
-/// For clients that have a transaction open when the pooler stops.
-constexpr auto longest_drain = 60s;
+constexpr auto all_signals = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
 
 class service {
 public:
-    service(configuration_ptr config, std::string path, dns::resolver names, log& log_to)
-        : path_(std::move(path)),
+    service(configuration_ptr config, service_start start, dns::resolver names, log& log_to)
+        : path_(std::move(start.path)),
+          passed_(std::move(start.passed)),
           pooler_(std::move(config), std::move(names), log_to),
           admin_(pooler_,
                  {.reload = [this] { return reload(); },
@@ -64,109 +55,33 @@ public:
     }
 
     int run() {
-        if (!listen()) {
+        signal_set signals(all_signals);
+        if (!open()) {
             return 1;
         }
-        apply_tcp_settings_to_listeners();
-        signal_set signals({SIGINT, SIGTERM, SIGHUP});
-        for (listener& each : listeners_) {
-            acceptors_.emplace_back([this, &each](std::stop_token) { accept_from(each); });
-        }
+        doors_.apply_tcp_settings(pooler_.config()->config.general);
+        doors_.accept();
         fiber keeper([this](std::stop_token stop) { look_after(stop); });
-        const auto how = wait_for_end(signals);
-        if (how && *how != shutdown_mode::now) {
-            wait_until_unused(signals, *how);
+        notify(manager_ready());
+        const shutdown_mode how = wait_for_end(signals);
+        notify(manager_stopping());
+        if (how != shutdown_mode::now) {
+            wait_until_unused(signals, how);
         }
-        stop(signals, !how);
+        stop();
         return 0;
     }
 
 private:
     void note(log_level level, const std::string& text) { pooler_.logger.write(level, text); }
 
-    bool listen_at(const std::string& address) {
-        const configuration_ptr config = pooler_.config();
-        const settings& general = config->config.general;
-        const auto where = endpoint::parse(address);
-        auto made = where ? listener::bind(*where, {.backlog = general.listen_backlog,
-                                                    .reuse_port = general.so_reuseport})
-                          : std::unexpected(where.error());
-        if (!made) {
-            note(log_level::fatal, "cannot listen on " + address + ": " + made.error().message());
-            return false;
-        }
-        const auto local = made->local_endpoint();
-        note(log_level::info, "listening on " + (local ? local->to_string() : address));
-        listeners_.push_back(std::move(*made));
-        return true;
+    static void notify(const std::string& state) {
+        blocking([&] { (void)notify_manager(state); });
     }
 
-    bool listen() {
-        const configuration_ptr config = pooler_.config();
-        const settings& general = config->config.general;
-        const std::string port = std::to_string(general.listen_port);
-        for (const std::string& address : general.listen_addr) {
-            const bool ipv6 = address.find(':') != std::string::npos;
-            const std::string host = address == "localhost" ? "127.0.0.1" : address;
-            if (!listen_at((ipv6 ? "[" + host + "]" : host) + ":" + port)) {
-                return false;
-            }
-        }
-        if (!general.unix_socket_dir.empty()) {
-            const std::string file = general.unix_socket_dir + "/.s.PGSQL." + port;
-            if (!listen_at("unix:" + file)) {
-                return false;
-            }
-            if (file.front() != '@') {
-                unix_file_ = file;
-                if (const auto done = protect(file, general); !done) {
-                    note(log_level::fatal, done.error());
-                    return false;
-                }
-            }
-        }
-        if (listeners_.empty()) {
-            note(log_level::fatal, "nowhere to listen on");
-        }
-        return !listeners_.empty();
-    }
-
-    static std::expected<void, std::string> protect(const std::string& file, const settings& by) {
-        if (!by.unix_socket_group.empty()) {
-            if (auto done = give_to_group(file, by.unix_socket_group); !done) {
-                return done;
-            }
-        }
-        (void)::chmod(file.c_str(), static_cast<mode_t>(by.unix_socket_mode));
-        return {};
-    }
-
-    /// Those who are accepted from now on have them.
-    void apply_tcp_settings_to_listeners() {
-        const configuration_ptr config = pooler_.config();
-        for (const listener& each : listeners_) {
-            const auto local = each.local_endpoint();
-            if (local && local->family() != AF_UNIX) {
-                apply_tcp_settings(config->config.general, each.native_handle());
-            }
-        }
-    }
-
-    void accept_from(listener& from) {
-        for (;;) {
-            auto connected = from.accept();
-            if (!connected) {
-                if (!from.is_open() || connected.error() == std::errc::operation_canceled) {
-                    return;
-                }
-                note(log_level::warning, "accept: " + connected.error().message());
-                if (!this_fiber::sleep_for(accept_pause)) {
-                    return;
-                }
-                continue;
-            }
-            start(std::move(*connected));
-        }
+    bool open() {
+        return passed_.empty() ? doors_.bind(pooler_.config()->config.general)
+                               : doors_.adopt(std::exchange(passed_, {}));
     }
 
     void start(socket connected) {
@@ -188,26 +103,84 @@ private:
         }
     }
 
-    /// What the console has asked for; nothing: a signal has come.
-    std::optional<shutdown_mode> wait_for_end(signal_set& signals) {
+    shutdown_mode wait_for_end(signal_set& signals) {
         for (;;) {
             std::optional<shutdown_mode> asked;
-            bool signalled = false;
-            const auto which = select(on_readable(signals, [&] { signalled = true; }),
-                                      on_receive(requests_, [&](auto mode) { asked = mode; }));
-            if (asked || !which) {
-                return asked;
+            (void)select(on_readable(signals, [&] { asked = obey(signals); }),
+                         on_receive(requests_, [&](auto mode) { asked = mode; }));
+            if (asked) {
+                return *asked;
             }
-            const auto came = signalled ? signals.wait() : signal_info();
-            if (!came || came->signal != SIGHUP) {
-                return std::nullopt;
-            }
-            note(log_level::info, "got SIGHUP, re-reading config");
-            (void)reload();
         }
     }
 
+    /// What the next signal means, in PgBouncer's words: it is done, or the end that is asked for.
+    std::optional<shutdown_mode> obey(signal_set& signals) {
+        const auto came = signals.wait();
+        if (!came) {
+            return shutdown_mode::now;
+        }
+        switch (came->signal) {
+            case SIGHUP:
+                note(log_level::info, "got SIGHUP, re-reading config");
+                (void)reload();
+                return std::nullopt;
+            case SIGUSR1:
+                pause();
+                return std::nullopt;
+            case SIGUSR2:
+                resume();
+                return std::nullopt;
+            case SIGTERM:
+                note(log_level::info,
+                     "got SIGTERM, shutting down, waiting for all clients disconnect");
+                return shutdown_mode::wait_for_clients;
+            case SIGINT:
+                note(log_level::info, "got SIGINT, shutting down");
+                return shutdown_mode::wait_for_servers;
+            default:
+                note(log_level::info, "got SIGQUIT, fast exit");
+                return shutdown_mode::now;
+        }
+    }
+
+    void pause() {
+        if (!pooler_.off.stop_all(switches::mode::paused)) {
+            note(log_level::info, "got SIGUSR1, but already paused/suspended");
+            return;
+        }
+        note(log_level::info, "got SIGUSR1, pausing all activity");
+        for (const auto& each : pooler_.pools()) {
+            each->pool->pause();
+        }
+    }
+
+    void resume() {
+        if (pooler_.refusing()) {
+            note(log_level::info, "got SIGUSR2 while shutting down, ignoring");
+            return;
+        }
+        const bool suspended = pooler_.off.state() == switches::mode::suspended;
+        if (!pooler_.off.resume_all()) {
+            note(log_level::info, "got SIGUSR2, but not paused/suspended");
+            return;
+        }
+        note(log_level::info,
+             std::string("got SIGUSR2, continuing from ") + (suspended ? "SUSPEND" : "PAUSE"));
+        for (const auto& each : pooler_.pools()) {
+            each->pool->resume();
+        }
+    }
+
+    /// The manager hears of it, whoever has asked for it.
     std::expected<void, std::string> reload() {
+        notify(manager_reloading());
+        auto done = read_again();
+        notify(manager_ready());
+        return done;
+    }
+
+    std::expected<void, std::string> read_again() {
         if (path_.empty()) {
             return {};
         }
@@ -223,7 +196,7 @@ private:
         }
         const std::string log_file = (*fresh)->config.general.logfile;
         pooler_.set_config(*std::move(fresh));
-        apply_tcp_settings_to_listeners();
+        doors_.apply_tcp_settings(pooler_.config()->config.general);
         if (const auto failed = blocking([&] { return pooler_.logger.reopen(log_file); })) {
             note(log_level::error, log_file + ": " + failed.message());
         }
@@ -242,20 +215,16 @@ private:
             return std::unexpected(loaded.error());
         }
         pooler_.set_config(*std::move(loaded));
-        apply_tcp_settings_to_listeners();
+        doors_.apply_tcp_settings(pooler_.config()->config.general);
         return {};
     }
 
     /// Nobody comes any more but to the console, by a Unix socket; then, until no client is there,
-    /// or none has a server. A signal, and the console's SHUTDOWN, end the wait.
+    /// or none has a server. A signal that asks for an end, and the console's SHUTDOWN, end the
+    /// wait.
     void wait_until_unused(signal_set& signals, shutdown_mode mode) {
         pooler_.refuse_clients();
-        for (listener& each : listeners_) {
-            const auto local = each.local_endpoint();
-            if (!local || local->family() != AF_UNIX) {
-                each.close();
-            }
-        }
+        doors_.close_tcp();
         const bool for_servers = mode == shutdown_mode::wait_for_servers;
         if (for_servers) {
             (void)pooler_.off.stop_all(switches::mode::paused);
@@ -263,7 +232,7 @@ private:
         bool again = false;
         while (!again && !(for_servers ? pause_servers() : pooler_.clients.count() == 0)) {
             (void)select(
-                on_readable(signals, [&] { again = true; }),
+                on_readable(signals, [&] { again = obey(signals).has_value(); }),
                 on_receive(requests_, [&](auto next) { again = next == shutdown_mode::now; }),
                 on_deadline(look_period));
         }
@@ -285,62 +254,40 @@ private:
         return {.severity = "FATAL", .sqlstate = "57P01", .message = "server shutting down"};
     }
 
-    /// Those that have nothing open go at once, others when they have, if it `waits`.
-    void stop(signal_set& signals, bool waits) {
-        note(log_level::info, waits ? "got a signal, shutting down" : "shutting down");
-        for (listener& each : listeners_) {
-            each.close();
-        }
+    /// Whatever clients do.
+    void stop() {
+        note(log_level::info, "shutting down");
+        doors_.pause();
         pooler_.begin_shutdown();
-        const deadline end = longest_drain;
-        while (waits && pooler_.clients.count() != 0 && !end.expired()) {
-            send_home(false);
-            bool again = false;
-            (void)select(on_readable(signals, [&] { again = true; }), on_deadline(look_period));
-            if (again) {
-                break;
-            }
-        }
         for (const auto& each : pooler_.pools()) {
             each->pool->close(shutting_down());
         }
-        send_home(true);
-        admin_.close_consoles();
+        close_clients();
         while (pooler_.connections != 0) {
             (void)this_fiber::sleep_for(1ms);
-            send_home(true);
-            admin_.close_consoles();
+            close_clients();
         }
-        if (!unix_file_.empty()) {
-            ::unlink(unix_file_.c_str());
-        }
+        doors_.close();
         note(log_level::info, "all clients have gone");
     }
 
-    /// Those that rest, or all: their next read says that this is the end.
-    void send_home(bool all) {
-        pooler_.clients.visit([&](client& who) {
-            if (all) {
-                who.io.close();
-            } else if (who.pool->pool->rests(who.place)) {
-                ::shutdown(who.io.raw().native_handle(), SHUT_RD);
-            }
-        });
+    void close_clients() {
+        pooler_.clients.visit([](client& who) { who.io.close(); });
+        admin_.close_consoles();
     }
 
     const std::string path_;
+    std::vector<unique_fd> passed_;
     pooler pooler_;
     channel<shutdown_mode> requests_{16};
     administration admin_;
     mutex changing_;  // the configuration
-    std::vector<listener> listeners_;
-    std::vector<fiber> acceptors_;
-    std::string unix_file_;
+    listeners doors_{pooler_.logger, [this](socket s) { start(std::move(s)); }};
 };
 
 }  // namespace
 
-int serve_pool(configuration_ptr config, const std::string& path, log& log_to) {
+int serve_pool(configuration_ptr config, service_start start, log& log_to) {
     const settings& general = config->config.general;
     dns::resolver_options lookups;
     lookups.longest_ttl = std::chrono::ceil<seconds>(general.dns_max_ttl);
@@ -353,7 +300,7 @@ int serve_pool(configuration_ptr config, const std::string& path, log& log_to) {
         log_to.write(log_level::fatal, "no names can be looked up: " + names.error().message());
         return 1;
     }
-    return service(std::move(config), path, std::move(*names), log_to).run();
+    return service(std::move(config), std::move(start), std::move(*names), log_to).run();
 }
 
 }  // namespace weft::pool

@@ -4,14 +4,22 @@
 #pragma once
 
 #include <string>
+#include <vector>
+
+#include <weft/socket.h>
 
 #include "metrics/log.h"
 #include "session/pooler.h"
 
 namespace weft::pool {
 
-/// Serves until SIGINT or SIGTERM, on a fiber of a runtime. `path`: what SIGHUP reads again; empty:
-/// nothing. Returns the exit status.
-int serve_pool(configuration_ptr config, const std::string& path, log& log_to);
+/// How it is started, beside what it serves.
+struct service_start {
+    std::string path;               ///< what SIGHUP reads again; empty: nothing
+    std::vector<unique_fd> passed;  ///< sockets that listen for it; none: as the configuration says
+};
+
+/// Serves until a signal or the console ends it, on a fiber of a runtime. Returns the exit status.
+int serve_pool(configuration_ptr config, service_start start, log& log_to);
 
 }  // namespace weft::pool
