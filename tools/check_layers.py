@@ -31,9 +31,9 @@ APP_MAY_USE = {"cli": {"lab", "live", "measure", "report", "sched"}, "lab": {"re
                "live": {"report", "sched"}, "measure": {"lab", "live", "report"},
                "sched": {"report"}}
 
-# Inside of the pooler: wire < auth < backend < session < admin. Those that stand aside may be used
+# Inside of the pooler: wire < auth < backend < session < handover < admin. Those that stand aside may be used
 # by all, and know nobody but each other.
-POOL_ORDER = ("wire", "auth", "backend", "session", "admin")
+POOL_ORDER = ("wire", "auth", "backend", "session", "handover", "admin")
 POOL_ASIDE = {"config", "metrics", "sql"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.MULTILINE)
