@@ -93,6 +93,10 @@ struct client {
     std::uint8_t key_size = 4;
     std::array<char, cancel_key_size> key{};
     enum pool_mode mode = pool_mode::session;
+    /// Whether it has a fiber, or is called to get one (departures.h).
+    enum class presence : std::uint8_t { active, idle, called };
+    std::atomic<presence> now{presence::active};
+    int own_socket = -1;                     ///< of one that is called
     std::atomic<std::uint32_t> prepared{0};  ///< how many statements it has, for reports
     std::uint64_t id = 0;                    ///< never given again
     /// For reports: its user and the application_name that it came with, each with a zero byte.

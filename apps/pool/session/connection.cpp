@@ -63,12 +63,22 @@ void for_one_client(pooler& with, Act act) noexcept {
     }
 }
 
-enum class idle_end : std::uint8_t { awake, gone, too_late };
+enum class idle_end : std::uint8_t {
+    awake,
+    called,  ///< to leave for another process, unless that fails: then it is awake
+    gone,
+    too_late,
+};
 
 void serve_client(pooler& with, std::unique_ptr<client> who);
 
 void go_on(pooler& with, std::unique_ptr<client> who, idle_end after) {
     switch (after) {
+        case idle_end::called:
+            if (has_been_called(with.clients, *who) && with.leaving.take(*who)) {
+                break;
+            }
+            [[fallthrough]];
         case idle_end::awake:
             serve_client(with, std::move(who));
             break;
@@ -102,6 +112,7 @@ task<> watch(pooler& with, client* idle) {
     const configuration_ptr config = with.config();
     const deadline until =
         within(patience_for(config->config, who->pool->database_name, who->user()).idle);
+    who->now = client::presence::idle;
     const auto got =
         co_await co::read(who->io.plain(), std::as_writable_bytes(std::span(first)), until);
     idle_end after = idle_end::awake;
@@ -110,6 +121,9 @@ task<> watch(pooler& with, client* idle) {
     } else {
         add(who->pool->counts.from_clients, *got);
         who->in.push_front({first.data(), *got});
+    }
+    if (who->now.exchange(client::presence::active) == client::presence::called) {
+        after = idle_end::called;
     }
     // On a fiber, since all take locks, for which a coroutine must not wait in this way.
     while (!start_fiber(with, who, after)) {
@@ -122,6 +136,9 @@ void serve_client(pooler& with, std::unique_ptr<client> who) {
     for (std::chrono::seconds idle = stays_active;; idle += stays_active) {
         if (const session_end done = run_session(with, *who); done.ended) {
             note_end(with, *who, done.reason);
+            return;
+        }
+        if (with.leaving.take(*who)) {
             return;
         }
         if (!who->io.encrypted()) {
@@ -146,6 +163,10 @@ void serve_client(pooler& with, std::unique_ptr<client> who) {
 }
 
 }  // namespace
+
+void resume_client(pooler& with, std::unique_ptr<client> who) {
+    for_one_client(with, [&] { serve_client(with, std::move(who)); });
+}
 
 void serve_connection(pooler& with, socket connected) {
     for_one_client(with, [&] {

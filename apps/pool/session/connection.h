@@ -4,6 +4,8 @@
 // idle: then a coroutine waits for its next byte, which needs no stack.
 #pragma once
 
+#include <memory>
+
 #include <weft/socket.h>
 
 #include "session/pooler.h"
@@ -13,5 +15,8 @@ namespace weft::pool {
 /// Serves a connection from its first byte on; returns when this fiber is not needed any more. What
 /// fails for want of memory ends this connection only.
 void serve_connection(pooler& with, socket connected);
+
+/// The same for a client that another process has served; it is in all lists.
+void resume_client(pooler& with, std::unique_ptr<client> who);
 
 }  // namespace weft::pool

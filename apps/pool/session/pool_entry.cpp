@@ -42,6 +42,11 @@ void pool_entry::set_keys(const scram_keys& keys) {
     keys_ = keys;
 }
 
+std::optional<scram_keys> pool_entry::keys() const {
+    const std::lock_guard lock(mutex_);
+    return keys_;
+}
+
 std::size_t pool_entry::hosts() const {
     const std::lock_guard lock(mutex_);
     return hosts_.size();

@@ -63,6 +63,7 @@ struct pool_entry {
     void note_failure(const server_target& of);
     /// The keys of a client that has logged in as this user.
     void set_keys(const scram_keys& keys);
+    [[nodiscard]] std::optional<scram_keys> keys() const;
     [[nodiscard]] std::size_t hosts() const;
 
 private:

@@ -310,13 +310,18 @@ std::vector<std::shared_ptr<pool_entry>> pooler::pools() const {
 void pooler::cancel(const cancel_request& which) {
     std::optional<cancel_ticket> ticket;
     std::shared_ptr<pool_entry> pool;
+    bool known = false;
     clients.find(which.process, which.key, [&](client& who) {
+        known = true;
         pool = who.pool;
         ticket = pool->pool->begin_cancel(who.place,
                                           {.severity = "ERROR",
                                            .sqlstate = "57014",
                                            .message = "canceling statement due to user request"});
     });
+    if (!known && cancel_elsewhere) {
+        cancel_elsewhere(which);
+    }
     if (ticket) {
         (void)send_cancel(ticket->address, ticket->which,
                           within(config()->config.general.cancel_wait_timeout));

@@ -29,6 +29,7 @@
 #include "backend/parameters.h"
 #include "config/settings.h"
 #include "metrics/log.h"
+#include "session/departures.h"
 #include "session/pool_entry.h"
 #include "session/registry.h"
 #include "session/switches.h"
@@ -87,6 +88,7 @@ public:
     const parameter_names followed;
     dns::resolver names;
     client_registry clients;
+    departures leaving;
     switches off;  ///< pools obey when they are made; whoever changes it tells those that are there
     const salting_key salting = make_salting_key();
     log& logger;
@@ -96,6 +98,8 @@ public:
     /// Serves the console to a client that has asked for the database "pgbouncer".
     std::function<void(pooler&, transport&, input_buffer&, std::string_view user, bool may_change)>
         console;
+    /// Passes a cancel request on whose client is nobody here; empty: to nobody. May wait.
+    std::function<void(const cancel_request&)> cancel_elsewhere;
 
 private:
     std::expected<std::unique_ptr<server>, report> connect(pool_entry& of);

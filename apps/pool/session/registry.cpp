@@ -13,14 +13,14 @@ namespace weft::pool {
 
 namespace {
 
-using counts = std::map<std::string, int, std::less<>>;
+using clients_by_name = std::map<std::string, int, std::less<>>;
 
-bool is_full(const counts& of, std::string_view name, int most) {
+bool is_full(const clients_by_name& of, std::string_view name, int most) {
     const auto found = of.find(name);
     return most > 0 && found != of.end() && found->second >= most;
 }
 
-void one_less(counts& of, std::string_view name) {
+void one_less(clients_by_name& of, std::string_view name) {
     const auto found = of.find(name);
     if (--found->second == 0) {
         of.erase(found);
@@ -57,6 +57,36 @@ client_registry::admission client_registry::add(client& who, int most_of_databas
     all_[who.number - 1] = &who;
     ++count_;
     return admission::admitted;
+}
+
+void client_registry::reserve(std::uint32_t highest) {
+    const std::lock_guard lock(mutex_);
+    if (all_.size() < highest) {
+        unused_.reserve(highest);
+        all_.resize(highest);
+    }
+}
+
+void client_registry::add_known(client& who) {
+    const std::lock_guard lock(mutex_);
+    if (who.number == 0 || who.number > all_.size() || all_[who.number - 1] != nullptr) {
+        unused_.reserve(all_.size() + 1);
+        all_.push_back(nullptr);
+        who.number = static_cast<std::uint32_t>(all_.size());
+    }
+    int& of_database = of_database_[who.pool->database_name];
+    int& of_user = of_user_[std::string(who.user())];
+    ++of_database;
+    ++of_user;
+    who.registry = this;
+    who.id = ++last_id_;
+    all_[who.number - 1] = &who;
+    ++count_;
+}
+
+std::uint32_t client_registry::highest() const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::uint32_t>(all_.size());
 }
 
 void client_registry::remove(client& who) {

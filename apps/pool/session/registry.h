@@ -31,6 +31,15 @@ public:
     admission add(client& who, int most_of_database = 0, int most_of_user = 0);
     void remove(client& who);
 
+    /// Another process's clients keep their numbers and secrets: none up to `highest` is given to
+    /// others.
+    void reserve(std::uint32_t highest);
+    /// Such a client, which has a number and a secret. If somebody has the number it gets another
+    /// one, by which nobody can cancel.
+    void add_known(client& who);
+    /// That was ever given.
+    [[nodiscard]] std::uint32_t highest() const;
+
     /// Calls `use` with the client that this means, if there is one; nobody else's secret does.
     void find(std::uint32_t number, std::string_view key,
               const std::function<void(client&)>& use) const;

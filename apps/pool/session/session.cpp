@@ -101,11 +101,14 @@ private:
                 return say("57P01", "server shutting down");
             }
             const bool idles = client_.in.unread().empty();
+            const bool remembers = to_sync_ || skipping_ != 0 || !begun_.empty();
+            const bool leaves = !remembers && pooler_.leaving.are_open();
             const deadline patience =
-                idles ? deadline(now_ + stays_active) : within(general().client_login_timeout);
+                idles ? deadline(now_ + (leaves ? std::chrono::seconds(0) : stays_active))
+                      : within(general().client_login_timeout);
             const auto got = client_.in.fill(client_.io, patience);
             if (!got && got.error() == std::errc::timed_out) {
-                if (idles && (to_sync_ || skipping_ != 0 || !begun_.empty())) {
+                if (idles && remembers) {
                     now_ = clock::now();
                     continue;  // what it waits for is remembered here only
                 }
