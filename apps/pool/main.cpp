@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <weft/runtime.h>
@@ -34,6 +35,7 @@ struct options {
     std::string migrated;  ///< an ini to be written as TOML
     bool quiet = false;
     bool check = false;
+    bool takes_over = false;
 };
 
 int complain(const std::string& why) {
@@ -61,16 +63,24 @@ int serve(const options& asked) {
         return complain(passed.error());
     }
     weft::pool::pid_file pid;
-    if (const auto done = pid.write(general.pidfile); !done) {
-        return complain(done.error());
+    if (!asked.takes_over) {
+        if (const auto done = pid.write(general.pidfile); !done) {
+            return complain(done.error());
+        }
     }
     weft::pool::log log(general.logfile, general.log_format,
                         asked.quiet ? weft::pool::log_level::error : weft::pool::log_level::info);
     weft::runtime_options runtime;
     runtime.workers = static_cast<unsigned>(general.workers);
     return weft::run(runtime, [&] {
-        return weft::pool::serve_pool(*config, {.path = asked.file, .passed = *std::move(passed)},
-                                      log);
+        weft::pool::service_start start{.path = asked.file,
+                                        .passed = *std::move(passed),
+                                        .takes_over = asked.takes_over,
+                                        .started = {}};
+        if (asked.takes_over) {
+            start.started = [&] { return pid.write(general.pidfile, true); };
+        }
+        return weft::pool::serve_pool(*config, std::move(start), log);
     });
 }
 
@@ -108,7 +118,7 @@ int serve_demo(const options& asked) {
         weft::pool::log log(
             {}, weft::pool::log_format::text,
             asked.quiet ? weft::pool::log_level::error : weft::pool::log_level::info);
-        return weft::pool::serve_pool(*config, {}, log);
+        return weft::pool::serve_pool(*config, weft::pool::service_start(), log);
     });
 }
 
@@ -130,6 +140,8 @@ int main(int argc, char** argv) try {
     program.add_option("--migrate", asked.migrated,
                        "write a pgbouncer.ini as TOML to standard output, and end");
     program.add_flag("-q,--quiet", asked.quiet, "log errors only");
+    program.add_flag("-R,--reboot", asked.takes_over,
+                     "online restart: take over from the running process of this configuration");
     program.add_flag("--check", asked.check, "read the configuration, say what is wrong, and end");
     try {
         program.parse(argc, argv);

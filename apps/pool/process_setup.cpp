@@ -35,12 +35,17 @@ std::optional<gid_t> group_of(const std::string& name) {
     return read.ec == std::errc() && read.ptr == end ? std::optional(number) : std::nullopt;
 }
 
-/// The process that a pidfile names, if it lives and is not this one.
-bool is_in_use(const std::string& path) {
+/// 0: none.
+pid_t process_in(const std::string& path) {
     std::ifstream file(path);
     pid_t there = 0;
-    return file >> there && there > 0 && there != ::getpid() &&
-           (::kill(there, 0) == 0 || errno == EPERM);
+    return file >> there ? there : 0;
+}
+
+/// Whether the process that a pidfile names lives and is not this one.
+bool is_in_use(const std::string& path) {
+    const pid_t there = process_in(path);
+    return there > 0 && there != ::getpid() && (::kill(there, 0) == 0 || errno == EPERM);
 }
 
 }  // namespace
@@ -74,11 +79,11 @@ std::expected<void, std::string> give_to_group(const std::string& file, const st
     return {};
 }
 
-std::expected<void, std::string> pid_file::write(const std::string& path) {
+std::expected<void, std::string> pid_file::write(const std::string& path, bool takes_over) {
     if (path.empty()) {
         return {};
     }
-    if (is_in_use(path)) {
+    if (!takes_over && is_in_use(path)) {
         return failure("pidfile " + path + " exists, another instance running?");
     }
     std::ofstream file(path, std::ios::trunc);
@@ -91,7 +96,7 @@ std::expected<void, std::string> pid_file::write(const std::string& path) {
 }
 
 pid_file::~pid_file() {
-    if (!path_.empty()) {
+    if (!path_.empty() && process_in(path_) == ::getpid()) {
         ::unlink(path_.c_str());
     }
 }

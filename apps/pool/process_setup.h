@@ -24,8 +24,9 @@ public:
     pid_file& operator=(const pid_file&) = delete;
     ~pid_file();
 
-    /// Fails if it names another process that lives. Empty: none is written. Once.
-    std::expected<void, std::string> write(const std::string& path);
+    /// Fails if it names another process that lives, unless this one `takes_over` from that. Empty:
+    /// none is written. Once. In the end it goes, if nobody has taken over.
+    std::expected<void, std::string> write(const std::string& path, bool takes_over = false);
 
 private:
     std::string path_;

@@ -49,6 +49,20 @@ TEST_F(PidFile, IsNotTakenFromAProcessThatLives) {
     EXPECT_TRUE(fs::exists(path_));
 }
 
+TEST_F(PidFile, IsLeftToAProcessThatHasTakenOver) {
+    {
+        pid_file file;
+        ASSERT_TRUE(file.write(path_));
+        std::ofstream(path_) << ::getppid();
+    }
+    EXPECT_TRUE(fs::exists(path_));
+    {
+        pid_file file;
+        EXPECT_TRUE(file.write(path_, true));
+    }
+    EXPECT_FALSE(fs::exists(path_));
+}
+
 TEST(ProcessSetup, KnowsWhoDoesNotExist) {
     EXPECT_THAT(become_user("no such user").error(), testing::HasSubstr("does not exist"));
     EXPECT_THAT(give_to_group("/", "no such group").error(), testing::HasSubstr("does not exist"));

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <expected>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,6 +25,9 @@
 #include "admin/administration.h"
 #include "config/difference.h"
 #include "config/setting_table.h"
+#include "handover/gate.h"
+#include "handover/giver.h"
+#include "handover/taker.h"
 #include "listeners.h"
 #include "load_files.h"
 #include "session/connection.h"
@@ -37,13 +42,16 @@ using namespace std::chrono_literals;
 /// How often pools are looked after; charges and quotas are as fine as this.
 constexpr auto look_period = 100ms;
 
+/// For a process that takes over to serve.
+constexpr auto handover_patience = 10s;
+
 constexpr auto all_signals = {SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
 
 class service {
 public:
     service(configuration_ptr config, service_start start, dns::resolver names, log& log_to)
-        : path_(std::move(start.path)),
-          passed_(std::move(start.passed)),
+        : path_(start.path),
+          start_(std::move(start)),
           pooler_(std::move(config), std::move(names), log_to),
           admin_(pooler_,
                  {.reload = [this] { return reload(); },
@@ -61,12 +69,18 @@ public:
         }
         doors_.apply_tcp_settings(pooler_.config()->config.general);
         doors_.accept();
+        if (!tell_that_it_serves()) {
+            return 1;
+        }
         fiber keeper([this](std::stop_token stop) { look_after(stop); });
-        notify(manager_ready());
-        const shutdown_mode how = wait_for_end(signals);
-        notify(manager_stopping());
-        if (how != shutdown_mode::now) {
-            wait_until_unused(signals, how);
+        const std::optional<shutdown_mode> how = wait_for_end(signals);
+        if (!how) {
+            wait_until_handed_over(signals);
+        } else {
+            notify(manager_stopping());
+            if (*how != shutdown_mode::now) {
+                wait_until_unused(signals, *how);
+            }
         }
         stop();
         return 0;
@@ -80,8 +94,47 @@ private:
     }
 
     bool open() {
-        return passed_.empty() ? doors_.bind(pooler_.config()->config.general)
-                               : doors_.adopt(std::exchange(passed_, {}));
+        if (start_.takes_over) {
+            return take_over();
+        }
+        return start_.passed.empty() ? doors_.bind(pooler_.config()->config.general)
+                                     : doors_.adopt(std::exchange(start_.passed, {}));
+    }
+
+    bool take_over() {
+        auto got = taker_.ask(handover_address());
+        if (!got) {
+            note(log_level::fatal, "cannot take over: " + got.error());
+            return false;
+        }
+        if (!doors_.adopt(std::move(got->sockets))) {
+            return false;
+        }
+        doors_.own_file(std::move(got->unix_file));
+        return true;
+    }
+
+    [[nodiscard]] std::string handover_address() const {
+        return path_.empty() ? "" : handover::address_for(pooler_.config()->config.general);
+    }
+
+    /// It accepts: now others may know.
+    bool tell_that_it_serves() {
+        if (start_.takes_over) {
+            if (const auto told = taker_.serving(); !told) {
+                note(log_level::fatal, "cannot take over: " + told.error());
+                doors_.release();  // they are the other one's
+                return false;
+            }
+        }
+        if (const auto done =
+                start_.started ? blocking(start_.started) : std::expected<void, std::string>();
+            !done) {
+            note(log_level::warning, done.error());
+        }
+        gate_.open(handover_address());
+        notify(manager_ready());
+        return true;
     }
 
     void start(socket connected) {
@@ -103,14 +156,64 @@ private:
         }
     }
 
-    shutdown_mode wait_for_end(signal_set& signals) {
+    /// Nothing: another process serves instead.
+    std::optional<shutdown_mode> wait_for_end(signal_set& signals) {
         for (;;) {
             std::optional<shutdown_mode> asked;
-            (void)select(on_readable(signals, [&] { asked = obey(signals); }),
-                         on_receive(requests_, [&](auto mode) { asked = mode; }));
-            if (asked) {
-                return *asked;
+            std::shared_ptr<handover::link> successor;
+            (void)select(
+                on_readable(signals, [&] { asked = obey(signals); }),
+                on_receive(requests_, [&](auto mode) { asked = mode; }),
+                on_receive(successors_, [&](auto next) { successor = next.value_or(nullptr); }));
+            if (asked || (successor != nullptr && hand_over(successor))) {
+                return asked;
             }
+        }
+    }
+
+    /// The sockets; if the other process does not serve then, it is as if it had not asked.
+    bool hand_over(const std::shared_ptr<handover::link>& to) {
+        gate_.close();
+        const std::string file = doors_.own_file();
+        std::vector<unique_fd> open = doors_.release();
+        std::vector<int> raw;
+        std::ranges::transform(open, std::back_inserter(raw), &unique_fd::get);
+        const auto logins = pooler_.connections - pooler_.clients.count();
+        auto done = to->send(handover::doors{.count = static_cast<std::uint8_t>(open.size()),
+                                             .unix_file = file,
+                                             .numbers = pooler_.clients.highest() +
+                                                        static_cast<std::uint32_t>(logins)},
+                             raw, handover_patience);
+        if (done) {
+            const auto answer = to->receive(handover_patience);
+            done = answer ? std::expected<void, std::string>() : std::unexpected(answer.error());
+        }
+        if (!done) {
+            note(log_level::warning, "no process has taken over: " + done.error());
+            (void)doors_.adopt(std::move(open));
+            doors_.own_file(file);
+            doors_.accept();
+            gate_.open(handover_address());
+            return false;
+        }
+        if (const auto process = to->check_peer()) {
+            notify(manager_main_process(*process));
+        }
+        note(log_level::info, "another process has taken over");
+        giver_.emplace(pooler_, to);
+        giver_->begin();
+        return true;
+    }
+
+    /// Clients leave as they idle; whoever stays is served to the end.
+    void wait_until_handed_over(signal_set& signals) {
+        bool again = false;
+        while (!again && pooler_.connections > admin_.consoles()) {
+            pooler_.leaving.call(pooler_.clients);
+            (void)select(
+                on_readable(signals, [&] { again = obey(signals).has_value(); }),
+                on_receive(requests_, [&](auto next) { again = next == shutdown_mode::now; }),
+                on_deadline(look_period));
         }
     }
 
@@ -257,7 +360,9 @@ private:
     /// Whatever clients do.
     void stop() {
         note(log_level::info, "shutting down");
+        gate_.close();
         doors_.pause();
+        taker_.stop();
         pooler_.begin_shutdown();
         for (const auto& each : pooler_.pools()) {
             each->pool->close(shutting_down());
@@ -277,11 +382,17 @@ private:
     }
 
     const std::string path_;
-    std::vector<unique_fd> passed_;
+    service_start start_;
     pooler pooler_;
     channel<shutdown_mode> requests_{16};
     administration admin_;
     mutex changing_;  // the configuration
+    channel<std::shared_ptr<handover::link>> successors_{1};
+    handover::gate gate_{pooler_.logger, [this](std::shared_ptr<handover::link> next) {
+                             (void)successors_.try_send(std::move(next));
+                         }};
+    handover::taker taker_{pooler_};
+    std::optional<handover::giver> giver_;
     listeners doors_{pooler_.logger, [this](socket s) { start(std::move(s)); }};
 };
 

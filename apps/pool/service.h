@@ -3,6 +3,8 @@
 // service: the running pooler: listeners, signals, what is due now and then, and the end.
 #pragma once
 
+#include <expected>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,9 @@ namespace weft::pool {
 struct service_start {
     std::string path;               ///< what SIGHUP reads again; empty: nothing
     std::vector<unique_fd> passed;  ///< sockets that listen for it; none: as the configuration says
+    bool takes_over = false;        ///< what a running process with this configuration has
+    /// Called when it serves; an error ends it. Blocks.
+    std::function<std::expected<void, std::string>()> started;
 };
 
 /// Serves until a signal or the console ends it, on a fiber of a runtime. Returns the exit status.

@@ -44,6 +44,11 @@ bool administration::is_there(const transport& io) const {
     return got > 0 || (got < 0 && errno == EAGAIN);
 }
 
+std::size_t administration::consoles() const {
+    const std::lock_guard lock(mutex_);
+    return guests_.size();
+}
+
 void administration::close_consoles() {
     const std::lock_guard lock(mutex_);
     for (const guest& each : guests_) {

@@ -48,6 +48,8 @@ public:
     void serve(transport& io, input_buffer& in, std::string_view user, bool may_change);
     /// Whether the client of a console has not gone. What it may have sent meanwhile stays.
     [[nodiscard]] bool is_there(const transport& io) const;
+    /// How many are at a console.
+    [[nodiscard]] std::size_t consoles() const;
     /// Ends all that are at a console.
     void close_consoles();
     /// What is due; to be called each 100 ms or so.
