@@ -341,7 +341,10 @@ class Pooler(Server):
 
 
 def _hba():
-    return "".join(f"{kind} all {who} {address} {method}\n"
+    # The superuser alone may replicate.
+    return "".join(f"{kind} replication weft {address} trust\n"
+                   for kind, address in (("local", ""), ("host", "127.0.0.1/32"))) + "".join(
+                       f"{kind} all {who} {address} {method}\n"
                    for kind, address in (("local", ""), ("host", "127.0.0.1/32"))
                    for who, method in ((",".join(TRUSTED), "trust"), (",".join(MD5_USERS), "md5"),
                                        ("all", "scram-sha-256")))

@@ -85,11 +85,12 @@ private:
     }
 
     proof by_rules() {
-        const hba_rule* const rule = in_.hba.match({.address = facts_.address,
-                                                    .tls = who_.io.encrypted(),
-                                                    .physical_replication = false,
-                                                    .database = facts_.database,
-                                                    .user = facts_.user});
+        const hba_rule* const rule =
+            in_.hba.match({.address = facts_.address,
+                           .tls = who_.io.encrypted(),
+                           .physical_replication = facts_.physical_replication,
+                           .database = facts_.database,
+                           .user = facts_.user});
         if (rule == nullptr) {
             return refusal("28000", "no pg_hba.conf entry for user \"" + facts_.user +
                                         "\", database \"" + facts_.database + "\"");

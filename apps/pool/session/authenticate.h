@@ -22,6 +22,7 @@ struct login_facts {
     std::string database;
     hba_address address;
     bool local = false;  ///< by a Unix socket
+    bool physical_replication = false;
 };
 
 struct login_proof {

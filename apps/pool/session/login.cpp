@@ -12,6 +12,7 @@
 #include "backend/message_input.h"
 #include "session/authenticate.h"
 #include "session/client_log.h"
+#include "session/replication.h"
 #include "wire/build.h"
 #include "wire/bytes.h"
 #include "wire/startup.h"
@@ -47,7 +48,14 @@ public:
             serve_console(*wanted);
             return nullptr;
         }
-        if (!enter_pool(*wanted) || !greet(*wanted)) {
+        if (!enter_pool(*wanted)) {
+            return nullptr;
+        }
+        if (replication_ != replication::none) {
+            serve_replication(*wanted);
+            return nullptr;
+        }
+        if (!greet(*wanted)) {
             return nullptr;
         }
         return std::move(made_);
@@ -175,7 +183,13 @@ private:
                 std::ranges::find(ignored, name) != ignored.end()) {
                 continue;
             }
-            if (name == "replication" && (value == "false" || value == "off" || value == "0")) {
+            if (name == "replication") {
+                const auto which = read_replication(value);
+                if (!which) {
+                    return refuse("22023",
+                                  "invalid value for parameter \"replication\": \"" + value + '"');
+                }
+                replication_ = *which;
                 continue;
             }
             return refuse("08P01", "unsupported startup parameter: " + name);
@@ -191,7 +205,8 @@ private:
         const login_facts facts{.user = std::string(wanted.parameter("user")),
                                 .database = database_,
                                 .address = hba_address::from_native(address_.data()),
-                                .local = address_.family() == AF_UNIX};
+                                .local = address_.family() == AF_UNIX,
+                                .physical_replication = replication_ == replication::physical};
         auto done = authenticate_client(pooler_, *config_, *made_, facts, greeting_, until_);
         if (!done) {
             return refuse(std::move(done.error()));
@@ -206,7 +221,7 @@ private:
                              name_in_log(*made_, database_, user_) +
                                  " login attempt: db=" + database_ + " user=" + user_ + " tls=" +
                                  (io.encrypted() ? std::string(io.tls().version()) : "no") +
-                                 " replication=no");
+                                 " replication=" + std::string(name_of(replication_)));
     }
 
     void negotiate(const session_request& wanted) {
@@ -323,9 +338,11 @@ private:
             values[*index] = application_;
         }
         made_->parameters = make_set(pooler_.sets, values);
-        if (!admit()) {
-            return false;
-        }
+        return admit() && welcome_in();
+    }
+
+    /// It is in all lists; if it cannot be told so it is out of them again.
+    bool welcome_in() {
         put_backend_key(greeting_, made_->number, made_->cancel_key());
         if (!general().login_notify_message.empty()) {
             put_notice(greeting_, {.severity = "NOTICE",
@@ -339,6 +356,29 @@ private:
         ++pooler_.logins;
         ++made_->pool->counts.logins;
         return true;
+    }
+
+    /// Until one of the two has gone.
+    void serve_replication(const session_request& wanted) {
+        parameter_list asked{{"replication", std::string(name_of(replication_))}};
+        for (const auto& [name, value] : wanted.parameters) {
+            if (pooler_.followed.index_of(name)) {
+                asked.emplace_back(name, value);
+            }
+        }
+        const auto own = pooler_.connect_apart(*made_->pool, asked, until_);
+        if (!own) {
+            refuse(own.error());
+            return;
+        }
+        for (const auto& [name, value] : (*own)->welcome) {
+            put_parameter_status(greeting_, name, value);
+        }
+        made_->parameters =
+            make_set(pooler_.sets, std::vector<std::string_view>(pooler_.followed.count()));
+        if (admit() && welcome_in()) {
+            relay(*made_, **own);
+        }
     }
 
     std::expected<parameter_list, report> learn_welcome() {
@@ -365,6 +405,7 @@ private:
     std::string user_;
     std::string application_;  // with the host behind it; empty: as the client says
     std::string greeting_;
+    replication replication_ = replication::none;
     std::optional<scram_keys> keys_;
 };
 

@@ -297,6 +297,25 @@ std::expected<std::unique_ptr<server>, report> pooler::connect_to(pool_entry& of
     return made;
 }
 
+std::expected<std::unique_ptr<server>, report> pooler::connect_apart(
+    pool_entry& of, const parameter_list& parameters, deadline until) {
+    const configuration_ptr in = config();
+    std::expected<std::unique_ptr<server>, report> made;
+    for (std::size_t tries = of.hosts(); tries > 0; --tries) {
+        server_target target = of.next_target();
+        target.parameters.insert(target.parameters.end(), parameters.begin(), parameters.end());
+        made = log_in(target, {names, sets, followed}, until);
+        if (made) {
+            if ((*made)->address.family() != AF_UNIX) {
+                apply_tcp_settings(in->config.general, (*made)->io.raw().native_handle());
+            }
+            return made;
+        }
+        of.note_failure(target);
+    }
+    return made;
+}
+
 std::vector<std::shared_ptr<pool_entry>> pooler::pools() const {
     const std::lock_guard lock(mutex_);
     std::vector<std::shared_ptr<pool_entry>> out;

@@ -69,6 +69,11 @@ public:
                                          std::string_view user);
     [[nodiscard]] std::vector<std::shared_ptr<pool_entry>> pools() const;
 
+    /// A connection as those of a pool, but for one client alone, with these parameters beside.
+    std::expected<std::unique_ptr<server>, report> connect_apart(pool_entry& of,
+                                                                 const parameter_list& parameters,
+                                                                 deadline until);
+
     /// Does what a CancelRequest asks for, if its secret is right. Waits until it is done.
     void cancel(const cancel_request& which);
 
