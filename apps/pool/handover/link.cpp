@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <iterator>
 #include <mutex>
 #include <utility>
@@ -57,9 +58,18 @@ std::expected<void, std::string> link::send(const message& what, std::span<const
     }
     const auto raw = std::as_bytes(std::span(bytes));
     const std::lock_guard lock(sending_);
+    if (broken_) {
+        return failed("an earlier message did not reach the other process");
+    }
     const auto sent = descriptors.empty() ? socket_.write(raw, until)
                                           : socket_.send_descriptors(descriptors, raw, until);
-    return sent ? std::expected<void, std::string>() : failed(sent.error().message());
+    if (sent) {
+        return {};
+    }
+    // Too many descriptors on their way: nothing of this message went, and later ones may. Else a
+    // part of it may be there, and nothing can follow.
+    broken_ = sent.error().value() != ETOOMANYREFS;
+    return failed(sent.error().message());
 }
 
 std::expected<void, std::string> link::fill_to(std::size_t size, deadline until) {

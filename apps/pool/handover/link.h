@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // link: a connection between two processes of weft-pool by which messages and their descriptors
-// go. Any number of fibers may send, one receives. After any failure it is of no use any more.
+// go. Any number of fibers may send, one receives. After a failure of the connection it is of no
+// use any more.
 #pragma once
 
 #include <expected>
@@ -55,6 +56,7 @@ private:
 
     socket socket_;
     mutex sending_;
+    bool broken_ = false;                // under it
     std::string in_;                     // what has come
     std::vector<unique_fd> came_along_;  // with it, in the order of the messages
 };

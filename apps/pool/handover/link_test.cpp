@@ -71,6 +71,12 @@ TEST_F(HandoverLink, SaysWhatIsWrong) {
     EXPECT_THAT(link_->receive(patience).error(), testing::HasSubstr("has ended"));
 }
 
+TEST_F(HandoverLink, SendsNothingBehindWhatWasLost) {
+    raw_.close();
+    EXPECT_FALSE(link_->send(serving(), patience));
+    EXPECT_THAT(link_->send(serving(), patience).error(), testing::HasSubstr("an earlier message"));
+}
+
 TEST_F(HandoverLink, RefusesWhatIsNoMessage) {
     EXPECT_THAT(refusal_of("GET / HTTP/1.1\r\n"), testing::HasSubstr("length"));
 }
