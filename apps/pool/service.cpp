@@ -205,10 +205,11 @@ private:
         return true;
     }
 
-    /// Clients leave as they idle; whoever stays is served to the end.
+    /// Clients leave as they idle; whoever stays is served to the end. A process from which this
+    /// one has taken over may still send some.
     void wait_until_handed_over(signal_set& signals) {
         bool again = false;
-        while (!again && pooler_.connections > admin_.consoles()) {
+        while (!again && (taker_.goes_on() || pooler_.connections > admin_.consoles())) {
             pooler_.leaving.call(pooler_.clients);
             (void)select(
                 on_readable(signals, [&] { again = obey(signals).has_value(); }),

@@ -112,7 +112,11 @@ std::expected<void, std::string> taker::serving() {
     if (auto sent = from_->send(handover::serving(), patience); !sent) {
         return sent;
     }
-    hearer_ = fiber([this] { hear(); });
+    hearing_ = true;
+    hearer_ = fiber([this] {
+        hear();
+        hearing_ = false;
+    });
     return {};
 }
 

@@ -4,6 +4,7 @@
 // they idle.
 #pragma once
 
+#include <atomic>
 #include <expected>
 #include <memory>
 #include <string>
@@ -33,6 +34,8 @@ public:
 
     /// This process accepts: from now on clients come.
     std::expected<void, std::string> serving();
+    /// Whether the other one is still there: clients may come.
+    [[nodiscard]] bool goes_on() const noexcept { return hearing_; }
     /// The other one keeps what it still has.
     void stop();
 
@@ -43,6 +46,7 @@ private:
     pooler& into_;
     std::unique_ptr<link> from_;
     fiber hearer_;
+    std::atomic<bool> hearing_{false};
 };
 
 }  // namespace weft::pool::handover
