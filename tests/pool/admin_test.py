@@ -152,6 +152,33 @@ class Show(Console):
         for each in holders[1:]:
             each.run("commit")
 
+    @NOT_IN_PGBOUNCER
+    def test_who_is_pinned_and_by_what(self):
+        def totals():
+            return {row["cause"]: (row["tenant"], row["current"], row["total"])
+                    for row in self.table("pins_totals")}
+        before = totals().get("session advisory lock", ("shop/ann", "0", "0"))
+        locks = self.client(application_name="locks")
+        locks.run("select 'secret'; select pg_advisory_lock(4711)")
+        locks.run("listen news")  # the first cause counts
+        lists = self.client()
+        lists.run_extended("create temporary table mine(x int)")
+        rows = {row["cause"]: row for row in self.table("pins")}
+        row = rows["session advisory lock"]
+        self.assertEqual((row["database"], row["client_user"], row["tenant"],
+                          row["application_name"], row["statement"]),
+                         ("shop", "ann", "shop/ann", "locks", "select pg_advisory_lock(?)"))
+        self.assertGreater(int(row["pinned_us"]), 0)
+        self.assertEqual(rows["temporary object"]["statement"],
+                         "create temporary table mine(x int)")
+        self.assertEqual(totals()["session advisory lock"],
+                         ("shop/ann", str(int(before[1]) + 1), str(int(before[2]) + 1)))
+        locks.end()
+        lists.end()
+        rig.eventually(lambda: not self.table("pins"), "pins stay")
+        self.assertEqual(totals()["session advisory lock"],
+                         ("shop/ann", before[1], str(int(before[2]) + 1)))
+
     def test_tables_under_load(self):
         stop = threading.Event()
         self.addCleanup(stop.set)

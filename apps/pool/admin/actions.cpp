@@ -52,7 +52,7 @@ constexpr std::string_view usage =
     "\tSHOW SOCKETS|ACTIVE_SOCKETS|LISTS|MEM|STATE\n"
     "\tSHOW DNS_HOSTS|DNS_ZONES\n"
     "\tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS\n"
-    "\tSHOW FAIRNESS|WAITS|HISTOGRAMS\n"
+    "\tSHOW FAIRNESS|WAITS|HISTOGRAMS|PINS|PINS_TOTALS\n"
     "\tSET key = arg\n"
     "\tRELOAD\n"
     "\tPAUSE [<db>]\n"

@@ -5,7 +5,7 @@
 //
 // Source of names, order and types of PgBouncer's columns: PgBouncer's doc/usage.md and the
 // descriptions of its rows (src/admin.c, src/stats.c), version 1.25. Tables of weft-pool's own:
-// FAIRNESS, HISTOGRAMS, WAITS.
+// FAIRNESS, HISTOGRAMS, PINS, PINS_TOTALS, WAITS.
 #pragma once
 
 #include <cstdint>
@@ -53,6 +53,7 @@ struct show_table {
 [[nodiscard]] std::span<const show_table> pool_tables();
 [[nodiscard]] std::span<const show_table> socket_tables();
 [[nodiscard]] std::span<const show_table> fairness_tables();
+[[nodiscard]] std::span<const show_table> pin_tables();
 
 /// What weft-pool is, in the words of SHOW VERSION. Tools look for a version of PgBouncer.
 inline constexpr std::string_view console_version = "1.25.0/weft-pool";

@@ -103,30 +103,37 @@ effects_ptr conversation::look_at(std::string_view sql) {
     }
     std::vector<effect> effects = effects_of(sql);
     for (const effect& each : effects) {
-        pin(each);
+        pin(each, sql);
     }
     return effects.empty() ? nullptr
                            : std::make_shared<const std::vector<effect>>(std::move(effects));
 }
 
-/// Before it is done: a pin too many costs a server, one too few somebody else's session.
-void conversation::pin(const effect& by) {
+void conversation::pin(std::string_view cause, std::string_view sql, std::size_t statement) {
     if (!pinned_by.empty()) {
         return;
     }
+    pinned_by = cause;
+    if (on_pin) {
+        on_pin(cause, sql, statement);
+    }
+}
+
+/// Before it is done: a pin too many costs a server, one too few somebody else's session.
+void conversation::pin(const effect& by, std::string_view sql) {
     switch (by.kind) {
         case effect_kind::pin:
-            pinned_by = describe(by.cause);
+            pin(describe(by.cause), sql, by.statement);
             break;
         case effect_kind::prepare:
-            pinned_by = "PREPARE";
+            pin("PREPARE", sql, by.statement);
             break;
         case effect_kind::listen:
-            pinned_by = "LISTEN";
+            pin("LISTEN", sql, by.statement);
             break;
         case effect_kind::set_parameter:
             if (by.name.empty() && !by.local) {
-                pinned_by = describe(pin_cause::setting);
+                pin(describe(pin_cause::setting), sql, by.statement);
             }
             break;
         default:
@@ -153,7 +160,7 @@ void conversation::note_ready() {
     }
     if (!done_.empty() && !rolled_back_ && partly_) {
         // Which of the settings are left, only the server knows.
-        pinned_by = describe(pin_cause::setting);
+        pin(describe(pin_cause::setting), done_.front()->front().text);
     } else if (!rolled_back_ && !failed_) {
         for (const effects_ptr& each : done_) {
             for (const effect& e : *each) {

@@ -86,6 +86,8 @@ struct conversation {
 
     /// Why the client must keep its server, in words; empty: it need not.
     std::string pinned_by;
+    /// Told that it must, and which statement of which text made it; no longer than the call.
+    std::function<void(std::string_view cause, std::string_view sql, std::size_t statement)> on_pin;
     std::optional<report> own_failure;  ///< what a server said to what the pooler asked it
     // Since reset_counts().
     std::uint32_t queries = 0;       ///< that were answered
@@ -116,6 +118,8 @@ struct conversation {
 
     /// What `sql` does to the session, if that is followed; pins at once what cannot follow.
     effects_ptr look_at(std::string_view sql);
+    /// The client keeps its server from now on. Nothing, if it does already.
+    void pin(std::string_view cause, std::string_view sql, std::size_t statement = 0);
     /// The server has done what has these effects, unless the transaction fails.
     void note_done(const effects_ptr& effects);
     void note_failed() noexcept { failed_ = true; }
@@ -139,7 +143,7 @@ struct conversation {
 private:
     void redo(const expectation& what);
     client_statements& names();
-    void pin(const effect& by);
+    void pin(const effect& by, std::string_view sql);
     void apply(const effect& done);
 
     std::vector<effects_ptr> done_;  // since the transaction began

@@ -15,6 +15,7 @@
 #include "backend/server_login.h"
 #include "backend/server_pool.h"
 #include "config/settings.h"
+#include "session/pin_board.h"
 
 namespace weft::pool {
 
@@ -53,6 +54,7 @@ struct pool_entry {
     std::string user_name;      ///< who logs in at the server
     std::unique_ptr<server_pool> pool;
     traffic counts;
+    pin_board pins;  ///< of its clients
 
     /// How one logs in; replaced as a whole.
     void set_target(std::shared_ptr<const server_target> to, std::vector<server_host> hosts,

@@ -187,8 +187,8 @@ void request_reader::pass_with(const message& m, std::size_t at, const effect& d
 
 /// `text`: the SQL, with what is behind it; cut off if the message is too long to be looked at.
 effects_ptr request_reader::look_at(const message& m, std::string_view text) {
-    if (!m.whole() && of_.parts.follows_session && of_.pinned_by.empty()) {
-        of_.pinned_by = describe(pin_cause::unread);
+    if (!m.whole() && of_.parts.follows_session) {
+        of_.pin(describe(pin_cause::unread), text);
     }
     return of_.look_at(text.substr(0, text.find('\0')));
 }

@@ -19,6 +19,7 @@
 #include "backend/server_query.h"
 #include "session/client_log.h"
 #include "session/exchange.h"
+#include "sql/shown.h"
 #include "sql/transaction_statement.h"
 #include "wire/build.h"
 #include "wire/message.h"
@@ -64,6 +65,9 @@ public:
         about_.client_names = &client_.statements;
         about_.client_parameters = &client_.parameters;
         about_.client_journal = &client_.settings;
+        about_.on_pin = [this](std::string_view cause, std::string_view sql, std::size_t number) {
+            note_pin(cause, shown_statement(sql, number));
+        };
         beside_.notify_after = general().query_wait_notify;
         beside_.notify = [this] { tell_of_wait(); };
         beside_.slow_after = general().slow_wait;
@@ -321,6 +325,16 @@ private:
                 .idle_client = patience_.idle};
     }
 
+    void note_pin(std::string_view cause, std::string statement) {
+        pin_.put(client_.pool->pins, {.client_id = client_.id,
+                                      .tenant = client_.place.account->name,
+                                      .client_user = std::string(client_.user()),
+                                      .application_name = std::string(client_.application_name()),
+                                      .cause = std::string(cause),
+                                      .statement = std::move(statement),
+                                      .since = clock::now()});
+    }
+
     /// The server goes back if it can be used by others, and what went wrong is told.
     outcome finish(server& one, exchange_end end) {
         const bool orderly = end == exchange_end::over || end == exchange_end::terminated ||
@@ -429,6 +443,7 @@ private:
     const client_patience patience_;
     conversation about_;
     exchange exchange_;
+    pin_board::place pin_;                  // for as long as the session lives, as its pin does
     std::size_t skipping_ = 0;              // bytes of a message that is not for anybody
     bool to_sync_ = false;                  // messages are passed over: a request was declined
     clock::time_point now_ = clock::now();  // not long ago

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/pin_board.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace weft::pool {
+namespace {
+
+std::vector<std::string> counters_of(const pin_board& board) {
+    std::vector<std::string> out;
+    board.visit_counters(
+        [&](const std::string& tenant, const std::string& cause, const pin_board::counter& of) {
+            out.push_back(tenant + " " + cause + " " + std::to_string(of.now) + " of " +
+                          std::to_string(of.total));
+        });
+    return out;
+}
+
+std::vector<std::string> statements_on(const pin_board& board) {
+    std::vector<std::string> out;
+    board.visit([&](const pin& each) { out.push_back(each.statement); });
+    return out;
+}
+
+pin pin_of(std::uint64_t id, const char* cause, const char* statement) {
+    pin out;
+    out.client_id = id;
+    out.tenant = "shop";
+    out.cause = cause;
+    out.statement = statement;
+    return out;
+}
+
+TEST(pin_board, has_those_that_are_and_counts_those_that_were) {
+    using lines = std::vector<std::string>;
+    pin_board board;
+    {
+        pin_board::place a;
+        pin_board::place b;
+        b.put(board, pin_of(2, "LISTEN", "listen b"));
+        a.put(board, pin_of(1, "LISTEN", "listen a"));
+        a.put(board, pin_of(1, "LOAD", "load ?"));
+        EXPECT_EQ(statements_on(board), (lines{"listen a", "listen b"}))
+            << "the first cause counts";
+        a.clear();
+        EXPECT_EQ(statements_on(board), lines{"listen b"});
+        EXPECT_EQ(counters_of(board), lines{"shop LISTEN 1 of 2"});
+        a.put(board, pin_of(1, "LOAD", "load ?"));
+    }
+    EXPECT_EQ(statements_on(board), lines{});
+    EXPECT_EQ(counters_of(board), (lines{"shop LISTEN 0 of 2", "shop LOAD 0 of 1"}));
+}
+
+}  // namespace
+}  // namespace weft::pool
