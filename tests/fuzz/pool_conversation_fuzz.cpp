@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A client and a server of weft-pool that say whatever they like. The first byte says how many
-// prepared statements a server may have; then come turns: a byte, of which the highest bit says
-// whose turn it is and the others how long it is, and so many bytes. However the turns are cut into
-// pieces, both sides get the same, and neither makes the pooler hold more than a multiple of what
-// it said.
+// prepared statements a server may have, and whether SQL is looked at; then come turns: a byte, of
+// which the highest bit says whose turn it is and the others how long it is, and so many bytes.
+// However the turns are cut into pieces, both sides get the same, and neither makes the pooler hold
+// more than a multiple of what it said.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -32,11 +32,12 @@ struct direction {
 
 class talk {
 public:
-    explicit talk(std::size_t most_statements)
+    talk(std::size_t most_statements, bool follows_session)
         : about_({.statements = statements_,
                   .sets = sets_,
                   .followed = followed_,
                   .most_statements = most_statements,
+                  .follows_session = follows_session,
                   .longest_message = 1U << 20}) {
         about_.client_names = &names_;
         about_.client_parameters = &client_parameters_;
@@ -119,10 +120,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     const std::size_t most_statements = std::array<std::size_t, 4>{0, 1, 2, 100}[data[0] % 4];
+    const bool follows_session = (data[0] & 4U) != 0;
     const std::string_view turns(reinterpret_cast<const char*>(data + 1), size - 1);
-    talk whole(most_statements);
+    talk whole(most_statements, follows_session);
     run(whole, turns, turns.size());
-    talk pieces(most_statements);
+    talk pieces(most_statements, follows_session);
     run(pieces, turns, 1);
     require(whole.from_client.got == pieces.from_client.got, "the server gets the same");
     require(whole.from_server.got == pieces.from_server.got, "the client gets the same");

@@ -13,6 +13,18 @@ namespace {
 /// Longer ones that must be there as a whole are not from PostgreSQL.
 constexpr std::uint32_t longest_short_message = 1U << 20;
 
+/// Whether the server has failed at the first thing that it was asked for in a batch of which
+/// nothing else can have been done.
+bool is_first_of_repeatable(const conversation& about) {
+    const expectation& front = about.expected.front();
+    if (!about.may_repeat || front.statement == nullptr || about.status != transaction::idle) {
+        return false;
+    }
+    return front.request == request::bind
+               ? !about.unsynced && about.expected.ends_with_its_only_sync()
+               : front.does == expectation::doing::run && about.expected.count() == 1;
+}
+
 /// The message has a code of its own only among those of "feature not supported"; it is translated
 /// where the server speaks another language (lc_messages), and then the error goes to the client.
 bool is_stale_plan(std::string_view body) {
@@ -30,6 +42,7 @@ reading answer_reader::read(std::string_view bytes, outbox& out) {
             const std::size_t part = std::min(of_.answer_left, rest.size());
             if (!keeping_back_) {
                 out.forward(rest.substr(0, part));
+                of_.may_repeat = false;
             }
             so_far.taken += part;
             of_.answer_left -= part;
@@ -151,6 +164,7 @@ bool answer_reader::take_ready(char status) {
             break;
         }
     }
+    of_.answered = of_.answered && ours;
     of_.note_ready();
     of_.transactions += status == transaction::idle && !ours ? 1 : 0;
     return !ours;
@@ -169,8 +183,7 @@ bool answer_reader::take_error(std::string_view body) {
         of_.own_failure = read_report(body);
         return false;
     }
-    if (of_.may_repeat && front.request == request::bind && front.statement != nullptr &&
-        !of_.unsynced && of_.expected.ends_with_its_only_sync() && is_stale_plan(body)) {
+    if (is_first_of_repeatable(of_) && is_stale_plan(body)) {
         of_.repeats = true;
         of_.expected.clear();
         expectation rest;
@@ -182,10 +195,13 @@ bool answer_reader::take_error(std::string_view body) {
     if (front.request == request::query && front.statement != nullptr) {
         of_.undo(front);
     }
+    const bool was_answered = of_.answered && front.request == request::query;
     if (!expectations::ends_with_ready(front)) {
+        const bool of_pooler = answers_pooler();
         of_.give_up_to_sync();
+        of_.answered = of_pooler && answers_pooler();  // the Sync, too, is the pooler's
     }
-    return true;
+    return !was_answered;
 }
 
 bool answer_reader::take_parameter(std::string_view body) {

@@ -53,11 +53,11 @@ client_statements& conversation::names() {
 
 /// It was counted as done when it was asked for.
 void conversation::undo(const expectation& what) {
-    if (what.statement == nullptr || what.request == request::bind) {
+    if (what.leaves_statements()) {
         return;
     }
     const bool made = what.how == expectation::handling::make;
-    if (what.request != request::parse) {  // it was to end
+    if (!what.makes_statement()) {  // it was to end
         if (!made) {
             server_statements->add(what.statement);
         }
@@ -76,11 +76,11 @@ void conversation::undo(const expectation& what) {
 
 /// Counts it as done once more.
 void conversation::redo(const expectation& what) {
-    if (what.statement == nullptr || what.request == request::bind) {
+    if (what.leaves_statements()) {
         return;
     }
     const bool made = what.how == expectation::handling::make;
-    if (what.request != request::parse) {
+    if (!what.makes_statement()) {
         if (!made) {
             server_statements->remove(*what.statement);
         }
@@ -97,16 +97,23 @@ void conversation::redo(const expectation& what) {
     }
 }
 
-effects_ptr conversation::look_at(std::string_view sql) {
+effects_ptr conversation::read(std::string_view sql) const {
     if (!parts.follows_session || !needs_look(sql)) {
         return nullptr;
     }
     std::vector<effect> effects = effects_of(sql);
-    for (const effect& each : effects) {
-        pin(each, sql);
-    }
     return effects.empty() ? nullptr
                            : std::make_shared<const std::vector<effect>>(std::move(effects));
+}
+
+effects_ptr conversation::look_at(std::string_view sql) {
+    effects_ptr effects = read(sql);
+    if (effects != nullptr) {
+        for (const effect& each : *effects) {
+            pin(each, sql);
+        }
+    }
+    return effects;
 }
 
 void conversation::pin(std::string_view cause, std::string_view sql, std::size_t statement) {
@@ -124,9 +131,6 @@ void conversation::pin(const effect& by, std::string_view sql) {
     switch (by.kind) {
         case effect_kind::pin:
             pin(describe(by.cause), sql, by.statement);
-            break;
-        case effect_kind::prepare:
-            pin("PREPARE", sql, by.statement);
             break;
         case effect_kind::listen:
             pin("LISTEN", sql, by.statement);

@@ -88,6 +88,12 @@ struct conversation {
     std::string pinned_by;
     /// Told that it must, and which statement of which text made it; no longer than the call.
     std::function<void(std::string_view cause, std::string_view sql, std::size_t statement)> on_pin;
+    /// The client has statements on this server by its own names, beside those that are followed.
+    /// It is pinned, and what it prepares is not followed any more.
+    bool has_own_names = false;
+    /// What the pooler prepared for a query has failed, and the client has the error: that of the
+    /// query, which the server could not know, is not for it.
+    bool answered = false;
     std::optional<report> own_failure;  ///< what a server said to what the pooler asked it
     // Since reset_counts().
     std::uint32_t queries = 0;       ///< that were answered
@@ -116,7 +122,10 @@ struct conversation {
         return !busy() && status == transaction::idle && pinned_by.empty();
     }
 
-    /// What `sql` does to the session, if that is followed; pins at once what cannot follow.
+    /// What `sql` does to the session, if that is followed.
+    [[nodiscard]] effects_ptr read(std::string_view sql) const;
+    /// The same; pins at once what cannot follow, but for PREPARE, which mostly can
+    /// (request_reader.h).
     effects_ptr look_at(std::string_view sql);
     /// The client keeps its server from now on. Nothing, if it does already.
     void pin(std::string_view cause, std::string_view sql, std::size_t statement = 0);

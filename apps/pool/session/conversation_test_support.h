@@ -153,17 +153,19 @@ struct shared_names {
 /// A client that talks to a server.
 class talk {
 public:
-    explicit talk(std::size_t most_statements = 100, std::shared_ptr<shared_names> shared = {})
+    explicit talk(std::size_t most_statements = 100, std::shared_ptr<shared_names> shared = {},
+                  bool follows_session = false)
         : shared_(shared != nullptr ? std::move(shared) : std::make_shared<shared_names>()),
           about_({.statements = shared_->statements,
                   .sets = shared_->sets,
                   .followed = shared_->followed,
                   .most_statements = most_statements,
+                  .follows_session = follows_session,
                   .longest_message = 1U << 20}) {
         about_.client_names = &client_names;
         about_.client_parameters = &client_parameters;
-        about_.server_statements = &server_statements;
-        about_.server_parameters = &server_parameters;
+        about_.client_journal = &client_journal_;
+        about_.meet(server_statements, server_parameters, server_journal_);
     }
 
     /// It comes in pieces of `piece` bytes.
@@ -245,6 +247,8 @@ private:
         }
     }
 
+    journal client_journal_;
+    journal server_journal_;
     conversation about_;
     request_reader requests_{about_};
     answer_reader answers_{about_};

@@ -30,13 +30,26 @@ struct expectation {
         none,     ///< nobody answers: the end of a COPY that has not begun as far as is known
     };
 
+    /// What Q and E do with their statement.
+    enum class doing : std::uint8_t { end, make, run };
+
     char request = 0;  ///< Q F S P B D E C, and of those that nobody answers c and f
     handling how = handling::forward;
     /// The one that is made or closed, if it is followed: of P and C, and of Q and E if they
-    /// DEALLOCATE. Of B the one that it is for.
+    /// PREPARE or DEALLOCATE. Of B the one that it is for, and of Q, if it is nothing but an
+    /// EXECUTE.
     statement_ptr statement;
     std::string name;     ///< what the client calls it; empty: the pooler asked
     effects_ptr effects;  ///< of Q and B: what it does to the session once it has succeeded
+    doing does = doing::end;
+
+    [[nodiscard]] bool makes_statement() const noexcept {
+        return request == request::parse || does == doing::make;
+    }
+    /// It neither makes nor ends one.
+    [[nodiscard]] bool leaves_statements() const noexcept {
+        return statement == nullptr || request == request::bind || does == doing::run;
+    }
 };
 
 class expectations {

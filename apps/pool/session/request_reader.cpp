@@ -23,19 +23,13 @@ constexpr std::size_t longest_names = 64U << 10;
 /// With so much in the outbox one stops: a short Bind may send along a long statement.
 constexpr std::size_t most_at_once = 64U << 10;
 
+/// Of a text that is not read as a whole, so much is.
+constexpr std::size_t longest_beginning = 1U << 10;
+
 /// As many may wait for their answers, so that they do not fill the memory.
 constexpr std::size_t most_expected = 1U << 20;
 
 }  // namespace
-
-/// A message at the front of what is unread; perhaps not all of it.
-struct request_reader::message {
-    message_head head;
-    std::string_view there;
-
-    [[nodiscard]] bool whole() const noexcept { return there.size() == head.size; }
-    [[nodiscard]] std::string_view body() const noexcept { return there.substr(head_size); }
-};
 
 reading request_reader::read(std::string_view bytes, outbox& out) {
     reading so_far;
@@ -120,7 +114,7 @@ bool request_reader::take(const message& m, outbox& out, reading& so_far) {
             return take_describe_or_close(m, out, so_far);
         case request::execute: {
             of_.unsynced = true;
-            expectation executed = std::exchange(deallocation_, {});
+            expectation executed = begin(std::exchange(bound_change_, {}));
             executed.request = type;
             of_.expected.push(std::move(executed));
             break;
@@ -133,56 +127,22 @@ bool request_reader::take(const message& m, outbox& out, reading& so_far) {
 }
 
 bool request_reader::take_query(const message& m, outbox& out, reading& so_far) {
-    effects_ptr effects;
-    if (of_.parts.follows_session) {
-        if (m.head.size <= longest_looked_at && !wants(m, so_far)) {
-            return false;
-        }
-        effects = look_at(m, m.body());
-    }
-    of_.unsynced = false;
-    expectation asked;
-    if (const effect* const ends = deallocation_in(effects)) {
-        pass_with(m, 0, *ends, out, so_far);
-        asked = std::exchange(deallocation_, {});
-    } else {
+    if (!of_.parts.follows_session) {
         pass(m, out, so_far);
+        of_.unsynced = false;
+        of_.expected.push(request::query);
+        return true;
     }
+    if (m.head.size <= longest_looked_at ? !wants(m, so_far) : lacks_beginning(m, so_far)) {
+        return false;
+    }
+    effects_ptr effects = look_at(m, m.body());
+    expectation asked = begin(pass_text(m, 0, effects, out, so_far));
+    of_.unsynced = false;
     asked.request = request::query;
     asked.effects = std::move(effects);
     of_.expected.push(std::move(asked));
     return true;
-}
-
-/// The DEALLOCATE of a statement that was prepared by the protocol, if that is all that a text
-/// does.
-const effect* request_reader::deallocation_in(const effects_ptr& effects) const {
-    if (effects == nullptr || effects->size() != 1) {
-        return nullptr;
-    }
-    const effect& only = effects->front();
-    return only.kind == effect_kind::deallocate && !only.name.empty() && find(only.name) != nullptr
-               ? &only
-               : nullptr;
-}
-
-/// A message whose SQL, `at` in its body, deallocates: with the name that the statement has on the
-/// server, which must know it for that.
-void request_reader::pass_with(const message& m, std::size_t at, const effect& deallocates,
-                               outbox& out, reading& so_far) {
-    const statement_ptr statement = find(deallocates.name);
-    prepare(statement, out);
-    const std::string_view body = m.body();
-    const std::size_t name = at + deallocates.place.at;
-    message_builder(out.copy(), m.head.type)
-        .bytes(body.substr(0, name))
-        .bytes(server_name_of(*statement))
-        .bytes(body.substr(name + deallocates.place.size));
-    so_far.taken += m.there.size();
-    (*of_.client_names)->erase(deallocates.name);
-    of_.server_statements->remove(*statement);
-    deallocation_.statement = statement;
-    deallocation_.name = deallocates.name;
 }
 
 /// `text`: the SQL, with what is behind it; cut off if the message is too long to be looked at.
@@ -222,6 +182,15 @@ void request_reader::pass(const message& m, outbox& out, reading& so_far) {
     of_.request_left = m.head.size - m.there.size();
 }
 
+/// Whether there is not even as much of the message as has the name that an EXECUTE begins with.
+bool request_reader::lacks_beginning(const message& m, reading& so_far) {
+    if (m.whole() || m.there.size() >= longest_beginning) {
+        return false;
+    }
+    so_far.needed = std::min<std::size_t>(m.head.size, longest_beginning);
+    return true;
+}
+
 /// The whole message must be there. Whether it is. What it needs grows with what has come: a client
 /// that says that much will follow has no memory for that.
 bool request_reader::wants(const message& m, reading& so_far) {
@@ -242,15 +211,15 @@ bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) 
     }
     const bool unnamed = m.there.size() > head_size && m.body()[0] == '\0';
     if (unnamed) {
-        unnamed_effects_ = look_at(m, m.body().substr(1));
-        deallocation_ = {};
-        if (const effect* const ends = deallocation_in(unnamed_effects_)) {
-            pass_with(m, 1, *ends, out, so_far);
-            of_.expected.push(request::parse);
-            return true;
+        if (of_.parts.follows_session && lacks_beginning(m, so_far)) {
+            return false;
         }
+        unnamed_effects_ = look_at(m, m.body().substr(1));
+        unnamed_change_ = pass_text(m, 1, unnamed_effects_, out, so_far);
+        of_.expected.push(request::parse);
+        return true;
     }
-    if (unnamed || of_.parts.most_statements == 0) {
+    if (of_.parts.most_statements == 0) {
         of_.expected.push(request::parse);
         pass(m, out, so_far);
         return true;
@@ -269,9 +238,12 @@ bool request_reader::take_named_parse(const message& m, outbox& out, reading& so
         so_far.error = "invalid message format";
         return false;
     }
+    of_.prepares_by_name = true;
+    if (pass_under_own_name(m, name, body.rest(), out, so_far)) {
+        return true;
+    }
     so_far.taken += m.there.size();
     ++of_.client_parses;
-    of_.prepares_by_name = true;
     if (find(name) != nullptr) {
         // The server says that it is there already, by its own name.
         const statement_ptr there = find(name);
@@ -281,10 +253,7 @@ bool request_reader::take_named_parse(const message& m, outbox& out, reading& so
         return true;
     }
     const statement_ptr statement = of_.parts.statements.intern(body.rest());
-    if (*of_.client_names == nullptr) {
-        *of_.client_names = std::make_unique<client_statements>();
-    }
-    (*of_.client_names)->emplace(name, statement);
+    names().emplace(name, statement);
     const bool known = of_.server_statements->use(*statement);
     if (!known) {
         make_room(out);
@@ -299,6 +268,25 @@ bool request_reader::take_named_parse(const message& m, outbox& out, reading& so
                        .statement = statement,
                        .name = std::string(name),
                        .effects = {}});
+    return true;
+}
+
+/// A text that names prepared statements of this client cannot be shared with others.
+bool request_reader::pass_under_own_name(const message& m, std::string_view name,
+                                         std::string_view sql, outbox& out, reading& so_far) {
+    if (find(name) != nullptr) {
+        return false;
+    }
+    sql = sql.substr(0, sql.find('\0'));
+    if (const effects_ptr effects = of_.read(sql)) {
+        std::vector<const effect*> uses = uses_of(effects);
+        give_own_names(uses, sql, out);
+    }
+    if (!of_.has_own_names) {
+        return false;
+    }
+    of_.expected.push(request::parse);
+    pass(m, out, so_far);
     return true;
 }
 
@@ -331,13 +319,7 @@ void request_reader::prepare(const statement_ptr& statement, outbox& out) {
 void request_reader::make_room(outbox& out) {
     while (of_.server_statements->size() >= of_.parts.most_statements) {
         const statement_ptr oldest = of_.server_statements->oldest();
-        put_close_statement(out.copy(), server_name_of(*oldest));
-        of_.server_statements->remove(*oldest);
-        of_.expected.push({.request = request::close,
-                           .how = expectation::handling::swallow,
-                           .statement = oldest,
-                           .name = {},
-                           .effects = {}});
+        close_on_server(oldest, out);
     }
 }
 
@@ -355,6 +337,7 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
     }
     const statement_ptr statement =
         of_.parts.most_statements == 0 || name.empty() ? nullptr : find(name);
+    bound_change_ = name.empty() ? unnamed_change_ : change();
     expectation bound;
     bound.request = request::bind;
     if (statement == nullptr) {

@@ -120,6 +120,9 @@ std::vector<effect> effect_reader::read() {
         read_statement(statement);
         add_number(before, number++);
     }
+    for (effect& each : effects_) {
+        each.alone = number == 1;
+    }
     return std::move(effects_);
 }
 
@@ -389,6 +392,17 @@ std::vector<effect> effects_of(std::string_view sql) {
     }
     std::vector<effect> effects;
     effects.push_back({.kind = effect_kind::pin, .cause = pin_cause::unread});
+    token_reader reader(sql);
+    if (reader.next().is("execute")) {
+        // Arguments may be that long; the name is near.
+        const token name = reader.next();
+        if (name.is_name()) {
+            effects.push_back({.kind = effect_kind::execute,
+                               .place = {static_cast<std::size_t>(name.text.data() - sql.data()),
+                                         name.text.size()},
+                               .name = name_of(name)});
+        }
+    }
     return effects;
 }
 

@@ -99,6 +99,8 @@ struct effect {
     effect_kind kind = effect_kind::pin;
     pin_cause cause = pin_cause::none;
     bool local = false;
+    /// The text has no other statement.
+    bool alone = false;
     /// Which statement of the text, empty ones not counted: the nth that the server completes.
     std::size_t statement = 0;
     text_place place = {};
@@ -110,8 +112,9 @@ struct effect {
 /// Longer texts are only looked through, for a pin.
 inline constexpr std::size_t longest_read = std::size_t{256} << 10;
 
-/// In the order of the text, a pin of a cause once a statement. Empty for what the session does not
-/// notice. Time grows with the length of the text, memory with the least of that and longest_read.
+/// In the order of the text, a pin of a cause once a statement; of a text that is too long a pin,
+/// and the EXECUTE that it begins with. Empty for what the session does not notice. Time grows with
+/// the length of the text, memory with the least of that and longest_read.
 std::vector<effect> effects_of(std::string_view sql);
 
 }  // namespace weft::pool
