@@ -9,7 +9,7 @@ one client moves between two.
 import unittest
 
 import rig
-from wire_client import SYNC, bind, close, describe, execute, parse, query
+from wire_client import ServerError, SYNC, bind, close, describe, execute, parse, query
 
 NOT_IN_PGBOUNCER = rig.but_for("pgbouncer", "session state does not follow the client")
 
@@ -444,6 +444,31 @@ class Pins(Pair):
             self.b.send(query("fetch c"))
             self.assertEqual(self.b.answer().sqlstates, ["34000"])
             self.assertEqual(self.a.value("fetch c"), str(number))
+
+    @NOT_IN_PGBOUNCER
+    def test_values_of_a_sequence(self):
+        self.postgres.sql("create sequence if not exists drawn; grant all on sequence drawn to ann",
+                          database="shop")
+        self.a.run("select nextval('drawn')")
+        last = self.b.value("select nextval('drawn')")
+        if self.mode == "transaction":  # on one of their servers
+            third = self.client()
+            for each in (third.run, third.run_extended):
+                with self.assertRaises(ServerError) as told:
+                    each("select lastval()")
+                self.assertEqual(told.exception.sqlstate, "55000")
+            third.run("select nextval('drawn')")
+            self.assertGreater(int(third.value("select currval('drawn')")), int(last))
+            third.end()
+        for _ in range(3):
+            self.b.run("begin")
+            last = self.b.value("select nextval('drawn')")
+            self.a.run("select nextval('drawn')")
+            self.assertEqual(self.b.value("select currval('drawn')"), last)
+            self.assertEqual(self.b.value("select lastval()"), last)
+            self.b.run("commit")
+        self.a.run("select nextval('drawn')")
+        self.assertEqual(self.b.value("select lastval()"), last)
 
     @NOT_IN_PGBOUNCER
     def test_listen_and_notify(self):

@@ -71,6 +71,8 @@ struct conversation {
     std::uint32_t ignored_syncs = 0;
     /// So many answers may come that are not expected: no other client may get this server.
     bool doubtful = false;
+    /// The client has had this server do nothing yet, since it got it.
+    bool fresh = false;
     // Bytes that are still to come of the message that passes; 0: none does.
     std::size_t request_left = 0;
     std::size_t answer_left = 0;
@@ -110,6 +112,7 @@ struct conversation {
         server_parameters = &its_parameters;
         server_journal = &its_settings;
         doubtful = false;
+        fresh = pinned_by.empty();
     }
 
     /// Whether the two are in the middle of something other than a transaction.

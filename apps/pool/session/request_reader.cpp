@@ -29,6 +29,12 @@ constexpr std::size_t longest_beginning = 1U << 10;
 /// As many may wait for their answers, so that they do not fill the memory.
 constexpr std::size_t most_expected = 1U << 20;
 
+/// Whether something may be drawn from a sequence for this.
+bool executes(char type) {
+    return type == request::query || type == request::function_call || type == request::bind ||
+           type == request::execute;
+}
+
 }  // namespace
 
 reading request_reader::read(std::string_view bytes, outbox& out) {
@@ -74,6 +80,7 @@ reading request_reader::read(std::string_view bytes, outbox& out) {
         if (!take(m, out, so_far)) {
             return so_far;
         }
+        of_.fresh = of_.fresh && !executes(m.head.type);
     }
 }
 
@@ -137,6 +144,7 @@ bool request_reader::take_query(const message& m, outbox& out, reading& so_far) 
         return false;
     }
     effects_ptr effects = look_at(m, m.body());
+    forget_draws(effects, out);
     expectation asked = begin(pass_text(m, 0, effects, out, so_far));
     of_.unsynced = false;
     asked.request = request::query;
@@ -151,6 +159,23 @@ effects_ptr request_reader::look_at(const message& m, std::string_view text) {
         of_.pin(describe(pin_cause::unread), text);
     }
     return of_.look_at(text.substr(0, text.find('\0')));
+}
+
+/// currval() and lastval() answer from what the session has drawn from sequences. A client that
+/// begins with one has drawn nothing on this server, but others may have: before it is told their
+/// values, the server forgets them, and says that there are none.
+void request_reader::forget_draws(const effects_ptr& effects, outbox& out) {
+    if (!of_.fresh || effects == nullptr || std::ranges::none_of(*effects, [](const effect& each) {
+            return each.kind == effect_kind::pin && each.cause == pin_cause::sequence_value;
+        })) {
+        return;
+    }
+    of_.fresh = false;
+    put_query(out.copy(), "DISCARD SEQUENCES");
+    expectation own;
+    own.request = request::query;
+    own.how = expectation::handling::swallow;
+    of_.expected.push(std::move(own));
 }
 
 /// A server that copies in ignores it.
@@ -215,6 +240,7 @@ bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) 
             return false;
         }
         unnamed_effects_ = look_at(m, m.body().substr(1));
+        forget_draws(unnamed_effects_, out);
         unnamed_change_ = pass_text(m, 1, unnamed_effects_, out, so_far);
         of_.expected.push(request::parse);
         return true;
@@ -347,9 +373,10 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
         pass(m, out, so_far);
         return true;
     }
+    bound.effects = of_.look_at(std::string_view(statement->bytes.c_str()));
+    forget_draws(bound.effects, out);
     prepare(statement, out);
     ++of_.binds;
-    bound.effects = of_.look_at(std::string_view(statement->bytes.c_str()));
     bound.statement = statement;
     of_.bound_by_name = true;
     of_.bound.push_back(statement);

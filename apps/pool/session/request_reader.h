@@ -47,6 +47,7 @@ private:
     void pass(const message& m, outbox& out, reading& so_far);
     bool take_query(const message& m, outbox& out, reading& so_far);
     effects_ptr look_at(const message& m, std::string_view text);
+    void forget_draws(const effects_ptr& effects, outbox& out);
     change pass_text(const message& m, std::size_t at, effects_ptr& effects, outbox& out,
                      reading& so_far);
     bool pass_with_name(const message& m, std::size_t at, const effect& use, outbox& out,

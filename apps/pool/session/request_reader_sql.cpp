@@ -75,6 +75,13 @@ request_reader::change request_reader::pass_text(const message& m, std::size_t a
                                                  effects_ptr& effects, outbox& out,
                                                  reading& so_far) {
     const std::vector<const effect*> uses = uses_of(effects);
+    effects_ptr inner;
+    if (uses.size() == 1 && uses.front()->kind == effect_kind::execute) {
+        if (const statement_ptr statement = find(uses.front()->name)) {
+            inner = of_.look_at(std::string_view(statement->bytes.c_str()));
+            forget_draws(inner, out);
+        }
+    }
     const std::size_t before = of_.expected.count();
     if (uses.size() != 1 || !pass_with_name(m, at, *uses.front(), out, so_far)) {
         give_own_names(uses, m.body().substr(at), out);
@@ -85,7 +92,7 @@ request_reader::change request_reader::pass_text(const message& m, std::size_t a
     const effect& use = *uses.front();
     change made = std::exchange(changed_, {});
     if (use.kind == effect_kind::execute) {
-        effects = both(effects, of_.look_at(std::string_view(made.statement->bytes.c_str())));
+        effects = both(effects, inner);
         of_.bound_by_name = true;
         of_.bound.push_back(made.statement);
         if (!m.whole() || !use.alone) {

@@ -3,8 +3,9 @@
 // PostgreSQL's functions that leave something behind in the session that calls them, or that answer
 // from it. For needs_look.cpp, which looks for their names, and calls.cpp, which reads their calls.
 //
-// Not among them: setval() and nextval(), whose effect on other sessions is the one that counts,
-// and functions of the user, of whose inside a pooler knows nothing.
+// Not among them: setval() and nextval(), whose effect on other sessions is the one that counts, as
+// most that draw never ask what they have drawn (request_reader::forget_draws() is for those that
+// do), and functions of the user, of whose inside a pooler knows nothing.
 //
 // Source: PostgreSQL documentation, chapter "Functions and Operators"; dblink and pg_trgm for the
 // last three.
