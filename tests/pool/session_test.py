@@ -397,6 +397,22 @@ class PreparedBySql(Pair):
         self.assertEqual(self.a.run("execute p").rows, [["1", "a", "3"]])
 
     @NOT_IN_PGBOUNCER
+    def test_table_changed_within_a_transaction(self):
+        """What has been done in it cannot be done again: the client is told."""
+        if self.mode == "statement":
+            self.skipTest("no transactions")
+        table = self.fresh_table()
+        self.a.run(f"prepare p as select * from {table}")
+        self.a.run("execute p")
+        self.postgres.sql(f"alter table {table} add more int", database="shop")
+        for first in (["begin"], ["begin", "select 1"]):
+            for each in first:
+                self.a.run(each)
+            self.fails(self.a, "execute p", "0A000")
+            self.a.run("rollback")
+        self.a.run("deallocate p")
+
+    @NOT_IN_PGBOUNCER
     def test_table_gone_below_a_statement(self):
         table = self.fresh_table()
         self.a.run(f"prepare p as select * from {table}")

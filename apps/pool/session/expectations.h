@@ -35,13 +35,13 @@ struct expectation {
 
     char request = 0;  ///< Q F S P B D E C, and of those that nobody answers c and f
     handling how = handling::forward;
+    doing does = doing::end;
     /// The one that is made or closed, if it is followed: of P and C, and of Q and E if they
     /// PREPARE or DEALLOCATE. Of B the one that it is for, and of Q, if it is nothing but an
     /// EXECUTE.
     statement_ptr statement;
     std::string name;     ///< what the client calls it; empty: the pooler asked
     effects_ptr effects;  ///< of Q and B: what it does to the session once it has succeeded
-    doing does = doing::end;
 
     [[nodiscard]] bool makes_statement() const noexcept {
         return request == request::parse || does == doing::make;

@@ -134,16 +134,19 @@ bool request_reader::take(const message& m, outbox& out, reading& so_far) {
 }
 
 bool request_reader::take_query(const message& m, outbox& out, reading& so_far) {
-    if (!of_.parts.follows_session) {
+    effects_ptr effects;
+    if (of_.parts.follows_session) {
+        if (m.head.size <= longest_looked_at ? !wants(m, so_far) : lacks_beginning(m, so_far)) {
+            return false;
+        }
+        effects = look_at(m, m.body());
+    }
+    if (effects == nullptr) {  // as most
         pass(m, out, so_far);
         of_.unsynced = false;
         of_.expected.push(request::query);
         return true;
     }
-    if (m.head.size <= longest_looked_at ? !wants(m, so_far) : lacks_beginning(m, so_far)) {
-        return false;
-    }
-    effects_ptr effects = look_at(m, m.body());
     forget_draws(effects, out);
     expectation asked = begin(pass_text(m, 0, effects, out, so_far));
     of_.unsynced = false;
