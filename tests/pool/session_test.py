@@ -7,6 +7,7 @@ cleaned before the next client gets it; in transaction mode two clients take tur
 one client moves between two.
 """
 import unittest
+from random import Random
 
 import rig
 from wire_client import ServerError, SYNC, bind, close, describe, execute, parse, query
@@ -422,6 +423,68 @@ class PreparedBySql(Pair):
             self.fails(self.a, "execute p", "42P01")
             self.b.answer()
         self.assertEqual(self.a.value("select 1"), "1")
+
+
+@rig.modes("transaction")
+class PreparedAtRandom(rig.PoolCase):
+    """Clients that prepare, run and end statements in all ways get what a session of their own gives.
+
+    Each has a session of PostgreSQL's beside it that is told the same.
+    """
+
+    settings = {"default_pool_size": 3, "max_prepared_statements": 4}
+    clients, steps = 4, 500
+
+    def steps_of(self, random):
+        name = random.choice(["p", "q", "s"])
+        number = random.randrange(6)
+        return random.choice([
+            [query(f"prepare {name} as select {number}")] * 2,
+            [query(f"prepare {name}(int) as select $1 + {number}")],
+            [query(f"prepare {name}(text, int) as select $1 || {number}, $2")],
+            [query(f"prepare {name} as select wrong{number}")],
+            [parse(f"select {number}", name=name), SYNC],
+            [parse(f"select $1::int + {number}", name=name), describe("S", name), SYNC],
+            [parse("selekt", name=name), SYNC],
+            [query(f"execute {name}")],
+            [query(f"execute {name}({number})")],
+            [query(f"execute {name}('x', {number})")],
+            [query(f"explain (costs off) execute {name}")],
+            [query(f"select 'first'; execute {name}; select 'last'")],
+            [parse(f"execute {name}"), bind(), execute(), SYNC],
+            [parse(f"prepare {name} as select {number}"), bind(), execute(), SYNC],
+            [parse(f"deallocate {name}"), bind(), execute(), SYNC],
+            [bind(statement=name), execute(), SYNC],
+            [bind([str(number)], statement=name), describe("P", ""), execute(), SYNC],
+            [close("S", name), SYNC],
+            [query(f"deallocate {name}")],
+            [query("begin")], [query("begin")], [query("commit")], [query("rollback")],
+            [query("select 1/0")],
+            [query(random.choice(["deallocate all", "discard all"]))],
+        ])
+
+    def test_as_in_a_session_of_its_own(self):
+        pairs = [(self.client(), self.client(address=self.postgres.socket_path))
+                 for _ in range(self.clients)]
+        random = Random(4711)
+        status = ["I"] * self.clients
+        for step in range(self.steps):
+            held = [who for who in range(self.clients) if status[who] != "I"]
+            # While too many are in a transaction, there is no server for the others.
+            who = random.choice(held if len(held) >= 2 else range(self.clients))
+            said = self.steps_of(random)
+            got = []
+            for each in pairs[who]:
+                each.send(*said)
+                answers = [each.answer() for _ in range(2 if said[0] == said[-1] and said[1:] else 1)]
+                # In a transaction that has failed it is the pooler's Parse that is told so.
+                got.append([(a.kinds, a.rows, a.sqlstates if status[who] != "E" else [], a.tags,
+                             a.status) for a in answers])
+            self.assertEqual(got[0], got[1], f"step {step}, client {who}: {said}")
+            status[who] = got[0][-1][-1]
+        for pooled, own in pairs:
+            pooled.run("rollback")
+            own.run("rollback")
 
 
 @rig.modes(*rig.TRANSACTIONS)

@@ -192,10 +192,13 @@ bool answer_reader::take_error(std::string_view body) {
         of_.expected.push(std::move(rest));
         return false;
     }
+    const bool was_answered = of_.answered && front.request == request::query;
     if (front.request == request::query && front.statement != nullptr) {
         of_.undo(front);
+        if (was_answered) {
+            of_.server_statements->remove(*front.statement);  // it was not there before either
+        }
     }
-    const bool was_answered = of_.answered && front.request == request::query;
     if (!expectations::ends_with_ready(front)) {
         const bool of_pooler = answers_pooler();
         of_.give_up_to_sync();

@@ -268,6 +268,11 @@ bool request_reader::take_named_parse(const message& m, outbox& out, reading& so
         return false;
     }
     of_.prepares_by_name = true;
+    if (of_.status == transaction::failed && of_.expected.empty()) {
+        of_.expected.push(request::parse);  // the server says so
+        pass(m, out, so_far);
+        return true;
+    }
     if (pass_under_own_name(m, name, body.rest(), out, so_far)) {
         return true;
     }

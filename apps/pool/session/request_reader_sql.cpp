@@ -92,12 +92,12 @@ request_reader::change request_reader::pass_text(const message& m, std::size_t a
     const effect& use = *uses.front();
     change made = std::exchange(changed_, {});
     if (use.kind == effect_kind::execute) {
-        effects = both(effects, inner);
         of_.bound_by_name = true;
         of_.bound.push_back(made.statement);
         if (!m.whole() || !use.alone) {
             made = {};
         }
+        effects = both(effects, inner);  // the end of `use`
     }
     return made;
 }

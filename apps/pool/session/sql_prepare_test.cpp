@@ -175,6 +175,19 @@ TEST(sql_prepare, what_cannot_be_made_again_is_told_once) {
     EXPECT_EQ(t.client_got(), "E Z(I)");
 }
 
+TEST(sql_prepare, one_that_could_neither_be_made_again_nor_ended_is_not_on_the_server) {
+    followed t;
+    t.done_query("prepare p as select 1", "PREPARE");
+    t.change_server();
+    t.client(query("deallocate p"));
+    EXPECT_EQ(t.server_got(), "P(weft_1 select 1) S Q(deallocate weft_1)");
+    t.server(error("failed transaction") + ready(transaction::failed) + error() +
+             ready(transaction::failed));
+    EXPECT_EQ(t.client_got(), "E Z(E)");
+    EXPECT_EQ(t.server_statements.size(), 0U);
+    EXPECT_EQ(t.client_names->count("p"), 1U);
+}
+
 TEST(sql_prepare, is_found_within_other_texts) {
     for (const auto& [sql, sent] : {
              std::pair("explain analyze execute p", "Q(explain analyze execute weft_1)"),
