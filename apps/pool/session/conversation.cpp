@@ -56,6 +56,10 @@ void conversation::undo(const expectation& what) {
     if (what.leaves_statements()) {
         return;
     }
+    if (what.does == expectation::doing::own) {
+        names().emplace(what.name, what.statement);
+        return;
+    }
     const bool made = what.how == expectation::handling::make;
     if (!what.makes_statement()) {  // it was to end
         if (!made) {
@@ -76,7 +80,7 @@ void conversation::undo(const expectation& what) {
 
 /// Counts it as done once more.
 void conversation::redo(const expectation& what) {
-    if (what.leaves_statements()) {
+    if (what.leaves_statements() || what.does == expectation::doing::own) {
         return;
     }
     const bool made = what.how == expectation::handling::make;

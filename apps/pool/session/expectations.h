@@ -30,8 +30,9 @@ struct expectation {
         none,     ///< nobody answers: the end of a COPY that has not begun as far as is known
     };
 
-    /// What Q and E do with their statement.
-    enum class doing : std::uint8_t { end, make, run };
+    /// What Q and E do with their statement; a Parse that the pooler adds may give it, beside the
+    /// name that it has on servers, the client's `own`, which is then not followed any more.
+    enum class doing : std::uint8_t { end, make, run, own };
 
     char request = 0;  ///< Q F S P B D E C, and of those that nobody answers c and f
     handling how = handling::forward;

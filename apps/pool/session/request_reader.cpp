@@ -313,7 +313,11 @@ bool request_reader::pass_under_own_name(const message& m, std::string_view name
     }
     sql = sql.substr(0, sql.find('\0'));
     if (const effects_ptr effects = of_.read(sql)) {
-        std::vector<const effect*> uses = uses_of(effects);
+        const std::vector<const effect*> uses = uses_of(effects);
+        if (!uses.empty()) {  // whether there is such a statement yet or not
+            of_.pin("PREPARE", sql);
+            of_.has_own_names = true;
+        }
         give_own_names(uses, sql, out);
     }
     if (!of_.has_own_names) {
@@ -414,7 +418,7 @@ bool request_reader::take_describe_or_close(const message& m, outbox& out, readi
     }
     const bool followed = of_.parts.most_statements != 0 && kind == 'S' && !name.empty();
     const statement_ptr statement = followed ? find(name) : nullptr;
-    if (followed && m.head.type == request::close) {
+    if (followed && m.head.type == request::close && (statement != nullptr || !of_.has_own_names)) {
         // The server keeps it, for others.
         if (statement != nullptr) {
             (*of_.client_names)->erase((*of_.client_names)->find(name));

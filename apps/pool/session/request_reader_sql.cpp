@@ -151,6 +151,9 @@ void request_reader::give_own_names(const std::vector<const effect*>& uses, std:
             expectation own;
             own.request = request::parse;
             own.how = expectation::handling::swallow;
+            own.does = expectation::doing::own;
+            own.statement = statement;
+            own.name = each->name;
             of_.expected.push(std::move(own));
             (*of_.client_names)->erase(each->name);
         }

@@ -234,6 +234,26 @@ TEST(sql_prepare, names_of_a_pinned_client_are_its_own) {
               "P(weft_1 select 5) S");
 }
 
+TEST(sql_prepare, own_names_are_closed_on_the_server) {
+    followed t;
+    t.client(query("prepare q as select 1; prepare r as select 2"));
+    t.server(done("PREPARE") + done("PREPARE") + ready());
+    t.server_got();
+    t.client(close("q") + sync());
+    EXPECT_EQ(t.server_got(), "C(S q) S");
+}
+
+TEST(sql_prepare, stays_followed_where_it_gets_no_own_name) {
+    followed t;
+    t.done_query("prepare p as select 1", "PREPARE");
+    t.client(query("prepare q as select 1; execute p"));
+    EXPECT_EQ(t.server_got(), "P(p select 1) S Q(prepare q as select 1; execute p)");
+    t.server(error("failed transaction") + ready(transaction::failed) + error() +
+             ready(transaction::failed));
+    EXPECT_EQ(t.client_got(), "E Z(E)");
+    EXPECT_EQ(t.client_names->count("p"), 1U);
+}
+
 // Its text has names that are this client's alone.
 TEST(sql_prepare, a_named_statement_that_names_another_pins) {
     followed t;
