@@ -147,6 +147,14 @@ class Show(Console):
         self.assertEqual((rows[0]["tenant"], rows[0]["application_name"], rows[0]["held_by"],
                           rows[0]["reason"]), ("shop/ann", "late", "shop/ann: 5",
                                                "servers in use"))
+        held = self.table("holders")
+        self.assertEqual(len(held), 5)
+        self.assertEqual({(row["database"], row["tenant"], row["client_user"]) for row in held},
+                         {("shop", "shop/ann", "ann")})
+        times = [int(row["held_us"]) for row in held]
+        self.assertEqual(times, sorted(times, reverse=True))
+        self.assertEqual({int(row["server_pid"]) for row in held},
+                         set(self.backends("state = 'idle in transaction'")))
         holders[0].run("commit")
         answer()
         for each in holders[1:]:

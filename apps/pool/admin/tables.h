@@ -5,7 +5,7 @@
 //
 // Source of names, order and types of PgBouncer's columns: PgBouncer's doc/usage.md and the
 // descriptions of its rows (src/admin.c, src/stats.c), version 1.25. Tables of weft-pool's own:
-// FAIRNESS, HISTOGRAMS, PINS, PINS_TOTALS, WAITS.
+// FAIRNESS, HISTOGRAMS, HOLDERS, PINS, PINS_TOTALS, WAITS.
 #pragma once
 
 #include <cstdint>

@@ -41,6 +41,12 @@ constexpr std::array wait_columns = {
     column{"tenant_holds", type::int4}, column{"reason", type::text},
     column{"held_by", type::text},
 };
+constexpr std::array holder_columns = {
+    column{"database", type::text},  column{"user", type::text},
+    column{"tenant", type::text},    column{"client_user", type::text},
+    column{"client_id", type::int4}, column{"application_name", type::text},
+    column{"held_us", type::int8},   column{"server_pid", type::int4},
+};
 constexpr std::array histogram_columns = {
     column{"database", type::text}, column{"user", type::text},   column{"tenant", type::text},
     column{"what", type::text},     column{"count", type::int8},  column{"p50_us", type::int8},
@@ -105,12 +111,30 @@ struct waiter {
     std::uint32_t tenant_holds = 0;
 };
 
-struct waiter_name {
+struct client_name {
     std::uint64_t id = 0;
     std::string user;
     std::string application;
 };
-using waiter_names = std::unordered_map<const void*, waiter_name>;
+
+/// Of clients, by their places.
+class client_names {
+public:
+    explicit client_names(const pooler& of) {
+        of.clients.visit([&](const client& each) {
+            names_[&each.place] = {each.id, std::string(each.user()),
+                                   std::string(each.application_name())};
+        });
+    }
+    /// Who came or went meanwhile has none.
+    [[nodiscard]] client_name of(const void* place) const {
+        const auto found = names_.find(place);
+        return found != names_.end() ? found->second : client_name();
+    }
+
+private:
+    std::unordered_map<const void*, client_name> names_;
+};
 
 const char* reason_for(const pool_status& pool) {
     if (pool.paused) {
@@ -125,7 +149,7 @@ const char* reason_for(const pool_status& pool) {
     return pool.connecting != 0 ? "servers in use, connecting" : "servers in use";
 }
 
-void add_waits(std::vector<table_row>& rows, const pool_entry& pool, const waiter_names& names) {
+void add_waits(std::vector<table_row>& rows, const pool_entry& pool, const client_names& names) {
     std::vector<waiter> waiters;
     pool.pool->visit_waiting([&](const claimant& each) {
         waiters.push_back({each.account->name, &each, each.since, each.account->holding});
@@ -138,8 +162,7 @@ void add_waits(std::vector<table_row>& rows, const pool_entry& pool, const waite
     const auto now = clock::now();
     std::size_t position = 0;
     for (const waiter& each : waiters) {
-        const auto found = names.find(each.place);
-        const waiter_name who = found != names.end() ? found->second : waiter_name();
+        const client_name who = names.of(each.place);
         rows.push_back({pool.database_name, pool.user_name, each.tenant, who.user,
                         number(shown_id(who.id)), who.application,
                         number(std::chrono::duration_cast<microseconds>(now - each.since).count()),
@@ -148,14 +171,43 @@ void add_waits(std::vector<table_row>& rows, const pool_entry& pool, const waite
 }
 
 std::vector<table_row> wait_rows(const console_view& of) {
-    waiter_names names;
-    of.of.clients.visit([&](const client& each) {
-        names[&each.place] = {each.id, std::string(each.user()),
-                              std::string(each.application_name())};
-    });
+    const client_names names(of.of);
     std::vector<table_row> rows;
     for (const auto& each : of.of.pools()) {
         add_waits(rows, *each, names);
+    }
+    return rows;
+}
+
+/// A client that has a server.
+struct holder {
+    std::shared_ptr<pool_entry> pool;
+    std::string tenant;
+    const void* place = nullptr;
+    clock::time_point since;
+    std::uint32_t process = 0;
+};
+
+/// Who has had a server for longest comes first.
+std::vector<table_row> holder_rows(const console_view& of) {
+    const client_names names(of.of);
+    std::vector<holder> all;
+    for (const auto& pool : of.of.pools()) {
+        pool->pool->visit_servers([&](const server& each, const claimant* by) {
+            if (by != nullptr) {
+                all.push_back({pool, by->account->name, by, by->since, each.cancel.process});
+            }
+        });
+    }
+    std::ranges::stable_sort(all, {}, &holder::since);
+    const auto now = clock::now();
+    std::vector<table_row> rows;
+    for (const holder& each : all) {
+        const client_name who = names.of(each.place);
+        rows.push_back({each.pool->database_name, each.pool->user_name, each.tenant, who.user,
+                        number(shown_id(who.id)), who.application,
+                        number(std::chrono::duration_cast<microseconds>(now - each.since).count()),
+                        number(each.process)});
     }
     return rows;
 }
@@ -180,6 +232,7 @@ std::vector<table_row> histogram_rows(const console_view& of) {
 constexpr std::array fairness_list = {
     show_table{"fairness", fairness_columns, fairness_rows},
     show_table{"histograms", histogram_columns, histogram_rows},
+    show_table{"holders", holder_columns, holder_rows},
     show_table{"waits", wait_columns, wait_rows},
 };
 
