@@ -224,6 +224,7 @@ std::vector<table_row> histogram_rows(const console_view& of) {
             };
             add("wait", tenant.waits);
             add("server", tenant.holds);
+            add("total", tenant.totals);
         }
     }
     return rows;

@@ -33,6 +33,7 @@ struct alignas(64) claimant : fair_entity {  // what a search in the tree reads 
     tenant_account* account = nullptr;  ///< set by server_pool::enter()
     state now = state::resting;
     bool fresh = true;               ///< it has never waited
+    std::uint32_t waited_us = 0;     ///< for what it holds; an hour and more counts as an hour
     server* held = nullptr;          ///< while holding
     clock::time_point since;         ///< it waits, holds or, having held, rests
     std::int64_t charged_ns = 0;     ///< of what it holds, so far
@@ -62,6 +63,7 @@ struct tenant_account {
     std::uint64_t transactions = 0;  ///< that have ended
     latency_histogram waits;         ///< from the wish to the server
     latency_histogram holds;         ///< from the server to its return
+    latency_histogram totals;        ///< from the wish to the return
 };
 
 /// A list of claimants in the order in which they came.

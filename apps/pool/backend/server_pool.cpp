@@ -24,6 +24,9 @@ constexpr std::size_t most_accounts = 1000;
 /// What a transaction is charged in advance is at most this: an average says little beyond.
 constexpr std::int64_t most_in_advance_ns = 1'000'000'000;
 
+/// Fits claimant::waited_us.
+constexpr std::int64_t longest_noted_wait_ns = 3'600'000'000'000;
+
 /// Callers read the clock before they have the mutex: one may be ahead of another.
 std::int64_t ns_between(clock::time_point from, clock::time_point to) {
     return std::max<std::int64_t>(std::chrono::nanoseconds(to - from).count(), 0);
@@ -260,9 +263,11 @@ void server_pool::grant(claimant& who, clock::time_point now, bool wake) {
     queue_.charge(static_cast<std::uint64_t>(who.charged_ns));
     queue_.block();
     who.held = take_idle();
-    account.waits.add(ns_between(who.since, now));
+    const std::int64_t waited = ns_between(who.since, now);
+    who.waited_us = static_cast<std::uint32_t>(std::min(waited, longest_noted_wait_ns) / 1000);
+    account.waits.add(waited);
     ++totals_.grants;
-    totals_.wait_ns += static_cast<std::uint64_t>(ns_between(who.since, now));
+    totals_.wait_ns += static_cast<std::uint64_t>(waited);
     who.since = now;
     set_state(who, claimant::state::holding);
     if (wake) {
@@ -321,6 +326,7 @@ void server_pool::settle(claimant& who, clock::time_point now) {
     account.usual_cost_ns += (std::min(cost, most_in_advance_ns) - account.usual_cost_ns) / 8;
     ++account.transactions;
     account.holds.add(cost);
+    account.totals.add(cost + std::int64_t{who.waited_us} * 1000);
     for (const auto& each : budgets_) {
         each->charge(*this, cost);
     }
@@ -523,7 +529,7 @@ std::vector<tenant_status> server_pool::tenants() const {
     for (const auto& [name, account] : accounts_) {
         out.push_back({name, account->group.share(), account->clients, account->waiting,
                        account->holding, account->transactions, account->group.ran_ns(),
-                       account->waits, account->holds});
+                       account->waits, account->holds, account->totals});
     }
     return out;
 }

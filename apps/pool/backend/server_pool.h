@@ -95,6 +95,7 @@ struct tenant_status {
     std::uint64_t server_ns = 0;
     latency_histogram waits;
     latency_histogram holds;
+    latency_histogram totals;  ///< both together, of each transaction
 };
 
 /// A server whose query is being cancelled: nobody else gets it meanwhile.

@@ -45,6 +45,30 @@ TEST(ServerPoolWait, IsNotSlowWhenItEndsBefore) {
     });
 }
 
+TEST(ServerPoolWait, AndTheTimeWithTheServerAreOneTotal) {
+    on_one_worker([] {
+        backends to;
+        server_pool pool({.size = 1}, to.connector());
+        visitor first(pool, "t");
+        first.ask();
+        first.join();
+        ASSERT_TRUE(first.holds());
+        visitor second(pool, "t");
+        second.ask_and_look();
+        ASSERT_TRUE(this_fiber::sleep_for(5ms));
+        first.release();
+        second.join();
+        ASSERT_TRUE(second.holds());
+        second.release();
+        const tenant_status told = pool.tenants().at(0);
+        EXPECT_EQ(told.totals.count(), 2U);
+        EXPECT_GE(told.totals.sum_ns(), 10'000'000U) << "5 ms of the first, 5 of the second";
+        const std::uint64_t parts = told.waits.sum_ns() + told.holds.sum_ns();
+        EXPECT_LE(told.totals.sum_ns(), parts);
+        EXPECT_GE(told.totals.sum_ns() + 2'000, parts) << "waits count in whole microseconds";
+    });
+}
+
 TEST(ServerPoolWait, WithoutALifetimeAServerIsUsedOnce) {
     on_one_worker([] {
         backends to;
