@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# llhttp, Node's parser of HTTP/1, for examples/http and what is measured beside it: target `llhttp`, if
-# it is there. Debian 12 has it as sources in C (node-llhttp), which are compiled strict. Its library
+# llhttp, Node's parser of HTTP/1, for apps/pool, examples/http and what is measured beside it: target
+# `llhttp`, if it is there. Debian 12 has it as sources in C (node-llhttp), which are compiled strict. Its library
 # http_parser is no alternative: it is unmaintained, and Debian compiles it lenient, so that it accepts
 # a space after the name of a header, a CR without LF and bytes between chunks, by which requests are
 # smuggled past proxies.
 find_path(WEFT_LLHTTP llhttp/llhttp.c PATHS /usr/share NO_CMAKE_FIND_ROOT_PATH)
 mark_as_advanced(WEFT_LLHTTP)
 if(NOT WEFT_LLHTTP)
-    message(STATUS "Without llhttp (node-llhttp); examples/http_server is left out")
+    message(STATUS "Without llhttp (node-llhttp): no weft-pool, no examples/http_server")
     return()
 endif()
 

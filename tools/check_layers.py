@@ -29,11 +29,12 @@ LEVELS = {
 # Applications do not know each other, with these exceptions.
 APP_MAY_USE = {"cli": {"lab", "live", "measure", "report", "sched"}, "lab": {"report"},
                "live": {"report", "sched"}, "measure": {"lab", "live", "report"},
+                "pool": {"report"},
                "sched": {"report"}}
 
-# Inside of the pooler: wire < auth < backend < session < handover < admin. Those that stand aside may be used
-# by all, and know nobody but each other.
-POOL_ORDER = ("wire", "auth", "backend", "session", "handover", "admin")
+# Inside of the pooler: wire < auth < backend < session < handover < admin < status. Those that stand aside may
+# be used by all, and know nobody but each other.
+POOL_ORDER = ("wire", "auth", "backend", "session", "handover", "admin", "status")
 POOL_ASIDE = {"config", "metrics", "sql"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.MULTILINE)

@@ -8,6 +8,7 @@
 
 #include "config/load.h"
 #include "config/setting_table.h"
+#include "status/status_server.h"
 
 namespace weft::pool {
 
@@ -151,12 +152,25 @@ file_step make_all_server_tls(loaded_configuration& into) {
     return done;
 }
 
+file_step check_addresses(loaded_configuration& of) {
+    const settings& general = of.config.general;
+    for (const auto& [name, value] : {std::pair("metrics_listen", &general.metrics_listen),
+                                      std::pair("status_listen", &general.status_listen)}) {
+        const auto found = parse_status_address(*value);
+        if (!value->empty() && !found) {
+            return file_failure(std::string(name) + ": " + found.error());
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 std::expected<configuration_ptr, std::string> complete(configuration config) {
     auto loaded = std::make_shared<loaded_configuration>();
     loaded->config = std::move(config);
-    for (const auto part : {&read_users, &read_rules, &make_client_tls, &make_all_server_tls}) {
+    for (const auto part :
+         {&read_users, &read_rules, &make_client_tls, &make_all_server_tls, &check_addresses}) {
         if (const file_step done = part(*loaded); !done) {
             return file_failure(done.error());
         }

@@ -31,6 +31,8 @@
 #include "listeners.h"
 #include "load_files.h"
 #include "session/connection.h"
+#include "status/pages.h"
+#include "status/status_server.h"
 #include "systemd.h"
 
 namespace weft::pool {
@@ -64,7 +66,7 @@ public:
 
     int run() {
         signal_set signals(all_signals);
-        if (!open()) {
+        if (!open() || !serve_status()) {
             return 1;
         }
         doors_.apply_tcp_settings(pooler_.config()->config.general);
@@ -134,6 +136,34 @@ private:
         }
         gate_.open(handover_address());
         notify(manager_ready());
+        return true;
+    }
+
+    /// Metrics and the status page: at one address if it is the same.
+    bool serve_status() {
+        const configuration_ptr config = pooler_.config();
+        const settings& general = config->config.general;
+        const bool together = general.metrics_listen == general.status_listen;
+        return serve_status_at(general.metrics_listen, {.metrics = true, .status = together}) &&
+               (together || serve_status_at(general.status_listen, {.status = true}));
+    }
+
+    bool serve_status_at(const std::string& address, page_choice which) {
+        if (address.empty()) {
+            return true;
+        }
+        const auto where = parse_status_address(address);
+        const auto got = where
+                             ? status_.listen(*where, pooler_.config()->config.general.so_reuseport,
+                                              pages(which, [this] { return admin_.view(); }))
+                             : std::unexpected(where.error());
+        if (!got) {
+            note(log_level::fatal, got.error());
+            return false;
+        }
+        note(log_level::info, std::string(which.metrics ? "metrics" : "") +
+                                  (which.metrics && which.status ? " and " : "") +
+                                  (which.status ? "status page" : "") + " at " + got->to_string());
         return true;
     }
 
@@ -374,6 +404,7 @@ private:
             close_clients();
         }
         doors_.close();
+        status_.stop();
         note(log_level::info, "all clients have gone");
     }
 
@@ -395,6 +426,7 @@ private:
     handover::taker taker_{pooler_};
     std::optional<handover::giver> giver_;
     listeners doors_{pooler_.logger, [this](socket s) { start(std::move(s)); }};
+    status_server status_;
 };
 
 }  // namespace

@@ -34,6 +34,8 @@ std::uint64_t more(std::uint64_t before, std::uint64_t now) {
     return now > before ? now - before : 0;
 }
 
+}  // namespace
+
 figures count_pool(const pool_entry& of) {
     const pool_status status = of.pool->status();
     figures out;
@@ -51,8 +53,6 @@ figures count_pool(const pool_entry& of) {
     out[figures::logins] = of.counts.logins;
     return out;
 }
-
-}  // namespace
 
 figures& figures::operator+=(const figures& other) noexcept {
     for (std::size_t i = 0; i < count; ++i) {

@@ -56,6 +56,8 @@ using figures_by_database = std::map<std::string, figures, std::less<>>;
 
 [[nodiscard]] figures sum(const figures_by_database& of);
 
+[[nodiscard]] figures count_pool(const pool_entry& of);
+
 /// All pools, by database.
 [[nodiscard]] figures_by_database count_databases(const pooler& of);
 

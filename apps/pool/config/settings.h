@@ -172,6 +172,9 @@ struct settings {
     int max_server_connections = 0;       ///< of all pools together; 0: no limit
     microseconds slow_wait = seconds(1);  ///< a longer wait is logged, with whom it was for
     enum log_format log_format = log_format::text;
+    // Where who asks is told how things stand: a port of 127.0.0.1, or an address; empty: nowhere.
+    std::string metrics_listen;
+    std::string status_listen;
 
     bool operator==(const settings&) const = default;
 };

@@ -69,6 +69,7 @@ private:
         if (why.severity.empty()) {
             why.severity = "FATAL";
         }
+        ++(why.sqlstate.starts_with("28") ? pooler_.refused_proofs : pooler_.refused_otherwise);
         std::string out;
         put_error(out, why);
         (void)made_->io.write(out, until_);

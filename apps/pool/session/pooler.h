@@ -99,6 +99,9 @@ public:
     log& logger;
     std::atomic<std::uint64_t> connections{0};  ///< clients that are there, logged in or not
     std::atomic<std::uint64_t> logins{0};       ///< all told
+    // Clients that were refused, all told: by SQLSTATEs of class 28, or by others.
+    std::atomic<std::uint64_t> refused_proofs{0};
+    std::atomic<std::uint64_t> refused_otherwise{0};
     const clock::time_point started = clock::now();
     /// Serves the console to a client that has asked for the database "pgbouncer".
     std::function<void(pooler&, transport&, input_buffer&, std::string_view user, bool may_change)>
