@@ -136,19 +136,6 @@ private:
     std::unordered_map<const void*, client_name> names_;
 };
 
-const char* reason_for(const pool_status& pool) {
-    if (pool.paused) {
-        return "paused";
-    }
-    if (pool.idle != 0) {
-        return "headroom or quota";  // there are servers, but not for it
-    }
-    if (pool.holding == 0) {
-        return pool.connecting != 0 ? "connecting" : "no server";
-    }
-    return pool.connecting != 0 ? "servers in use, connecting" : "servers in use";
-}
-
 void add_waits(std::vector<table_row>& rows, const pool_entry& pool, const client_names& names) {
     std::vector<waiter> waiters;
     pool.pool->visit_waiting([&](const claimant& each) {
@@ -158,7 +145,7 @@ void add_waits(std::vector<table_row>& rows, const pool_entry& pool, const clien
         return;
     }
     const std::string holders = pool.pool->holders();
-    const char* const reason = reason_for(pool.pool->status());
+    const std::string reason(reason_to_wait(pool.pool->status()));
     const auto now = clock::now();
     std::size_t position = 0;
     for (const waiter& each : waiters) {

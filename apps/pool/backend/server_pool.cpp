@@ -193,7 +193,10 @@ bool server_pool::wait(claimant& who, clock::time_point since, deadline until, w
 bool server_pool::wait_in_stages(claimant& who, clock::time_point since, deadline until,
                                  wait_watch& beside) const {
     const auto notify = [&] { beside.notify(); };
-    const auto look = [&] { beside.holders = holders(); };
+    const auto look = [&] {
+        beside.reason = reason_to_wait(status());
+        beside.holders = holders();
+    };
     const auto until_then = [&](std::chrono::microseconds after, const auto& act) {
         const deadline stage = since + after;
         if (after.count() == 0 || stage >= until) {

@@ -25,6 +25,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <weft/fair_queue.h>
@@ -78,6 +79,9 @@ struct pool_status {
     std::uint64_t hold_ns = 0;
 };
 
+/// Why a client of the pool waits.
+[[nodiscard]] std::string_view reason_to_wait(const pool_status& of) noexcept;
+
 /// Where a client stands.
 struct claim {
     claimant::state now = claimant::state::resting;
@@ -110,8 +114,10 @@ struct wait_watch {
     std::chrono::microseconds notify_after{0};
     std::function<void()> notify;  ///< called once, by the waiting fiber, without locks
     std::chrono::microseconds slow_after{0};
-    /// Set by acquire() if the wait was slow, else zero; and who had servers when it became so.
+    /// Set by acquire() if the wait was slow, else zero; and, when it became so, why it was, and
+    /// who had servers.
     std::chrono::nanoseconds slow{0};
+    std::string_view reason = {};
     std::string holders;
 };
 

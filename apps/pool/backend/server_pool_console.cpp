@@ -12,6 +12,19 @@
 
 namespace weft::pool {
 
+std::string_view reason_to_wait(const pool_status& of) noexcept {
+    if (of.paused) {
+        return "paused";
+    }
+    if (of.idle != 0) {
+        return "headroom or quota";  // there are servers, but not for it
+    }
+    if (of.holding == 0) {
+        return of.connecting != 0 ? "connecting" : "no server";
+    }
+    return of.connecting != 0 ? "servers in use, connecting" : "servers in use";
+}
+
 /// Those that are used are closed when they come back.
 void server_pool::retire(doomed& out) {
     for (const auto& each : servers_) {

@@ -27,6 +27,7 @@ TEST(ServerPoolWait, TellsTheClientOnceAndKnowsWhoHeldTheServers) {
         EXPECT_EQ(told, 1);
         EXPECT_GE(beside.slow, 20ms);
         EXPECT_EQ(beside.holders, "big: 1");
+        EXPECT_EQ(beside.reason, "servers in use");
     });
 }
 
