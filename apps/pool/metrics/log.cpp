@@ -36,15 +36,16 @@ std::string_view word_of(log_level level) {
     return "FATAL";
 }
 
-std::string time_text() {
+std::string time_text(log_format as) {
     const auto now = std::chrono::system_clock::now();
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
     const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
     std::tm parts{};
     ::gmtime_r(&seconds, &parts);
-    return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:03} UTC", parts.tm_year + 1900,
-                       parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                       ms.count() % 1000);
+    const bool json = as == log_format::json;  // which programs read: ISO 8601
+    return fmt::format("{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}.{:03}{}", parts.tm_year + 1900,
+                       parts.tm_mon + 1, parts.tm_mday, json ? "T" : " ", parts.tm_hour,
+                       parts.tm_min, parts.tm_sec, ms.count() % 1000, json ? "Z" : " UTC");
 }
 
 /// What clients choose may be in it.
@@ -56,6 +57,17 @@ std::string printable(std::string_view text) {
         }
     }
     return out;
+}
+
+std::string json_line(log_level level, std::string_view text, const log_fields& fields) {
+    nlohmann::ordered_json line = {{"time", time_text(log_format::json)},
+                                   {"level", word_of(level)},
+                                   {"process", ::getpid()},
+                                   {"message", text}};
+    for (const auto& [name, value] : fields) {
+        std::visit([&, key = name](const auto& shown) { line[key] = shown; }, value);
+    }
+    return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 void write_all(int fd, std::string_view text) {
@@ -101,19 +113,14 @@ log::~log() {
     }
 }
 
-void log::write(log_level level, std::string_view text) {
+void log::write(log_level level, std::string_view text, const log_fields& fields) {
     if (level < least_) {
         return;
     }
-    std::string line;
-    if (format_ == log_format::json) {
-        line = nlohmann::json{{"time", time_text()}, {"level", word_of(level)}, {"message", text}}
-                   .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
-               "\n";
-    } else {
-        line = fmt::format("{} [{}] {} {}\n", time_text(), ::getpid(), word_of(level),
-                           printable(text));
-    }
+    const std::string line = format_ == log_format::json
+                                 ? json_line(level, text, fields)
+                                 : fmt::format("{} [{}] {} {}\n", time_text(format_), ::getpid(),
+                                               word_of(level), printable(text));
     const std::lock_guard lock(mutex_);
     write_all(STDERR_FILENO, line);
     if (file_ >= 0) {

@@ -2,18 +2,30 @@
 //
 // log: lines about what happens, as text or as JSON, to standard error or a file. Thread-safe; a
 // line is written at once and whole. Nobody may put a secret into a line.
+//
+// A line is a text that tells all. What programs want to pick out of it may be given beside it, as
+// fields, which only lines in JSON have.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <variant>
+#include <vector>
 
 #include <weft/mutex.h>
 
 #include "config/settings.h"
 
 namespace weft::pool {
+
+/// Beside "time", "level" and "message", whose names are taken.
+struct log_field {
+    std::string_view name;
+    std::variant<std::string, std::int64_t> value;
+};
+using log_fields = std::vector<log_field>;
 
 enum class log_level : std::uint8_t { debug, info, warning, error, fatal };
 
@@ -31,7 +43,7 @@ public:
     /// error leaves everything as it was.
     std::error_code reopen(const std::string& file);
 
-    void write(log_level level, std::string_view text);
+    void write(log_level level, std::string_view text, const log_fields& fields = {});
 
 private:
     mutex mutex_;

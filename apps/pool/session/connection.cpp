@@ -37,8 +37,9 @@ void note_end(pooler& with, const client& who, std::string_view why) {
     }
     const auto age =
         std::chrono::duration_cast<std::chrono::seconds>(clock::now() - who.connected).count();
-    with.logger.write(log_level::info, name_in_log(who) + " closing because: " + std::string(why) +
-                                           " (age=" + std::to_string(age) + "s)");
+    log_of_client(with.logger, log_level::info, who, "disconnect",
+                  "closing because: " + std::string(why) + " (age=" + std::to_string(age) + "s)",
+                  {{"reason", std::string(why)}, {"age_s", std::int64_t{age}}});
 }
 
 void end_idle_client(pooler& with, client& who) {

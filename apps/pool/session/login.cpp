@@ -74,8 +74,9 @@ private:
         put_error(out, why);
         (void)made_->io.write(out, until_);
         if (general().log_pooler_errors) {
-            pooler_.logger.write(log_level::warning, name_in_log(*made_, database_, user_) +
-                                                         " pooler error: " + why.message);
+            log_of_client(pooler_.logger, log_level::warning, *made_, database_, user_,
+                          "pooler_error", "pooler error: " + why.message,
+                          {{"sqlstate", why.sqlstate}});
         }
         return false;
     }
@@ -218,11 +219,12 @@ private:
 
     void log_attempt() {
         const transport& io = made_->io;
-        pooler_.logger.write(log_level::info,
-                             name_in_log(*made_, database_, user_) +
-                                 " login attempt: db=" + database_ + " user=" + user_ + " tls=" +
-                                 (io.encrypted() ? std::string(io.tls().version()) : "no") +
-                                 " replication=" + std::string(name_of(replication_)));
+        const std::string tls = io.encrypted() ? std::string(io.tls().version()) : "no";
+        log_of_client(
+            pooler_.logger, log_level::info, *made_, database_, user_, "login_attempt",
+            "login attempt: db=" + database_ + " user=" + user_ + " tls=" + tls +
+                " replication=" + std::string(name_of(replication_)),
+            {{"tls", tls}});
     }
 
     void negotiate(const session_request& wanted) {

@@ -250,8 +250,14 @@ std::expected<std::unique_ptr<server>, report> pooler::connect(pool_entry& of) {
         made = connect_to(of, target, *in);
         if (!made) {
             of.note_failure(target);
-            logger.write(log_level::warning, "server login failed: " + of.database_name + "/" +
-                                                 of.user_name + ": " + made.error().message);
+            logger.write(log_level::warning,
+                         "server login failed: " + of.database_name + "/" + of.user_name + ": " +
+                             made.error().message,
+                         {{"event", "server_login_failed"},
+                          {"database", of.database_name},
+                          {"server_user", of.user_name},
+                          {"host", target.host},
+                          {"sqlstate", made.error().sqlstate}});
             continue;
         }
         if ((*made)->preferred) {

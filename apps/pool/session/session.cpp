@@ -285,12 +285,18 @@ private:
 
     void log_slow_wait(std::chrono::nanoseconds waited) {
         const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(waited).count();
-        pooler_.logger.write(log_level::warning,
-                             name_in_log(client_) + " slow wait: " + std::to_string(ms) +
-                                 " ms for a server of " + client_.pool->database_name + "/" +
-                                 client_.pool->user_name + ", tenant " +
-                                 client_.place.account->name + "; servers were held by: " +
-                                 (beside_.holders.empty() ? "nobody" : beside_.holders));
+        const std::string holders = beside_.holders.empty() ? "nobody" : beside_.holders;
+        const std::string& tenant = client_.place.account->name;
+        log_of_client(pooler_.logger, log_level::warning, client_, "slow_wait",
+                      "slow wait: " + std::to_string(ms) + " ms for a server of " +
+                          client_.pool->database_name + "/" + client_.pool->user_name +
+                          ", tenant " + tenant + ": " + std::string(beside_.reason) +
+                          "; servers were held by: " + holders,
+                      {{"waited_ms", std::int64_t{ms}},
+                       {"server_user", client_.pool->user_name},
+                       {"tenant", tenant},
+                       {"reason", std::string(beside_.reason)},
+                       {"held_by", holders}});
     }
 
     /// While it waited.
@@ -430,8 +436,8 @@ private:
             (void)client_.io.write(out, longest_own_query);
         }
         if (general().log_pooler_errors) {
-            pooler_.logger.write(log_level::warning,
-                                 name_in_log(client_) + " pooler error: " + why.message);
+            log_of_client(pooler_.logger, log_level::warning, client_, "pooler_error",
+                          "pooler error: " + why.message, {{"sqlstate", why.sqlstate}});
         }
         reason_ = why.message;
         return outcome::ended;
