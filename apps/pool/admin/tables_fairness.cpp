@@ -186,7 +186,7 @@ std::vector<table_row> holder_rows(const console_view& of) {
             }
         });
     }
-    std::ranges::stable_sort(all, {}, &holder::since);
+    std::ranges::sort(all, {}, &holder::since);
     const auto now = clock::now();
     std::vector<table_row> rows;
     for (const holder& each : all) {
