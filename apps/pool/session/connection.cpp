@@ -106,13 +106,17 @@ bool start_fiber(pooler& with, std::unique_ptr<client>& who, idle_end after) noe
     }
 }
 
-/// Waits for the next byte of an idle client, which it owns once it has begun.
-task<> watch(pooler& with, client* idle) {
+/// Of a client that idles from now on.
+deadline end_of_patience(const pooler& with, const client& who) {
+    const configuration_ptr config = with.config();
+    return within(patience_for(config->config, who.pool->database_name, who.user()).idle);
+}
+
+/// Waits for the next byte of an idle client, which it owns once it has begun. Nothing here may
+/// wait otherwise, so not for a lock either: a coroutine that would have to aborts the process.
+task<> watch(pooler& with, client* idle, deadline until) {
     std::unique_ptr<client> who(idle);
     std::array<char, 16> first{};
-    const configuration_ptr config = with.config();
-    const deadline until =
-        within(patience_for(config->config, who->pool->database_name, who->user()).idle);
     who->now = client::presence::idle;
     const auto got =
         co_await co::read(who->io.plain(), std::as_writable_bytes(std::span(first)), until);
@@ -144,7 +148,7 @@ void serve_client(pooler& with, std::unique_ptr<client> who) {
         }
         if (!who->io.encrypted()) {
             who->in.release();
-            auto waits = spawn(watch(with, who.get()));
+            auto waits = spawn(watch(with, who.get(), end_of_patience(with, *who)));
             (void)who.release();  // it may have ended by now
             waits.detach();
             return;
