@@ -77,10 +77,9 @@ class Observed(rig.PoolCase):
 
     @classmethod
     def address(cls, what):
-        said = cls.server.process.said()
-        found = re.search(rf"LOG {what} at 127\.0\.0\.1:(\d+)", said)
-        assert found, said
-        return "127.0.0.1", int(found[1])
+        def told():
+            return re.search(rf"LOG {what} at 127\.0\.0\.1:(\d+)", cls.server.process.said())
+        return "127.0.0.1", int(rig.eventually(told, f"there are no {what}")[1])
 
     def page(self, path, **options):
         return fetch(self.address("metrics and status page"), path, **options)
