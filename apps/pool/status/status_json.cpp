@@ -17,6 +17,10 @@ using nlohmann::json;
 constexpr std::string_view shown_tables[] = {"pools",   "fairness", "waits",
                                              "holders", "pins",     "stats_averages"};
 
+/// Who may look at the console may see what clients have sent. Here nobody is asked who they are,
+/// and there may be secrets in it.
+constexpr std::string_view kept_back = "statement";
+
 /// Texts of numbers come from std::to_string and the like.
 template <class Number>
 json number_in(const std::string& text) {
@@ -48,7 +52,9 @@ json as_json(const show_table& table, const console_view& of) {
     for (std::size_t i = 0; i < std::min(rows.size(), most_status_rows); ++i) {
         json& line = shown.emplace_back(json::object());
         for (std::size_t k = 0; k < table.columns.size(); ++k) {
-            line[table.columns[k].name] = value_of(table.columns[k].type, rows[i][k]);
+            if (table.columns[k].name != kept_back) {
+                line[table.columns[k].name] = value_of(table.columns[k].type, rows[i][k]);
+            }
         }
     }
     return {{"count", rows.size()}, {"rows", std::move(shown)}};
