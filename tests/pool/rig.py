@@ -82,6 +82,8 @@ class PoolCase(unittest.TestCase):
     users = None
     # Of the pooler's process: (resource.RLIMIT_..., value) each.
     limits = ()
+    # {name: line} for its [databases], if not what servers.Pooler writes.
+    databases = None
 
     @classmethod
     def setUpClass(cls):
@@ -92,7 +94,8 @@ class PoolCase(unittest.TestCase):
             backlog = {"listen_backlog": 4096} if TARGET == "pgbouncer" else {}
             cls.server = servers.Pooler(program(), cls.postgres,
                                         {"pool_mode": cls.mode, **backlog, **cls.settings},
-                                        users=cls.users, limits=cls.limits)
+                                        databases=cls.databases, users=cls.users,
+                                        limits=cls.limits)
             cls.addClassCleanup(cls.server.stop)
 
     def setUp(self):

@@ -107,6 +107,10 @@ private:
                 return login_failure(fatal_report(cannot_connect, message.error().message()));
             }
             if (message->type == answer::ready_for_query) {
+                if (!is_let_in_) {
+                    return login_failure(
+                        fatal_report(protocol_violation, "unexpected answer from the server"));
+                }
                 end_messages(made_->in, taken_);
                 note_parameters();
                 return {};
@@ -154,7 +158,7 @@ private:
     step authenticate(byte_reader body) {
         switch (body.u32()) {
             case 0:
-                return {};
+                return let_in();
             case 3:
                 return answer_with_password();
             case 5:
@@ -169,6 +173,15 @@ private:
                 return login_failure(
                     fatal_report(protocol_violation, "unknown kind of authentication"));
         }
+    }
+
+    step let_in() {
+        if (scram_ && !scram_->succeeded()) {
+            return login_failure(fatal_report(
+                protocol_violation, "the server has not shown that it knows the password"));
+        }
+        is_let_in_ = true;
+        return {};
     }
 
     step answer_with_password() {
@@ -279,6 +292,7 @@ private:
     std::unique_ptr<server> made_;
     std::size_t taken_ = 0;
     std::optional<scram_client> scram_;
+    bool is_let_in_ = false;
 };
 
 }  // namespace

@@ -337,9 +337,16 @@ void server_pool::settle(claimant& who, clock::time_point now) {
 }
 
 void server_pool::put_back(server& returned, bool reusable, clock::time_point now, doomed& out) {
+    returned.stale =
+        returned.stale || !reusable || older_than(returned.connected, limits_.lifetime, now);
+    offer(returned, now, out);
+}
+
+/// To whoever waits. One that is new goes here, however old it is already: to close it would only
+/// mean to make the next one, without an end.
+void server_pool::offer(server& returned, clock::time_point now, doomed& out) {
     returned.idle_since = now;
-    returned.stale = returned.stale || !reusable || too_many() ||
-                     older_than(returned.connected, limits_.lifetime, now);
+    returned.stale = returned.stale || too_many();
     if (returned.cancels != 0) {
         returned.returned = true;  // the last finish_cancel() goes on here
         return;

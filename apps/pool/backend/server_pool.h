@@ -213,6 +213,7 @@ private:
     server* take_idle();
     void settle(claimant& who, clock::time_point now);
     void put_back(server& returned, bool reusable, clock::time_point now, doomed& out);
+    void offer(server& one, clock::time_point now, doomed& out);
     std::unique_ptr<server> extract(server& one);
     [[nodiscard]] bool too_many() const;
     [[nodiscard]] int room(clock::time_point now) const;

@@ -171,7 +171,7 @@ void server_pool::connected(std::expected<std::unique_ptr<server>, report> made)
         fresh.stale = closed_.has_value() || paused_;
         welcome_ = fresh.welcome;
         servers_.push_back(std::move(*made));
-        put_back(fresh, true, now, out);
+        offer(fresh, now, out);
         dispatch(now, nullptr);
         grow(now);
     }

@@ -85,6 +85,26 @@ TEST(ServerPoolWait, WithoutALifetimeAServerIsUsedOnce) {
     });
 }
 
+TEST(ServerPoolWait, AServerWhoseLoginTookLongerThanItsLifetimeIsUsedOnce) {
+    on_one_worker([] {
+        backends to;
+        auto connect = to.connector();
+        server_pool pool({.size = 1, .lifetime = 1ms}, [&] {
+            auto made = connect();
+            (*made)->connected = clock::now() - 1s;  // what follows the login counts, too
+            return made;
+        });
+        for (int uses = 1; uses <= 2; ++uses) {
+            visitor one(pool, "t");
+            one.ask(1s);
+            one.join();
+            ASSERT_TRUE(one.holds());
+            EXPECT_EQ(to.connects(), uses);
+            one.release();
+        }
+    });
+}
+
 }  // namespace
 
 }  // namespace weft::pool

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""How a pooler logs in at servers: those that do not know the password, and those that are slow."""
+import contextlib
+import socket
+import struct
+import threading
+import unittest
+
+import rig
+from wire_client import Channel, Closed, ServerError, message, text
+
+_OK = message("R", struct.pack("!I", 0))
+_SCRAM = message("R", struct.pack("!I", 10) + text("SCRAM-SHA-256") + b"\0")
+_READY = (message("S", text("server_version") + text("15.0")) + message("K", b"\0" * 8)
+          + message("Z", b"I"))
+
+
+class FalseServer:
+    """Answers each connection's startup packet by `first`, and its next message by `second`."""
+
+    def __init__(self, first, second=b""):
+        self.first, self.second = first, second
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+
+    @property
+    def port(self):
+        return self.listener.getsockname()[1]
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                peer = Channel.__new__(Channel)
+                peer.socket, peer.buffer = self.listener.accept()[0], bytearray()
+                peer.socket.settimeout(rig.DEADLINE_SECONDS)
+                with peer, contextlib.suppress(Closed, OSError):
+                    self._answer(peer)
+
+    def _answer(self, peer):
+        size, = struct.unpack("!I", peer.take(4))
+        peer.take(size - 4)
+        peer.send(self.first)
+        if self.second:
+            peer.receive()
+            peer.send(self.second)
+        peer.rest()
+
+
+@rig.modes("transaction")
+class Impostors(rig.PoolCase):
+    """No client is served by a server that has not shown what it must know."""
+
+    settings = {"server_login_retry": 0.1, "client_login_timeout": 1, "server_tls_sslmode": "disable"}
+    false_servers = {"early": (_SCRAM, _OK + _READY), "silent": (_READY,),
+                     "hasty": (_SCRAM + _OK + _READY,), "good": (_OK + _READY,)}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.databases = {}
+        for name, says in cls.false_servers.items():
+            server = FalseServer(*says)
+            cls.addClassCleanup(server.stop)
+            cls.databases[name] = f"host=127.0.0.1 port={server.port} user=ann password=secret"
+        super().setUpClass()
+
+    @rig.pooled
+    def test_login_succeeds_without_the_proof(self):
+        for name in ("early", "hasty", "silent"):
+            with self.subTest(server=name), self.assertRaises((ServerError, Closed)):
+                self.client(database=name)
+        said = self.server.process.said()
+        self.assertIn("the server has not shown that it knows the password", said)
+
+    @rig.pooled
+    def test_a_server_that_trusts_is_trusted(self):
+        self.client(database="good")
+
+
+@rig.modes("transaction")
+class Slow(rig.PoolCase):
+    """A connection that takes longer to make than it may live serves once."""
+
+    settings = {"server_lifetime": "1"}
+
+    @classmethod
+    def setUpClass(cls):
+        postgres = rig.postgres()
+        cls.databases = {"shop": f"host={postgres.folder} port={postgres.port} dbname=shop "
+                                 "connect_query='select pg_sleep(1.2)'"}
+        super().setUpClass()
+
+    @rig.pooled
+    def test_lifetime_shorter_than_a_login(self):
+        client = self.client(timeout=rig.DEADLINE_SECONDS)
+        self.assertEqual(client.value("select 1"), "1")
+
+
+if __name__ == "__main__":
+    unittest.main()
