@@ -43,13 +43,9 @@ void take_parameter(server& whom, std::string_view body, const parameter_names& 
     }
 }
 
-}  // namespace
-
-std::expected<query_answer, report> ask(server& whom, std::string_view sql,
-                                        const parameter_names& followed, intern_table& sets,
-                                        deadline until) {
-    std::string out;
-    put_query(out, sql);
+std::expected<query_answer, report> converse(server& whom, std::string_view out,
+                                             const parameter_names& followed, intern_table& sets,
+                                             deadline until) {
     if (const auto sent = whom.io.write(out, until); !sent) {
         return gone(sent.error());
     }
@@ -72,6 +68,9 @@ std::expected<query_answer, report> ask(server& whom, std::string_view sql,
             case answer::error:
                 failed = read_report(message->body);
                 break;
+            case answer::row_description:
+                answered.columns = byte_reader(message->body).u16();
+                break;
             case answer::data_row:
                 take_row(answered, message->body);
                 break;
@@ -82,6 +81,25 @@ std::expected<query_answer, report> ask(server& whom, std::string_view sql,
                 break;
         }
     }
+}
+
+}  // namespace
+
+std::expected<query_answer, report> ask(server& whom, std::string_view sql,
+                                        const parameter_names& followed, intern_table& sets,
+                                        deadline until) {
+    std::string out;
+    put_query(out, sql);
+    return converse(whom, out, followed, sets, until);
+}
+
+std::expected<query_answer, report> ask(server& whom, std::string_view sql,
+                                        std::span<const std::string_view> values,
+                                        const parameter_names& followed, intern_table& sets,
+                                        deadline until) {
+    std::string out;
+    put_bound_query(out, sql, values);
+    return converse(whom, out, followed, sets, until);
 }
 
 }  // namespace weft::pool

@@ -7,16 +7,14 @@ namespace {
 
 using enum change_takes;
 
-constexpr std::string_view not_yet = "not yet, as the general setting";
-
 // Each sorted by name, as find_setting() relies on.
 
 using d = database;
 constexpr setting<database> of_database[] = {
     {"application_name", &d::application_name, "Sent to the server at its start.", reconnect},
-    {.name = "auth_dbname", .where = {}, .about = "As the general setting.", .instead = not_yet},
-    {.name = "auth_query", .where = {}, .about = "As the general setting.", .instead = not_yet},
-    {.name = "auth_user", .where = {}, .about = "As the general setting.", .instead = not_yet},
+    {"auth_dbname", &d::auth_dbname, "As the general setting."},
+    {"auth_query", &d::auth_query, "As the general setting."},
+    {"auth_user", &d::auth_user, "As the general setting."},
     {"client_encoding", &d::client_encoding, "Sent to the server at its start.", reconnect},
     {"connect_query", &d::connect_query, "Runs on each new server connection.", reconnect},
     {"datestyle", &d::datestyle, "Sent to the server at its start.", reconnect},

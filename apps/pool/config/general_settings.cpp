@@ -11,8 +11,6 @@ using enum change_takes;
 constexpr std::string_view openssl_chooses =
     "OpenSSL chooses, within the system's policy and the TLS versions that are allowed";
 constexpr std::string_view own_buffers = "weft-pool sizes its buffers itself";
-constexpr std::string_view no_auth_query =
-    "not yet; only users in auth_file can log in, but for auth_type = any or trust";
 constexpr std::string_view no_syslog =
     "not yet; the log goes to standard error, which systemd passes on, and to logfile";
 
@@ -21,10 +19,7 @@ constexpr setting<settings> table[] = {
     {"admin_users", &s::admin_users, "Users who may run all commands of the console."},
     {"application_name_add_host", &s::application_name_add_host,
      "Adds the client's address and port to its application_name."},
-    {.name = "auth_dbname",
-     .where = {},
-     .about = "The database in which auth_query runs; empty: the client's.",
-     .instead = no_auth_query},
+    {"auth_dbname", &s::auth_dbname, "The database in which auth_query runs; empty: the client's."},
     {"auth_file", &s::auth_file, "The file of users and their passwords or secrets."},
     {"auth_hba_file", &s::auth_hba_file, "The file of rules, with auth_type = hba."},
     {"auth_ident_file", &s::auth_ident_file, "The file of user name maps, with auth_type = hba."},
@@ -32,17 +27,10 @@ constexpr setting<settings> table[] = {
      .where = {},
      .about = "How to reach the LDAP server.",
      .instead = "LDAP is not supported; auth_type = pam with pam_ldap does the same"},
-    {.name = "auth_query",
-     .where = {},
-     .about = "Asks the server for the secret of a user who is not in auth_file.",
-     .fixed = "SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
-              "FROM pg_authid WHERE rolname=$1 AND rolcanlogin",
-     .instead = no_auth_query},
+    {"auth_query", &s::auth_query,
+     "Asks the server for the secret of a user who is not in auth_file."},
     {"auth_type", &s::auth_type, "How clients prove who they are."},
-    {.name = "auth_user",
-     .where = {},
-     .about = "As whom auth_query runs; empty: it does not.",
-     .instead = no_auth_query},
+    {"auth_user", &s::auth_user, "As whom auth_query runs; empty: it does not."},
     {.name = "autodb_idle_timeout",
      .where = {},
      .about = "An unused database that the entry * made is forgotten after this.",

@@ -63,8 +63,8 @@ auth_query = SELECT usename, passwd FROM f($1) ; # not a comment
 server_login_retry = 0.5
 pool_mode = Session
 )");
-    EXPECT_THAT(made.warnings, ElementsAre(HasSubstr("auth_user is not honoured: not yet"),
-                                           HasSubstr("auth_query is not honoured: not yet")));
+    EXPECT_TRUE(made.warnings.empty());
+    EXPECT_EQ(made.general.auth_query, "SELECT usename, passwd FROM f($1) ; # not a comment");
     EXPECT_EQ(made.databases.size(), 3U);
     EXPECT_EQ(made.databases.at("foodb"), database{});
     EXPECT_EQ(made.databases.at("bardb").dbname, "bazdb");
@@ -76,6 +76,7 @@ pool_mode = Session
     EXPECT_EQ(forced.client_encoding, "UNICODE");
     EXPECT_EQ(forced.datestyle, "ISO");
     ASSERT_TRUE(made.fallback);
+    EXPECT_EQ(made.fallback->auth_user, "lookup");
     EXPECT_EQ(made.users.at("user1").pool_mode, pool_mode::transaction);
     EXPECT_EQ(made.users.at("user1").max_user_connections, 10);
     EXPECT_THAT(made.general.listen_addr, ElementsAre("127.0.0.1", "::1"));

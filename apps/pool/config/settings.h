@@ -104,6 +104,11 @@ struct settings {
     std::string auth_file;
     std::string auth_hba_file;
     std::string auth_ident_file;
+    std::string auth_user;  ///< empty: auth_query is not run
+    std::string auth_query =
+        "SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
+        "FROM pg_authid WHERE rolname=$1 AND rolcanlogin";
+    std::string auth_dbname;  ///< empty: the client's database
     int scram_iterations = 4096;
     std::vector<std::string> admin_users;
     std::vector<std::string> stats_users;
@@ -197,6 +202,9 @@ struct database {
     std::optional<microseconds> server_lifetime;
     std::optional<microseconds> query_wait_timeout;
     std::string connect_query;
+    std::string auth_user;
+    std::string auth_query;
+    std::string auth_dbname;
     // Sent to the server when a connection to it starts, unless empty.
     std::string client_encoding;
     std::string datestyle;

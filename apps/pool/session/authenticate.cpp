@@ -15,6 +15,7 @@
 #include "auth/password.h"
 #include "auth/scram.h"
 #include "backend/message_input.h"
+#include "session/auth_query.h"
 #include "wire/bytes.h"
 #include "wire/message.h"
 
@@ -42,31 +43,60 @@ class authentication {
 public:
     authentication(pooler& with, const loaded_configuration& in, client& who,
                    const login_facts& facts, std::string& greeting, deadline until)
-        : pooler_(with), in_(in), who_(who), facts_(facts), greeting_(greeting), until_(until) {
-        const auto found = in.users.users.find(facts.user);
-        if (found != in.users.users.end()) {
-            known_ = &found->second;
-        }
-    }
+        : pooler_(with), in_(in), who_(who), facts_(facts), greeting_(greeting), until_(until) {}
 
     proof run() {
+        if (const auto done = find_user(); !done) {
+            return std::unexpected(done.error());
+        }
         auto done = by_method(in_.config.general.auth_type);
         if (done) {
+            done->user = facts_.user;
+            if (looked_up_) {
+                done->looked_up = std::move(looked_up_->kept);
+            }
             put_authentication_ok(greeting_);
         }
         return done;
     }
 
 private:
+    /// In auth_file, or by auth_query; whom nobody knows is asked for a password all the same.
+    std::expected<void, report> find_user() {
+        const auto found = in_.users.users.find(facts_.user);
+        if (found != in_.users.users.end()) {
+            known_ = &found->second;
+            return {};
+        }
+        const auth_type method = in_.config.general.auth_type;
+        if (method == auth_type::any || method == auth_type::pam ||
+            auth_user_for(in_.config, facts_.database).empty()) {
+            return {};
+        }
+        auto asked = look_up_user(pooler_, in_, facts_.database, facts_.user, until_);
+        if (!asked) {
+            return std::unexpected(asked.error());
+        }
+        looked_up_ = *std::move(asked);
+        if (looked_up_) {
+            known_ = &looked_up_->kept;
+            facts_.user = looked_up_->name;
+        }
+        return {};
+    }
+
+    /// Without a list of users, and nobody to ask, everybody is on it.
+    [[nodiscard]] bool trusts() const {
+        return known_ != nullptr || (in_.config.general.auth_file.empty() &&
+                                     auth_user_for(in_.config, facts_.database).empty());
+    }
+
     proof by_method(auth_type method) {
         switch (method) {
             case auth_type::any:
                 return login_proof();
             case auth_type::trust:
-                // Without a list of users everybody is on it.
-                return known_ != nullptr || in_.config.general.auth_file.empty()
-                           ? proof(login_proof())
-                           : wrong_password();
+                return trusts() ? proof(login_proof()) : wrong_password();
             case auth_type::plain:
                 return by_password();
             case auth_type::md5:
@@ -231,7 +261,9 @@ private:
             return refusal(final.error());
         }
         put_sasl_final(greeting_, *final);
-        return login_proof{*login.keys()};
+        login_proof proved;
+        proved.keys = *login.keys();
+        return proved;
     }
 
     proof by_certificate(const std::string& map) {
@@ -259,10 +291,11 @@ private:
     pooler& pooler_;
     const loaded_configuration& in_;
     client& who_;
-    const login_facts& facts_;
+    login_facts facts_;
     std::string& greeting_;
     const deadline until_;
     const secret* known_ = nullptr;
+    std::optional<looked_up_user> looked_up_;
     std::size_t taken_ = 0;
 };
 

@@ -11,6 +11,7 @@
 
 #include "auth/hba.h"
 #include "auth/scram_keys.h"
+#include "auth/secret.h"
 #include "session/client.h"
 #include "session/pooler.h"
 #include "wire/build.h"
@@ -26,7 +27,9 @@ struct login_facts {
 };
 
 struct login_proof {
-    std::optional<scram_keys> keys;  ///< of the client, with which one logs in at the server, too
+    std::string user;  ///< who it is: as it said, unless auth_query gives another name
+    std::optional<secret> looked_up;  ///< what auth_query said
+    std::optional<scram_keys> keys;   ///< of the client, with which one logs in at the server, too
 };
 
 /// Asks the client for what its method wants. `greeting` is what is to be sent first; in the end

@@ -21,7 +21,6 @@ namespace weft::pool {
 
 namespace {
 
-constexpr std::string_view console_database = "pgbouncer";
 constexpr std::string_view name_of_application = "application_name";
 
 /// PostgreSQL cuts off what is beyond.
@@ -45,7 +44,7 @@ public:
             return nullptr;
         }
         if (database_ == console_database) {
-            serve_console(*wanted);
+            serve_console();
             return nullptr;
         }
         if (!enter_pool(*wanted)) {
@@ -213,7 +212,8 @@ private:
         if (!done) {
             return refuse(std::move(done.error()));
         }
-        keys_ = std::move(done->keys);
+        proof_ = *std::move(done);
+        user_ = proof_.user;
         return true;
     }
 
@@ -236,8 +236,8 @@ private:
                               : std::uint8_t{4};
     }
 
-    void serve_console(const session_request& wanted) {
-        const std::string user(wanted.parameter("user"));
+    void serve_console() {
+        const std::string& user = user_;
         const auto is_in = [&](const std::vector<std::string>& list) {
             return std::ranges::find(list, user) != list.end();
         };
@@ -252,11 +252,9 @@ private:
     }
 
     bool enter_pool(const session_request& wanted) {
-        const std::string_view user = wanted.parameter("user");
+        const std::string& user = user_;
         made_->pool = pooler_.pool_for(*config_, database_, user);
-        if (keys_ && made_->pool->user_name == user) {
-            made_->pool->set_keys(*keys_);
-        }
+        hand_on_proof();
         const auto place =
             pooler::place_of(*config_, database_, user, wanted.parameter(name_of_application));
         made_->pool->pool->enter(made_->place, place.name, place.rule);
@@ -267,9 +265,23 @@ private:
         return true;
     }
 
+    /// What one knows of the client now serves to log in as the same user at the server.
+    void hand_on_proof() {
+        pool_entry& pool = *made_->pool;
+        if (pool.user_name != user_) {
+            return;
+        }
+        if (proof_.keys) {
+            pool.set_keys(*proof_.keys);
+        }
+        if (proof_.looked_up) {
+            pool.set_secret(*proof_.looked_up);
+        }
+    }
+
     interned_ptr names_of(const session_request& wanted) {
         std::string both;
-        put_text(both, wanted.parameter("user"));
+        put_text(both, user_);
         put_text(both, wanted.parameter(name_of_application));
         return pooler_.sets.intern(both);
     }
@@ -409,7 +421,7 @@ private:
     std::string application_;  // with the host behind it; empty: as the client says
     std::string greeting_;
     replication replication_ = replication::none;
-    std::optional<scram_keys> keys_;
+    login_proof proof_;
 };
 
 }  // namespace

@@ -24,6 +24,9 @@ server_target pool_entry::next_target() {
     target.host = host.name;
     target.port = host.port;
     target.keys = keys_;
+    if (target.password.kind() == secret_kind::none) {
+        target.password = looked_up_;
+    }
     return target;
 }
 
@@ -45,6 +48,11 @@ void pool_entry::set_keys(const scram_keys& keys) {
 std::optional<scram_keys> pool_entry::keys() const {
     const std::lock_guard lock(mutex_);
     return keys_;
+}
+
+void pool_entry::set_secret(const secret& kept) {
+    const std::lock_guard lock(mutex_);
+    looked_up_ = kept;
 }
 
 std::size_t pool_entry::hosts() const {

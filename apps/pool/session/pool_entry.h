@@ -49,9 +49,16 @@ struct server_host {
     std::uint16_t port = 0;
 };
 
+/// Whom the servers of a pool are for.
+enum class pool_purpose : std::uint8_t {
+    clients,
+    lookups,  ///< logins that ask for a user's secret: session/auth_query.h
+};
+
 struct pool_entry {
     std::string database_name;  ///< as clients name it
     std::string user_name;      ///< who logs in at the server
+    pool_purpose purpose = pool_purpose::clients;
     std::unique_ptr<server_pool> pool;
     traffic counts;
     pin_board pins;  ///< of its clients
@@ -66,6 +73,8 @@ struct pool_entry {
     /// The keys of a client that has logged in as this user.
     void set_keys(const scram_keys& keys);
     [[nodiscard]] std::optional<scram_keys> keys() const;
+    /// What auth_query says of this user: counts where the configuration has no password.
+    void set_secret(const secret& kept);
     [[nodiscard]] std::size_t hosts() const;
 
 private:
@@ -75,6 +84,7 @@ private:
     load_balance_hosts balance_ = load_balance_hosts::round_robin;
     std::size_t next_host_ = 0;
     std::optional<scram_keys> keys_;
+    secret looked_up_;
 };
 
 }  // namespace weft::pool

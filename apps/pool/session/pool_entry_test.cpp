@@ -79,6 +79,18 @@ TEST(ClientRegistry, BoundsTheClientsOfADatabaseAndOfAUser) {
     all.remove(*bob);
 }
 
+TEST(PoolEntry, ASecretThatWasLookedUpServesWhereTheConfigurationHasNone) {
+    pool_entry entry;
+    give_hosts(entry, load_balance_hosts::disable);
+    EXPECT_EQ(entry.next_target().password.kind(), secret_kind::none);
+    entry.set_secret(secret::parse("looked up"));
+    EXPECT_EQ(entry.next_target().password, secret::parse("looked up"));
+    auto target = std::make_shared<server_target>();
+    target->password = secret::parse("configured");
+    entry.set_target(target, {{"a", 1}}, load_balance_hosts::disable);
+    EXPECT_EQ(entry.next_target().password, secret::parse("configured"));
+}
+
 }  // namespace
 
 }  // namespace weft::pool

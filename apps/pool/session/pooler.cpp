@@ -17,6 +17,9 @@ namespace weft::pool {
 
 namespace {
 
+/// Connections of a pool in which auth_query runs: one that is slow does not stop all logins.
+constexpr int lookup_servers = 2;
+
 std::uint64_t ns_of(std::chrono::microseconds time) {
     return static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count());
 }
@@ -47,12 +50,13 @@ parameter_list parameters_of(const database& db) {
 }
 
 std::shared_ptr<const server_target> target_for(const loaded_configuration& in, const database& db,
-                                                std::string_view database, std::string_view user) {
+                                                const pool_entry& of) {
     auto target = std::make_shared<server_target>();
-    target->database = db.dbname.empty() ? std::string(database) : db.dbname;
-    target->user = db.user.empty() ? std::string(user) : db.user;
+    target->database = db.dbname.empty() ? of.database_name : db.dbname;
+    const bool shared = of.purpose == pool_purpose::clients && !db.user.empty();
+    target->user = shared ? db.user : of.user_name;
     const auto known = in.users.users.find(target->user);
-    if (!db.password.empty()) {
+    if (!db.password.empty() && (db.user.empty() || db.user == target->user)) {
         target->password = secret::parse(db.password);
     } else if (known != in.users.users.end()) {
         target->password = known->second;
@@ -63,6 +67,16 @@ std::shared_ptr<const server_target> target_for(const loaded_configuration& in, 
     }
     target->parameters = parameters_of(db);
     return target;
+}
+
+/// The limits of a pool, from the settings for what it is for.
+pool_limits limits_of(const pool_entry& of, const configuration& in) {
+    pool_limits out = limits_for(in, of.database_name, of.user_name);
+    if (of.purpose == pool_purpose::lookups) {
+        out.size = lookup_servers;
+        out.least = out.reserve = out.headroom = out.most_waiting = 0;
+    }
+    return out;
 }
 
 /// Of a database, of a user, and of all. 0: no limit.
@@ -150,8 +164,7 @@ void pooler::configure(pool_entry& of, const loaded_configuration& in) const {
     if (hosts.empty()) {
         hosts.push_back({in.config.general.unix_socket_dir, port_of(*db, 0)});
     }
-    of.set_target(target_for(in, *db, of.database_name, of.user_name), std::move(hosts),
-                  db->load_balance_hosts);
+    of.set_target(target_for(in, *db, of), std::move(hosts), db->load_balance_hosts);
 }
 
 void pooler::set_config(configuration_ptr config) {
@@ -180,14 +193,16 @@ std::vector<std::shared_ptr<pool_entry>> pooler::replace_config(configuration_pt
             continue;
         }
         configure(*entry, *config_);
-        entry->pool->set_limits(
-            limits_for(config_->config, entry->database_name, entry->user_name));
+        entry->pool->set_limits(limits_of(*entry, config_->config));
+        if (entry->purpose == pool_purpose::lookups) {
+            continue;  // no limit is shared with it
+        }
         for (const auto& [name, limit] : budgets_of(*entry, config_->config)) {
             budgets_.at(name)->set_limit(limit);
         }
     }
     for (const auto& each : removed) {
-        pools_.erase({each->database_name, each->user_name});
+        pools_.erase({each->database_name, each->user_name, each->purpose});
         retired_.push_back(each);
     }
     return removed;
@@ -196,19 +211,34 @@ std::vector<std::shared_ptr<pool_entry>> pooler::replace_config(configuration_pt
 std::shared_ptr<pool_entry> pooler::pool_for(const loaded_configuration& in,
                                              std::string_view database, std::string_view user) {
     const struct database* const db = find_database(in.config, database);
-    std::pair key(std::string(database), db->user.empty() ? std::string(user) : db->user);
+    return find_or_make(in, {.database = std::string(database),
+                             .user = db->user.empty() ? std::string(user) : db->user,
+                             .purpose = pool_purpose::clients});
+}
+
+std::shared_ptr<pool_entry> pooler::lookup_pool(const loaded_configuration& in,
+                                                std::string_view database, std::string_view user) {
+    return find_or_make(in, {.database = std::string(database),
+                             .user = std::string(user),
+                             .purpose = pool_purpose::lookups});
+}
+
+std::shared_ptr<pool_entry> pooler::find_or_make(const loaded_configuration& in, pool_key key) {
     const std::lock_guard lock(mutex_);
     auto& place = pools_[key];
     if (place == nullptr) {
         auto fresh = std::make_shared<pool_entry>();
-        fresh->database_name = key.first;
-        fresh->user_name = key.second;
+        fresh->database_name = std::move(key.database);
+        fresh->user_name = std::move(key.user);
+        fresh->purpose = key.purpose;
         configure(*fresh, in);
         pool_entry* const raw = fresh.get();
-        fresh->pool = std::make_unique<server_pool>(limits_for(in.config, key.first, key.second),
+        fresh->pool = std::make_unique<server_pool>(limits_of(*fresh, in.config),
                                                     [this, raw] { return connect(*raw); });
-        set_budgets(*fresh, in.config);
-        switch (off.state_of(key.first)) {
+        if (fresh->purpose == pool_purpose::clients) {
+            set_budgets(*fresh, in.config);
+        }
+        switch (off.state_of(fresh->database_name)) {
             case switches::mode::active:
                 break;
             case switches::mode::paused:

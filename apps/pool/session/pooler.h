@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -47,6 +48,9 @@ struct loaded_configuration {
 };
 using configuration_ptr = std::shared_ptr<const loaded_configuration>;
 
+/// The database that is the console.
+inline constexpr std::string_view console_database = "pgbouncer";
+
 /// How a client counts as one of a tenant, and what that tenant gets.
 struct tenant_place {
     std::string name;
@@ -67,6 +71,10 @@ public:
     /// database.
     std::shared_ptr<pool_entry> pool_for(const loaded_configuration& in, std::string_view database,
                                          std::string_view user);
+    /// The pool in which auth_query runs as `user`: its own, so that logins never wait for
+    /// clients, and no limit that is shared counts it.
+    std::shared_ptr<pool_entry> lookup_pool(const loaded_configuration& in,
+                                            std::string_view database, std::string_view user);
     [[nodiscard]] std::vector<std::shared_ptr<pool_entry>> pools() const;
 
     /// A connection as those of a pool, but for one client alone, with these parameters beside.
@@ -110,6 +118,15 @@ public:
     std::function<void(const cancel_request&)> cancel_elsewhere;
 
 private:
+    struct pool_key {
+        std::string database;
+        std::string user;
+        pool_purpose purpose;
+
+        auto operator<=>(const pool_key&) const = default;
+    };
+
+    std::shared_ptr<pool_entry> find_or_make(const loaded_configuration& in, pool_key key);
     std::expected<std::unique_ptr<server>, report> connect(pool_entry& of);
     std::expected<std::unique_ptr<server>, report> connect_to(pool_entry& of,
                                                               const server_target& target,
@@ -121,7 +138,7 @@ private:
 
     mutable mutex mutex_;
     configuration_ptr config_;
-    std::map<std::pair<std::string, std::string>, std::shared_ptr<pool_entry>> pools_;
+    std::map<pool_key, std::shared_ptr<pool_entry>> pools_;
     std::vector<std::shared_ptr<pool_entry>> retired_;  // not in the configuration any more
     std::map<std::string, std::shared_ptr<connection_budget>> budgets_;
     std::atomic<bool> refusing_{false};

@@ -165,6 +165,22 @@ void put_query(std::string& out, std::string_view sql) {
     message_builder(out, request::query).text(sql);
 }
 
+void put_bound_query(std::string& out, std::string_view sql,
+                     std::span<const std::string_view> values) {
+    message_builder(out, request::parse).text("").text(sql).u16(0);
+    {
+        message_builder bind(out, request::bind);
+        bind.text("").text("").u16(0).u16(static_cast<std::uint16_t>(values.size()));
+        for (const std::string_view value : values) {
+            bind.u32(static_cast<std::uint32_t>(value.size())).bytes(value);
+        }
+        bind.u16(0);
+    }
+    message_builder(out, request::describe).u8('P').text("");
+    message_builder(out, request::execute).text("").u32(0);
+    put_sync(out);
+}
+
 void put_close_statement(std::string& out, std::string_view name) {
     message_builder(out, request::close).u8('S').text(name);
 }

@@ -67,6 +67,9 @@ void put_password(std::string& out, std::string_view password);
 void put_sasl_start(std::string& out, std::string_view mechanism, std::string_view data);
 void put_sasl_answer(std::string& out, std::string_view data);
 void put_query(std::string& out, std::string_view sql);
+/// One statement with parameters, as texts, by the extended protocol: Parse to Sync, unnamed.
+void put_bound_query(std::string& out, std::string_view sql,
+                     std::span<const std::string_view> values);
 /// Close of a prepared statement.
 void put_close_statement(std::string& out, std::string_view name);
 void put_sync(std::string& out);

@@ -73,5 +73,17 @@ TEST(build, a_negotiation_names_what_is_not_known) {
     EXPECT_EQ(body_of(out, 'v'), "\0\3\0\2\0\0\0\2_pq_.a\0_pq_.b\0"sv);
 }
 
+TEST(build, a_bound_query_is_a_whole_batch) {
+    std::string out;
+    const std::array<std::string_view, 2> values{"ann", ""};
+    put_bound_query(out, "select $1", values);
+    EXPECT_EQ(out,
+              "P\0\0\0\x11\0select $1\0\0\0"
+              "B\0\0\0\x17\0\0\0\0\0\2\0\0\0\3ann\0\0\0\0\0\0"
+              "D\0\0\0\6P\0"
+              "E\0\0\0\x9\0\0\0\0\0"
+              "S\0\0\0\4"sv);
+}
+
 }  // namespace
 }  // namespace weft::pool
