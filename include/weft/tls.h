@@ -279,6 +279,12 @@ public:
     [[nodiscard]] std::vector<std::string> peer_names() const;
     /// The subject of the peer's certificate, as "CN=alice,O=Example" (RFC 2253).
     [[nodiscard]] std::string peer_subject() const;
+    /// The peer's certificate, as DER; empty if it has shown none. With the one below it is what
+    /// binds a login inside of TLS to the connection (RFC 5929, tls-server-end-point).
+    [[nodiscard]] std::vector<std::byte> peer_certificate() const;
+    /// One's own, as DER: what a server has shown (after resumed(): would show), what a client
+    /// shows to a server that asks; empty if there is none.
+    [[nodiscard]] std::vector<std::byte> local_certificate() const;
 
     /// For endpoints and options. Neither read nor write on it.
     [[nodiscard]] const socket& transport() const noexcept;

@@ -308,6 +308,9 @@ void engine::establish() {
     cipher_ = SSL_get_cipher_name(ssl);
     resumed_ = SSL_session_reused(ssl) == 1;
     peer_.reset(SSL_get1_peer_certificate(ssl));
+    if (X509* const own = SSL_get_certificate(ssl); own != nullptr && X509_up_ref(own) == 1) {
+        own_.reset(own);
+    }
     established_ = true;
 }
 

@@ -122,6 +122,7 @@ public:
     [[nodiscard]] const char* cipher() const noexcept { return cipher_; }
     [[nodiscard]] bool resumed() const noexcept { return resumed_; }
     [[nodiscard]] const X509* peer() const noexcept { return peer_.get(); }
+    [[nodiscard]] const X509* own() const noexcept { return own_.get(); }
 
     /// Of a failure that a call has reported; empty if there is none, also while other calls run.
     [[nodiscard]] std::string explanation() const {
@@ -198,6 +199,7 @@ private:
     const char* cipher_ = "";
     bool resumed_ = false;
     x509_ptr peer_;
+    x509_ptr own_;
 };
 
 }  // namespace weft::tls

@@ -105,6 +105,16 @@ std::string text_of(const ASN1_TIME* time) {
     return text.data();
 }
 
+std::vector<std::byte> der_of(const X509& certificate) {
+    const int size = i2d_X509(&certificate, nullptr);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(std::max(size, 0)));
+    if (!bytes.empty()) {
+        auto* at = reinterpret_cast<unsigned char*>(bytes.data());
+        i2d_X509(&certificate, &at);
+    }
+    return bytes;
+}
+
 std::vector<std::string> names_of(const X509& certificate) {
     std::vector<std::string> names;
     auto* const all = static_cast<GENERAL_NAMES*>(

@@ -14,6 +14,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -52,6 +53,9 @@ std::string text_of(const X509_NAME* name);
 
 /// "2026-11-25 12:00:00 UTC", or "?".
 std::string text_of(const ASN1_TIME* time);
+
+/// The certificate as DER.
+std::vector<std::byte> der_of(const X509& certificate);
 
 /// What the certificate's subjectAltName lists: host names, IP addresses, URIs, mail addresses.
 std::vector<std::string> names_of(const X509& certificate);

@@ -262,6 +262,15 @@ std::string tls_socket::peer_subject() const {
                                   : std::string();
 }
 
+std::vector<std::byte> tls_socket::peer_certificate() const {
+    return has_peer_certificate() ? tls::der_of(*engine_->peer()) : std::vector<std::byte>();
+}
+
+std::vector<std::byte> tls_socket::local_certificate() const {
+    return engine_ != nullptr && engine_->own() != nullptr ? tls::der_of(*engine_->own())
+                                                           : std::vector<std::byte>();
+}
+
 const socket& tls_socket::transport() const noexcept {
     static const socket none;
     return engine_ != nullptr ? engine_->transport() : none;

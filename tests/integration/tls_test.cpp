@@ -3,9 +3,11 @@
 // TLS: handshakes, what is agreed, which certificates are shown and accepted, and what is said when
 // they are not.
 #include <gtest/gtest.h>
+#include <openssl/x509.h>
 #include <weft/tls.h>
 
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -79,6 +81,50 @@ TEST_P(Tls, TalksBothWays) {
     EXPECT_EQ(pair.client.peer_subject(), "CN=test");
     EXPECT_FALSE(pair.server.has_peer_certificate());
     EXPECT_EQ(pair.client.explain(), "");
+}
+
+/// Whom a certificate in DER is for; empty if it is none.
+std::string subject_of(const std::vector<std::byte>& der) {
+    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+    const std::unique_ptr<X509, decltype(&X509_free)> parsed(
+        d2i_X509(nullptr, &at, static_cast<long>(der.size())), &X509_free);
+    char name[100] = "";
+    if (parsed != nullptr) {
+        X509_NAME_oneline(X509_get_subject_name(parsed.get()), name, sizeof name);
+    }
+    return name;
+}
+
+TEST_P(Tls, BothSidesKnowTheCertificatesOfBoth) {
+    const authority root("Both");
+    const tls_context server =
+        server_of({.certificates = {root.issue({.common_name = "first"}),
+                                    root.issue({.names = {"other.test"}, .common_name = "second"})},
+                   .client_certificate = tls_client_certificate::optional,
+                   .ca_pem = root.pem()});
+    const auto exchanged = [&](const tls_client_options& options, const std::string& name) {
+        auto pair = connect_tls(client_of(options), server, name);
+        EXPECT_TRUE(pair.client.peer_certificate().empty()) << "before the handshake";
+        EXPECT_TRUE(pair.server.local_certificate().empty()) << "before the handshake";
+        establish(home_, pair);
+        EXPECT_EQ(pair.client.peer_certificate(), pair.server.local_certificate());
+        EXPECT_EQ(pair.server.peer_certificate(), pair.client.local_certificate());
+        return std::pair(subject_of(pair.client.peer_certificate()),
+                         subject_of(pair.server.peer_certificate()));
+    };
+    act([&] {
+        using names = std::pair<std::string, std::string>;
+        const names plain("/CN=first", "");
+        const names both("/CN=second", "/CN=alice");
+        EXPECT_EQ(exchanged({.ca_pem = root.pem(), .session_cache = 0}, "localhost"), plain);
+        EXPECT_EQ(exchanged({.ca_pem = root.pem(),
+                             .certificate = root.issue({.common_name = "alice"}),
+                             .session_cache = 0},
+                            "other.test"),
+                  both);
+    });
+    EXPECT_TRUE(tls_socket().peer_certificate().empty());
+    EXPECT_TRUE(tls_socket().local_certificate().empty());
 }
 
 TEST_P(Tls, ALaterHandshakeChangesNothing) {
