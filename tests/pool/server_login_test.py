@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """How a pooler logs in at servers: those that do not know the password, and those that are slow."""
-import contextlib
-import socket
 import struct
-import threading
 import unittest
 
 import rig
-from wire_client import Channel, Closed, ServerError, message, text
+from impostor import Impostor
+from wire_client import Closed, ServerError, message, text
 
 _OK = message("R", struct.pack("!I", 0))
 _SCRAM = message("R", struct.pack("!I", 10) + text("SCRAM-SHA-256") + b"\0")
@@ -16,34 +14,14 @@ _READY = (message("S", text("server_version") + text("15.0")) + message("K", b"\
           + message("Z", b"I"))
 
 
-class FalseServer:
+class FalseServer(Impostor):
     """Answers each connection's startup packet by `first`, and its next message by `second`."""
 
     def __init__(self, first, second=b""):
         self.first, self.second = first, second
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.thread = threading.Thread(target=self._serve)
-        self.thread.start()
+        super().__init__()
 
-    @property
-    def port(self):
-        return self.listener.getsockname()[1]
-
-    def stop(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.thread.join()
-        self.listener.close()
-
-    def _serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                peer = Channel.__new__(Channel)
-                peer.socket, peer.buffer = self.listener.accept()[0], bytearray()
-                peer.socket.settimeout(rig.DEADLINE_SECONDS)
-                with peer, contextlib.suppress(Closed, OSError):
-                    self._answer(peer)
-
-    def _answer(self, peer):
+    def serve(self, peer):
         size, = struct.unpack("!I", peer.take(4))
         peer.take(size - 4)
         peer.send(self.first)

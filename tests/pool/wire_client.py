@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import os
 import socket
+import ssl
 import struct
 
 SSL_CODE, GSSENC_CODE, CANCEL_CODE = 80877103, 80877104, 80877102
@@ -213,6 +214,10 @@ class Channel:
         self.rest()
         self.socket.close()
 
+    def encrypt(self, context):
+        """From now on all is under TLS, whose handshake is made here."""
+        self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+
     def vanish(self):
         """Goes without a word."""
         self.socket.close()
@@ -222,12 +227,20 @@ class Client(Channel):
     """Logged in, unless `login` is false: then login() is the caller's, who may have sent more."""
 
     def __init__(self, address, user="ann", database="shop", password="", version=(3, 0),
-                 login=True, timeout=20, **parameters):
+                 login=True, timeout=20, tls=None, direct=False, binding="prefer", **parameters):
+        """`tls`: an ssl.SSLContext, asked for, or `direct`; `binding`: see Scram."""
         super().__init__(address, timeout)
         self.password = password
         self.user = user
         self.parameters, self.key, self.negotiated = {}, None, None
+        self.binding, self.mechanisms = binding, []
         try:
+            if tls and not direct:
+                self.send(request(SSL_CODE))
+                if self.take(1) != b"S":
+                    raise AssertionError("the server has no TLS")
+            if tls:
+                self.encrypt(tls)
             self.send(startup({"user": user, "database": database, **parameters}, version))
             if login:
                 self.login()
@@ -299,9 +312,10 @@ class Client(Channel):
         elif code == 5:
             self.send(message("p", text(md5_answer(self.user, self.password, body[4:8]))))
         elif code == 10:
-            scram = Scram(self.password)
+            self.mechanisms = [name.decode() for name in body[4:].split(b"\0") if name]
+            scram = Scram(self.password, *self._bound())
             first = scram.first()
-            self.send(message("p", text("SCRAM-SHA-256") + struct.pack("!I", len(first)) + first))
+            self.send(message("p", text(scram.mechanism) + struct.pack("!I", len(first)) + first))
         elif code == 11:
             self.send(message("p", scram.second(body[4:])))
         elif code == 12:
@@ -311,28 +325,45 @@ class Client(Channel):
         return scram
 
 
+    def _bound(self):
+        """How Scram binds: as libpq does, but for "pretend", which says that it was not offered."""
+        offered = "SCRAM-SHA-256-PLUS" in self.mechanisms
+        if self.binding == "disable" or not isinstance(self.socket, ssl.SSLSocket):
+            return b"n,,", b""
+        if not offered or self.binding == "pretend":
+            return b"y,,", b""
+        hashed = hashlib.sha256(self.socket.getpeercert(binary_form=True)).digest()
+        return b"p=tls-server-end-point,,", hashed
+
+
 def md5_answer(user, password, salt):
     inner = hashlib.md5((password + user).encode()).hexdigest()
     return "md5" + hashlib.md5(inner.encode() + salt).hexdigest()
 
 
 class Scram:
-    """SCRAM-SHA-256 without channel binding (RFC 5802, RFC 7677), the client's part."""
+    """SCRAM-SHA-256 and -PLUS (RFC 5802, RFC 7677, RFC 5929), the client's part.
 
-    def __init__(self, password):
+    `header` says how it binds, `bound` is the hash of the server's certificate.
+    """
+
+    def __init__(self, password, header=b"n,,", bound=b""):
         self.password = password.encode()
+        self.header, self.bound = header, bound
+        self.mechanism = "SCRAM-SHA-256" + ("-PLUS" if header[:1] == b"p" else "")
         self.bare = b"n=,r=" + base64.b64encode(os.urandom(18))
         self.signature = b""
 
     def first(self):
-        return b"n,," + self.bare
+        return self.header + self.bare
 
     def second(self, challenge):
         given = dict(part.split(b"=", 1) for part in challenge.split(b","))
         salted = hashlib.pbkdf2_hmac("sha256", self.password, base64.b64decode(given[b"s"]),
                                      int(given[b"i"]))
         key = _hmac(salted, b"Client Key")
-        without_proof = b"c=biws,r=" + given[b"r"]
+        without_proof = (b"c=" + base64.b64encode(self.header + self.bound) +
+                         b",r=" + given[b"r"])
         said = b",".join([self.bare, challenge, without_proof])
         mask = _hmac(hashlib.sha256(key).digest(), said)
         proof = bytes(a ^ b for a, b in zip(key, mask, strict=True))

@@ -29,8 +29,8 @@ const EVP_MD* binding_hash(X509* certificate) {
 
 }  // namespace
 
-std::optional<std::string> tls_server_end_point(std::span<const unsigned char> certificate) {
-    const unsigned char* at = certificate.data();
+std::optional<std::string> tls_server_end_point(std::span<const std::byte> certificate) {
+    const auto* at = reinterpret_cast<const unsigned char*>(certificate.data());
     const std::unique_ptr<X509, free_certificate> parsed(
         d2i_X509(nullptr, &at, static_cast<long>(certificate.size())));
     const EVP_MD* hash = parsed ? binding_hash(parsed.get()) : nullptr;

@@ -24,7 +24,7 @@ key_ptr edwards_key() {
 }
 
 /// A certificate that little but its signature is in, as bytes.
-std::vector<unsigned char> certificate_by(EVP_PKEY* key, const EVP_MD* hash) {
+std::vector<std::byte> certificate_by(EVP_PKEY* key, const EVP_MD* hash) {
     const certificate_ptr made(X509_new(), &X509_free);
     X509_gmtime_adj(X509_getm_notBefore(made.get()), 0);
     X509_gmtime_adj(X509_getm_notAfter(made.get()), 3'600);
@@ -33,12 +33,13 @@ std::vector<unsigned char> certificate_by(EVP_PKEY* key, const EVP_MD* hash) {
     unsigned char* der = nullptr;
     const int size = i2d_X509(made.get(), &der);
     EXPECT_GT(size, 0);
-    std::vector<unsigned char> bytes(der, der + size);
+    const auto* const first = reinterpret_cast<const std::byte*>(der);
+    std::vector<std::byte> bytes(first, first + size);
     OPENSSL_free(der);
     return bytes;
 }
 
-std::string hashed(const std::vector<unsigned char>& bytes, const EVP_MD* hash) {
+std::string hashed(const std::vector<std::byte>& bytes, const EVP_MD* hash) {
     unsigned char out[EVP_MAX_MD_SIZE];
     unsigned size = 0;
     EVP_Digest(bytes.data(), bytes.size(), out, &size, hash, nullptr);

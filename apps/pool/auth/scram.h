@@ -29,6 +29,7 @@
 // message; the one within SCRAM is not looked at, as in PostgreSQL.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -69,7 +70,7 @@ auth_result<scram_choice> choose_scram_mechanism(std::span<const std::string_vie
 
 /// The hash of a server's certificate (DER) that is its tls-server-end-point. Nothing if the bytes
 /// are no certificate or its signature names no hash (Ed25519): then there is no binding.
-std::optional<std::string> tls_server_end_point(std::span<const unsigned char> certificate);
+std::optional<std::string> tls_server_end_point(std::span<const std::byte> certificate);
 
 class scram_server {
 public:

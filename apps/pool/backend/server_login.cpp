@@ -214,11 +214,15 @@ private:
             }
             offered.push_back(name);
         }
-        const auto chosen = choose_scram_mechanism(offered, {}, channel_binding_use::prefer);
+        const std::string binding =
+            made_->io.encrypted()
+                ? tls_server_end_point(made_->io.tls().peer_certificate()).value_or("")
+                : std::string();
+        const auto chosen = choose_scram_mechanism(offered, binding, channel_binding_use::prefer);
         if (!chosen) {
             return login_failure(fatal(chosen.error()));
         }
-        scram_.emplace(*chosen, std::string_view(), make_scram_nonce());
+        scram_.emplace(*chosen, binding, make_scram_nonce());
         std::string out;
         put_sasl_start(out, name_of(chosen->mechanism), scram_->first());
         return send(out);

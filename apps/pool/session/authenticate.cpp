@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <span>
 #include <utility>
 
 #include <weft/blocking.h>
@@ -222,19 +223,28 @@ private:
         return keys ? std::expected<scram_secret, report>(secret_of(*keys)) : refusal(keys.error());
     }
 
+    /// What ties SCRAM to this connection; empty: it has nothing, and -PLUS is not offered.
+    [[nodiscard]] std::string channel_binding() const {
+        return who_.io.encrypted()
+                   ? tls_server_end_point(who_.io.tls().local_certificate()).value_or("")
+                   : std::string();
+    }
+
     proof by_scram() {
         auto secret = expected_secret();
         if (!secret) {
             return std::unexpected(secret.error());
         }
-        const std::array<std::string_view, 1> mechanisms{name_of(scram_mechanism::sha_256)};
-        put_sasl_request(greeting_, mechanisms);
+        const std::string binding = channel_binding();
+        const std::array<std::string_view, 2> mechanisms{name_of(scram_mechanism::sha_256_plus),
+                                                         name_of(scram_mechanism::sha_256)};
+        put_sasl_request(greeting_, std::span(mechanisms).subspan(binding.empty() ? 1 : 0));
         const auto first = answer();
         if (!first) {
             return std::unexpected(first.error());
         }
         byte_reader body(*first);
-        const auto mechanism = read_scram_mechanism(body.text(), false);
+        const auto mechanism = read_scram_mechanism(body.text(), !binding.empty());
         if (!mechanism) {
             return refusal(mechanism.error());
         }
@@ -243,7 +253,7 @@ private:
             return refusal("08P01", "invalid SASL initial response");
         }
         scram_server login({.mechanism = *mechanism,
-                            .binding = {},
+                            .binding = binding,
                             .nonce = make_scram_nonce(),
                             .user = facts_.user},
                            *std::move(secret));
