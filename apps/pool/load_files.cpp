@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "config/load.h"
@@ -81,6 +82,9 @@ file_step read_rules(loaded_configuration& into) {
     return read_idents(into);
 }
 
+/// The protocol's name in TLS (ALPN).
+constexpr std::string_view tls_application = "postgresql";
+
 /// The oldest and the newest that are allowed.
 template <class Options>
 void allow(const tls_protocols& versions, Options& options) {
@@ -96,7 +100,9 @@ file_step make_client_tls(loaded_configuration& into) {
     tls_server_options options;
     options.certificates = {
         {.chain_file = general.client_tls_cert_file, .key_file = general.client_tls_key_file}};
-    options.alpn = {};
+    // Who offers protocols at all must offer this one: then no other protocol's client can be led
+    // here. Clients before PostgreSQL 17 offer none.
+    options.alpn = {std::string(tls_application)};
     options.ca_file = general.client_tls_ca_file;
     if (general.client_tls_sslmode >= sslmode::verify_ca) {
         options.client_certificate = tls_client_certificate::required;

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "backend/first_byte.h"
 #include "backend/limit.h"
 #include "backend/message_input.h"
 #include "session/authenticate.h"
@@ -39,6 +40,9 @@ public:
     }
 
     std::unique_ptr<client> run() {
+        if (!begin_tls_at_once()) {
+            return nullptr;
+        }
         const auto wanted = read_request();
         if (!wanted || !find_place(*wanted) || !authenticate(*wanted)) {
             return nullptr;
@@ -90,6 +94,29 @@ private:
             if (!got || *got == 0) {
                 return false;
             }
+        }
+        return true;
+    }
+
+    /// A client of PostgreSQL 17 need not ask whether there is TLS. That it knows which protocol it
+    /// is to speak inside it must say then (ALPN). False: the connection is over.
+    bool begin_tls_at_once() {
+        if (!config_->client_tls || address_.family() == AF_UNIX) {
+            return true;
+        }
+        const auto first = peek_byte(made_->io.raw(), until_);
+        if (!first || *first != tls_handshake_byte) {
+            return first.has_value();
+        }
+        if (!made_->io.start_tls(*config_->client_tls, {}, until_)) {
+            return false;
+        }
+        if (made_->io.tls().alpn().empty()) {
+            pooler_.logger.write(log_level::warning,
+                                 name_in_log(*made_, database_, user_) +
+                                     " received direct SSL connection request without ALPN "
+                                     "protocol negotiation extension");
+            return false;
         }
         return true;
     }
