@@ -224,5 +224,31 @@ class Trusted(LookupCase):
         self.refusal(user="mallory")
 
 
+@rig.modes("transaction")
+class Strangers(LookupCase):
+    """Whoever names databases that there are not leaves nothing behind."""
+
+    settings = {**LookupCase.settings, "auth_type": "scram-sha-256", "admin_users": ASKER}
+
+    @classmethod
+    def setUpClass(cls):
+        postgres = rig.postgres()
+        cls.databases = {"*": f"host={postgres.folder} port={postgres.port}"}
+        super().setUpClass()
+
+    @rig.pooled
+    @rig.but_for("pgbouncer", "keeps them for autodb_idle_timeout")
+    def test_many_databases(self):
+        for number in range(150):
+            self.refusal(user="mallory", database=f"nowhere{number}")
+        client = self.client(user="alice", password=servers.PASSWORDS["alice"])
+        self.assertEqual(client.value("select 1"), "1")
+        console = self.client(user=ASKER, password=ASKERS_PASSWORD, database="pgbouncer")
+        self.assertLess(len(console.run("show pools").rows), 70)
+        console.run("reload")  # those that are left take the new settings
+        client = self.client(user="bob", password=servers.PASSWORDS["bob"])
+        self.assertEqual(client.value("select 1"), "1")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -241,6 +241,7 @@ class Servers(TlsCase):
             return (message("R", data[5:].replace(plus, b"")) if data[:1] == b"R" and plus in data
                     else data)
 
+        cls.databases["verified"] = f"host=127.0.0.1 port={port} dbname=shop tls_sslmode=verify-full"
         for name, rewrite in (("read", None), ("changed", without_plus)):
             relay = Relay(port, certificate, rewrite)
             cls.addClassCleanup(relay.stop)
@@ -253,6 +254,14 @@ class Servers(TlsCase):
             client = self.login(user=user, password=servers.PASSWORDS[user])
             self.assertEqual(client.value(
                 "select ssl from pg_stat_ssl where pid = pg_backend_pid()"), "t")
+
+    @rig.but_for("pgbouncer", "has no tls_sslmode for a database")
+    @rig.pooled
+    def test_certificate_is_checked_for_one_database_alone(self):
+        with self.assertRaises((ServerError, Closed)):
+            self.login(database="verified")
+        self.assertRegex(self.server.process.said(), "TLS: .*(self-signed|signed by itself)")
+        self.assertEqual(self.login().value("select 1"), "1")
 
     @rig.but_for("pgbouncer", "has no channel binding")
     @rig.pooled

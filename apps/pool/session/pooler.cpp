@@ -20,6 +20,9 @@ namespace {
 /// Connections of a pool in which auth_query runs: one that is slow does not stop all logins.
 constexpr int lookup_servers = 2;
 
+/// Beyond so many, those that have no server are forgotten.
+constexpr std::ptrdiff_t most_lookup_pools = 64;
+
 std::uint64_t ns_of(std::chrono::microseconds time) {
     return static_cast<std::uint64_t>(std::chrono::nanoseconds(time).count());
 }
@@ -67,6 +70,10 @@ std::shared_ptr<const server_target> target_for(const loaded_configuration& in, 
     }
     target->parameters = parameters_of(db);
     return target;
+}
+
+bool is_without_servers(const pool_status& of) {
+    return of.servers == 0 && of.connecting == 0;
 }
 
 /// The limits of a pool, from the settings for what it is for.
@@ -218,9 +225,35 @@ std::shared_ptr<pool_entry> pooler::pool_for(const loaded_configuration& in,
 
 std::shared_ptr<pool_entry> pooler::lookup_pool(const loaded_configuration& in,
                                                 std::string_view database, std::string_view user) {
+    std::vector<std::shared_ptr<pool_entry>> unused;  // ends without the mutex
+    {
+        const std::lock_guard lock(mutex_);
+        unused = drop_unused_lookups();
+    }
     return find_or_make(in, {.database = std::string(database),
                              .user = std::string(user),
                              .purpose = pool_purpose::lookups});
+}
+
+/// With an entry * whoever comes, known or not, may name any database: each would leave a pool.
+std::vector<std::shared_ptr<pool_entry>> pooler::drop_unused_lookups() {
+    std::vector<std::shared_ptr<pool_entry>> out;
+    const auto lookups = std::ranges::count(pools_, pool_purpose::lookups,
+                                            [](const auto& each) { return each.first.purpose; });
+    if (lookups < most_lookup_pools) {
+        return out;
+    }
+    std::erase_if(pools_, [&](const auto& each) {
+        const auto& [key, entry] = each;
+        // Who has it or is about to got it under the mutex.
+        const bool goes = key.purpose == pool_purpose::lookups && entry.use_count() == 1 &&
+                          is_without_servers(entry->pool->status());
+        if (goes) {
+            out.push_back(entry);
+        }
+        return goes;
+    });
+    return out;
 }
 
 std::shared_ptr<pool_entry> pooler::find_or_make(const loaded_configuration& in, pool_key key) {

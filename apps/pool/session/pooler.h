@@ -127,6 +127,7 @@ private:
     };
 
     std::shared_ptr<pool_entry> find_or_make(const loaded_configuration& in, pool_key key);
+    std::vector<std::shared_ptr<pool_entry>> drop_unused_lookups();
     std::expected<std::unique_ptr<server>, report> connect(pool_entry& of);
     std::expected<std::unique_ptr<server>, report> connect_to(pool_entry& of,
                                                               const server_target& target,
