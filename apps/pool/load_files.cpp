@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "auth/pam.h"
 #include "config/load.h"
 #include "config/setting_table.h"
 #include "status/status_server.h"
@@ -80,6 +81,15 @@ file_step read_rules(loaded_configuration& into) {
     }
     into.hba = std::move(file.rules);
     return read_idents(into);
+}
+
+file_step check_pam(loaded_configuration& into) {
+    if (into.config.general.auth_type == auth_type::pam && !has_pam()) {
+        into.config.warnings.emplace_back(
+            "auth_type = pam is not honoured, weft-pool was built without it: all clients are "
+            "refused");
+    }
+    return {};
 }
 
 /// The protocol's name in TLS (ALPN).
@@ -175,8 +185,8 @@ file_step check_addresses(loaded_configuration& of) {
 std::expected<configuration_ptr, std::string> complete(configuration config) {
     auto loaded = std::make_shared<loaded_configuration>();
     loaded->config = std::move(config);
-    for (const auto part :
-         {&read_users, &read_rules, &make_client_tls, &make_all_server_tls, &check_addresses}) {
+    for (const auto part : {&read_users, &read_rules, &check_pam, &make_client_tls,
+                            &make_all_server_tls, &check_addresses}) {
         if (const file_step done = part(*loaded); !done) {
             return file_failure(done.error());
         }

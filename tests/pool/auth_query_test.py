@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """auth_query: users that are in no file, whose secrets the server is asked for."""
+import concurrent.futures
 import unittest
 
 import rig
@@ -114,11 +115,14 @@ class Users(LookupCase):
 
     @rig.pooled
     def test_many_at_once(self):
-        clients = [self.client(user="carol", login=False) for _ in range(50)]
-        for client in clients:
-            client.password = servers.PASSWORDS["carol"]
-            client.login()
-        self.assertEqual(clients[-1].value("select current_user"), "carol")
+        def user_of(_):
+            client = self.client(user="carol", password=servers.PASSWORDS["carol"])
+            found = client.value("select current_user")
+            client.end()  # in session mode there are servers for few
+            return found
+
+        with concurrent.futures.ThreadPoolExecutor(50) as threads:
+            self.assertEqual(list(threads.map(user_of, range(50))), ["carol"] * 50)
 
 
 @rig.modes("session")

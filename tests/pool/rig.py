@@ -84,6 +84,8 @@ class PoolCase(unittest.TestCase):
     limits = ()
     # {name: line} for its [databases], if not what servers.Pooler writes.
     databases = None
+    # {name: value} added to its environment.
+    pooler_environment = None
 
     @classmethod
     def setUpClass(cls):
@@ -95,7 +97,7 @@ class PoolCase(unittest.TestCase):
             cls.server = servers.Pooler(program(), cls.postgres,
                                         {"pool_mode": cls.mode, **backlog, **cls.settings},
                                         databases=cls.databases, users=cls.users,
-                                        limits=cls.limits)
+                                        limits=cls.limits, environment=cls.pooler_environment)
             cls.addClassCleanup(cls.server.stop)
 
     def setUp(self):

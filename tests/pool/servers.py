@@ -103,7 +103,8 @@ def write_file(path, content, mode=0o600):
 class Process:
     """A server program; everything that it says goes into the file `log`."""
 
-    def __init__(self, command, log, limits=()):
+    def __init__(self, command, log, limits=(), environment=None):
+        """`environment`: what is added to that of this process."""
         who = user()
         # Opened here: the folder of a build may be closed to `nobody`.
         program = os.open(command[0], os.O_RDONLY)
@@ -121,7 +122,8 @@ class Process:
             with open(log, "ab") as output:
                 self._process = subprocess.Popen(
                     command, executable=f"/proc/self/fd/{program}", pass_fds=(program,), cwd="/",
-                    stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=setup)
+                    env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL,
+                    stdout=output, stderr=output, preexec_fn=setup)
         finally:
             os.close(program)
         self.log = log
@@ -166,6 +168,8 @@ class Server:
 
     # Of its process: (resource.RLIMIT_..., value) each.
     limits = ()
+    # {name: value} added to that of its process.
+    environment = None
 
     def __init__(self):
         self.folder = temporary_folder()
@@ -193,7 +197,7 @@ class Server:
         log = os.path.join(self.folder, "log")
         for last in (False, False, True):
             self.port = self.port or free_port()
-            self.process = Process(command(), log, self.limits)
+            self.process = Process(command(), log, self.limits, self.environment)
             wait_until(lambda: not self.process.running() or accepts(self.socket_path),
                        self._why(log))
             if self.process.running():
@@ -284,9 +288,9 @@ class Pooler(Server):
     """
 
     def __init__(self, program, postgres, settings=None, databases=None, users=None,
-                 tenants=None, limits=()):
+                 tenants=None, limits=(), environment=None):
         super().__init__()
-        self.limits = limits
+        self.limits, self.environment = limits, environment
         self.program = program
         self.file = os.path.join(self.folder, "pool.toml" if tenants else "pool.ini")
         self.databases = databases or {

@@ -52,9 +52,6 @@ std::expected<void, std::string> check_together(configuration& read) {
     if (read.general.auth_type == auth_type::hba && read.general.auth_hba_file.empty()) {
         return std::unexpected("auth_type = hba needs auth_hba_file");
     }
-    if (read.general.auth_type == auth_type::pam) {
-        read.warnings.emplace_back("auth_type = pam is not honoured: all clients are refused");
-    }
     if (read.fallback) {
         if (auto fits = check_database("*", *read.fallback); !fits) {
             return fits;

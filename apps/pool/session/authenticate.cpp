@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/authenticate.h"
 
+#include <arpa/inet.h>
 #include <pwd.h>
 #include <sys/random.h>
 
@@ -10,9 +11,11 @@
 #include <utility>
 
 #include <weft/blocking.h>
+#include <weft/fiber.h>
 
 #include "auth/ident.h"
 #include "auth/md5.h"
+#include "auth/pam.h"
 #include "auth/password.h"
 #include "auth/scram.h"
 #include "backend/message_input.h"
@@ -28,6 +31,9 @@ using proof = std::expected<login_proof, report>;
 
 /// PostgreSQL's bound for a message of a login.
 constexpr std::uint32_t longest_password_message = 65'536;
+
+/// Of address space; what is not touched costs nothing.
+constexpr std::size_t pam_stack_size = std::size_t{1} << 20;
 
 std::unexpected<report> refusal(std::string_view sqlstate, std::string message) {
     return std::unexpected(fatal_report(sqlstate, std::move(message)));
@@ -112,7 +118,7 @@ private:
             case auth_type::pam:
                 break;
         }
-        return refusal("0A000", "authentication by PAM is not supported");
+        return by_pam();
     }
 
     proof by_rules() {
@@ -188,6 +194,46 @@ private:
         };
         const bool right = is_slow_to_check(stored()) ? blocking(check) : check();
         return right ? proof(login_proof()) : wrong_password();
+    }
+
+    /// On a fiber with a stack as modules of PAM are used to. Waits until they have answered, also
+    /// beyond the deadline: they cannot be told to end.
+    proof by_pam() {
+        put_password_request(greeting_);
+        const auto said = answer();
+        if (!said) {
+            return std::unexpected(said.error());
+        }
+        byte_reader body(*said);
+        const std::string password(body.text());
+        if (!body.complete() || password.empty()) {
+            return wrong_password();
+        }
+        if (!pooler_.pam_turns.acquire(until_)) {
+            return refusal("57014", "client_login_timeout");
+        }
+        const pam_question about{facts_.user, password, pam_host()};
+        std::expected<void, std::string> right;
+        fiber(fiber_options{.name = "pam", .stack_size = pam_stack_size}, [&] {
+            right = blocking([&] { return ask_pam(about); });
+        }).join();
+        pooler_.pam_turns.release();
+        if (!right) {
+            pooler_.logger.write(log_level::warning, right.error());
+            return refusal("28000", "PAM authentication failed for user \"" + facts_.user + "\"");
+        }
+        login_proof proved;
+        proved.looked_up = secret::parse(password);  // for the server
+        return proved;
+    }
+
+    [[nodiscard]] std::string pam_host() const {
+        std::array<char, INET6_ADDRSTRLEN> text{};
+        const bool is_4 = facts_.address.kind == hba_address::family::ipv4;
+        return facts_.local || ::inet_ntop(is_4 ? AF_INET : AF_INET6, facts_.address.bytes.data(),
+                                           text.data(), text.size()) == nullptr
+                   ? "localhost"
+                   : text.data();
     }
 
     proof by_md5() {

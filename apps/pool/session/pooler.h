@@ -104,6 +104,8 @@ public:
     departures leaving;
     switches off;  ///< pools obey when they are made; whoever changes it tells those that are there
     const salting_key salting = make_salting_key();
+    /// Logins that PAM is asked about at a time: each has a kernel thread meanwhile.
+    counting_semaphore<16> pam_turns{16};
     log& logger;
     std::atomic<std::uint64_t> connections{0};  ///< clients that are there, logged in or not
     std::atomic<std::uint64_t> logins{0};       ///< all told
