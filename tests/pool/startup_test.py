@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Before a client has logged in: versions, options, encryption, and what is no PostgreSQL at all."""
 import contextlib
+import os
+import pwd
 import struct
 import unittest
 
@@ -249,6 +251,45 @@ class Passwords(rig.PoolCase):
         said = self.server.process.said()
         for secret in [*servers.PASSWORDS.values(), *filter(None, self.users.values())]:
             self.assertNotIn(secret, said)
+
+
+@rig.modes("transaction")
+class Rules(rig.PoolCase):
+    """auth_hba_file and auth_ident_file: who this process is decides who it may be."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = servers.temporary_folder()
+        cls.addClassCleanup(servers.shutil.rmtree, folder)
+        files = {name: os.path.join(folder, name) for name in ("hba", "ident")}
+        servers.write_file(files["hba"], "local other all peer map=staff\n"
+                                         "local all all peer\n"
+                                         "host all bob 127.0.0.1/32 trust\n")
+        servers.write_file(files["ident"], f"staff {pwd.getpwuid(os.geteuid()).pw_name} ann\n"
+                                           "staff somebody bob\n")
+        cls.settings = {"auth_type": "hba", "auth_hba_file": files["hba"],
+                        "auth_ident_file": files["ident"]}
+        super().setUpClass()
+
+    def sqlstate(self, **options):
+        with self.assertRaises(ServerError) as caught:
+            self.client(**options)
+        return caught.exception.sqlstate
+
+    @rig.but_for("pgbouncer", "1.18 has no user name maps")
+    @rig.pooled
+    def test_peer_with_a_map(self):
+        self.assertEqual(self.client(database="other").value("select current_user"), "ann")
+        self.assertEqual(self.sqlstate(user="bob", database="other"), "28000")
+        self.assertEqual(self.sqlstate(), "28000")  # without the map the names must be equal
+
+    @rig.but_for("pgbouncer", "1.18 has no user name maps")
+    @rig.pooled
+    def test_no_rule_fits(self):
+        self.assertEqual(self.sqlstate(user="ann", address=self.tcp), "28000")
+        with self.assertRaises(ServerError) as caught:
+            self.client(user="bob", address=self.tcp).run("select 1")
+        self.assertEqual(caught.exception.sqlstate, "28P01")  # of the server, which asks
 
 
 if __name__ == "__main__":
