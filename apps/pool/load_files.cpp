@@ -92,9 +92,6 @@ file_step check_pam(loaded_configuration& into) {
     return {};
 }
 
-/// The protocol's name in TLS (ALPN).
-constexpr std::string_view tls_application = "postgresql";
-
 /// The oldest and the newest that are allowed.
 template <class Options>
 void allow(const tls_protocols& versions, Options& options) {
@@ -136,6 +133,7 @@ file_step make_server_tls(loaded_configuration& into, sslmode mode) {
     const settings& general = into.config.general;
     tls_client_options options;
     options.ca_file = general.server_tls_ca_file;
+    options.alpn = {std::string(tls_application)};
     options.check = mode == sslmode::verify_full ? tls_check::full
                     : mode == sslmode::verify_ca ? tls_check::authority
                                                  : tls_check::none;

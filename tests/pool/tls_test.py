@@ -272,5 +272,59 @@ class Servers(TlsCase):
                 self.assertEqual(self.refusal(database=database).fields["M"], why)
 
 
+class Receiver(Impostor):
+    """Notes what comes first, and goes."""
+
+    def __init__(self):
+        self.first = []
+        super().__init__()
+
+    def serve(self, peer):
+        self.first.append(peer.take(1))
+
+
+@rig.modes("transaction")
+class DirectServers(TlsCase):
+    """A database with `tls_direct`. PostgreSQL 15 has none, but a pooler is a server, too."""
+
+    settings = {**TlsCase.settings, "client_login_timeout": 5, "server_login_retry": 0.1}
+
+    @classmethod
+    def setUpClass(cls):
+        port = rig.postgres().port
+        cls.receiver = Receiver()
+        cls.addClassCleanup(cls.receiver.stop)
+        cls.databases = {
+            "shop": f"host=127.0.0.1 port={port} dbname=shop",
+            "old": f"host=127.0.0.1 port={port} dbname=shop tls_direct=1",
+            "received": f"host=127.0.0.1 port={cls.receiver.port} tls_direct=1"}
+        super().setUpClass()
+        outer = {"shop": f"host=127.0.0.1 port={cls.server.port} tls_direct=1 user=alice "
+                         f"password='{servers.PASSWORDS['alice']}'"}
+        cls.outer = servers.Pooler(rig.program(), rig.postgres(),
+                                   {"server_tls_sslmode": "require"}, databases=outer)
+        cls.addClassCleanup(cls.outer.stop)
+
+    @rig.but_for("pgbouncer", "has no direct TLS to servers")
+    @rig.pooled
+    def test_served(self):
+        client = self.client(address=self.outer.socket_path)
+        self.assertEqual(client.value("select current_user"), "alice")
+
+    @rig.but_for("pgbouncer", "has no direct TLS to servers")
+    @rig.pooled
+    def test_begins_with_it(self):
+        with self.assertRaises((ServerError, Closed)):
+            self.login(database="received")
+        self.assertEqual(set(self.receiver.first), {b"\x16"})
+
+    @rig.but_for("pgbouncer", "has no direct TLS to servers")
+    @rig.pooled
+    def test_a_server_without_it(self):
+        with self.assertRaises((ServerError, Closed)):
+            self.login(database="old")
+        self.assertEqual(self.login().value("select 1"), "1")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -78,21 +78,34 @@ private:
         if (target_.tls == sslmode::disable || is_local(target_.host) || !target_.context) {
             return {};
         }
+        if (!target_.tls_direct) {
+            const auto has_it = ask_for_tls();
+            if (!has_it || !*has_it) {
+                return has_it ? step() : login_failure(has_it.error());
+            }
+        }
+        if (const auto done = made_->io.start_tls(*target_.context, target_.host, until_); !done) {
+            return login_failure(fatal_report(cannot_connect, "TLS: " + made_->io.tls().explain()));
+        }
+        if (target_.tls_direct && made_->io.tls().alpn() != tls_application) {
+            // Whoever is there might take what follows for something else.
+            return login_failure(
+                fatal_report(cannot_connect, "TLS: the server has no direct TLS for PostgreSQL"));
+        }
+        return {};
+    }
+
+    /// Whether the server has TLS; an error if it must have.
+    std::expected<bool, report> ask_for_tls() {
         char answer = 0;
         if (!made_->io.write(ssl_request_packet(), until_) ||
             !made_->io.read(std::span(&answer, 1), until_)) {
             return login_failure(fatal_report(cannot_connect, "the server closed the connection"));
         }
-        if (answer != 'S') {
-            if (target_.tls <= sslmode::prefer) {
-                return {};
-            }
+        if (answer != 'S' && target_.tls > sslmode::prefer) {
             return login_failure(fatal_report(cannot_connect, "the server does not support SSL"));
         }
-        if (const auto done = made_->io.start_tls(*target_.context, target_.host, until_); !done) {
-            return login_failure(fatal_report(cannot_connect, "TLS: " + made_->io.tls().explain()));
-        }
-        return {};
+        return answer == 'S';
     }
 
     step converse() {

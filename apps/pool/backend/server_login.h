@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <weft/dns.h>
 #include <weft/time.h>
@@ -22,6 +23,9 @@
 
 namespace weft::pool {
 
+/// The protocol's name in TLS (ALPN).
+inline constexpr std::string_view tls_application = "postgresql";
+
 /// Where and as whom.
 struct server_target {
     std::string host;  ///< a name, an address, or the folder of a Unix socket ("/..." or "@...")
@@ -32,6 +36,7 @@ struct server_target {
     std::optional<scram_keys> keys;  ///< of a client that has logged in: used if they fit
     sslmode tls = sslmode::disable;
     std::optional<tls_context> context;  ///< none: no TLS, whatever is said above
+    bool tls_direct = false;             ///< begins it without asking; `tls` must not be optional
     parameter_list parameters;           ///< of the startup packet, beside user and database
 };
 

@@ -35,7 +35,12 @@ std::expected<void, std::string> check_tls(const settings& of, std::vector<std::
     return {};
 }
 
-std::expected<void, std::string> check_database(std::string_view name, const database& of) {
+std::expected<void, std::string> check_database(std::string_view name, const database& of,
+                                                const settings& general) {
+    if (of.tls_direct && of.tls_sslmode.value_or(general.server_tls_sslmode) < sslmode::require) {
+        return std::unexpected(fmt::format(
+            "database {}: tls_direct needs tls_sslmode = require or more", in_quotes(name)));
+    }
     if (of.ports.size() != 1 && of.ports.size() != of.hosts.size()) {
         return std::unexpected(
             fmt::format("database {}: port must be one, or one for each host", in_quotes(name)));
@@ -53,12 +58,12 @@ std::expected<void, std::string> check_together(configuration& read) {
         return std::unexpected("auth_type = hba needs auth_hba_file");
     }
     if (read.fallback) {
-        if (auto fits = check_database("*", *read.fallback); !fits) {
+        if (auto fits = check_database("*", *read.fallback, read.general); !fits) {
             return fits;
         }
     }
     for (const auto& [name, of] : read.databases) {
-        if (auto fits = check_database(name, of); !fits) {
+        if (auto fits = check_database(name, of, read.general); !fits) {
             return fits;
         }
     }

@@ -231,6 +231,8 @@ TEST(Ini, ChecksThatSettingsFitTogether) {
               "p.ini: database \"d\": port must be one, or one for each host");
     EXPECT_EQ(ini_error("[pgbouncer]\n[databases]\n* = port=1,2"),
               "p.ini: database \"*\": port must be one, or one for each host");
+    EXPECT_EQ(ini_error("[pgbouncer]\n[databases]\nd = host=a tls_direct=1"),
+              "p.ini: database \"d\": tls_direct needs tls_sslmode = require or more");
     EXPECT_THAT(good_ini("[pgbouncer]\nserver_tls_protocols = all").warnings,
                 ElementsAre(HasSubstr("server_tls_protocols: TLS 1.0 and 1.1 are not spoken")));
 }

@@ -215,6 +215,7 @@ struct database {
     // What PgBouncer does not have.
     enum target_session_attrs target_session_attrs = target_session_attrs::any;
     std::optional<sslmode> tls_sslmode;  ///< to this database's servers
+    bool tls_direct = false;             ///< TLS begins at once, unasked (PostgreSQL 17)
     std::optional<int> headroom;
     std::optional<int> max_waiting_clients;
 

@@ -68,6 +68,7 @@ std::shared_ptr<const server_target> target_for(const loaded_configuration& in, 
     if (const auto found = in.server_tls.find(target->tls); found != in.server_tls.end()) {
         target->context = found->second;
     }
+    target->tls_direct = db.tls_direct;
     target->parameters = parameters_of(db);
     return target;
 }
