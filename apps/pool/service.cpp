@@ -66,8 +66,16 @@ public:
 
     int run() {
         signal_set signals(all_signals);
-        if (!open() || !serve_status()) {
+        if (!open()) {
             return 1;
+        }
+        // Whom it takes over from has these addresses until then.
+        status_is_due_ = start_.takes_over;
+        if (!status_is_due_) {
+            if (const auto done = serve_status(); !done) {
+                note(log_level::fatal, done.error());
+                return 1;
+            }
         }
         doors_.apply_tcp_settings(pooler_.config()->config.general);
         doors_.accept();
@@ -140,17 +148,18 @@ private:
     }
 
     /// Metrics and the status page: at one address if it is the same.
-    bool serve_status() {
+    std::expected<void, std::string> serve_status() {
         const configuration_ptr config = pooler_.config();
         const settings& general = config->config.general;
         const bool together = general.metrics_listen == general.status_listen;
-        return serve_status_at(general.metrics_listen, {.metrics = true, .status = together}) &&
-               (together || serve_status_at(general.status_listen, {.status = true}));
+        auto done = serve_status_at(general.metrics_listen, {.metrics = true, .status = together});
+        return !done || together ? done : serve_status_at(general.status_listen, {.status = true});
     }
 
-    bool serve_status_at(const std::string& address, page_choice which) {
+    std::expected<void, std::string> serve_status_at(const std::string& address,
+                                                     page_choice which) {
         if (address.empty()) {
-            return true;
+            return {};
         }
         const auto where = parse_status_address(address);
         const auto got = where
@@ -158,13 +167,21 @@ private:
                                               pages(which, [this] { return admin_.view(); }))
                              : std::unexpected(where.error());
         if (!got) {
-            note(log_level::fatal, got.error());
-            return false;
+            return std::unexpected(got.error());
         }
         note(log_level::info, std::string(which.metrics ? "metrics" : "") +
                                   (which.metrics && which.status ? " and " : "") +
                                   (which.status ? "status page" : "") + " at " + got->to_string());
-        return true;
+        return {};
+    }
+
+    void serve_status_if_due() {
+        if (status_is_due_) {
+            status_is_due_ = !serve_status();
+            if (status_is_due_) {
+                status_.stop();  // one of two may listen
+            }
+        }
     }
 
     void start(socket connected) {
@@ -183,6 +200,7 @@ private:
                 each->pool->look_after();
             }
             admin_.look_after();
+            serve_status_if_due();
         }
     }
 
@@ -238,6 +256,7 @@ private:
     /// Clients leave as they idle; whoever stays is served to the end. A process from which this
     /// one has taken over may still send some.
     void wait_until_handed_over(signal_set& signals) {
+        status_.stop();
         bool again = false;
         while (!again && (taker_.goes_on() || pooler_.connections > admin_.consoles())) {
             pooler_.leaving.call(pooler_.clients);
@@ -427,6 +446,7 @@ private:
     std::optional<handover::giver> giver_;
     listeners doors_{pooler_.logger, [this](socket s) { start(std::move(s)); }};
     status_server status_;
+    bool status_is_due_ = false;  // as soon as its addresses are free
 };
 
 }  // namespace

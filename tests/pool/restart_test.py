@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 import unittest
+import urllib.request
 
 import rig
 import servers
@@ -280,6 +281,34 @@ class State(RestartCase):
             go_on.set()
             thread.join()
         self.assertEqual(failed, [])
+
+
+@rig.modes("transaction")
+@unittest.skipIf(rig.TARGET != "weft-pool", "of weft-pool only")
+class Metrics(RestartCase):
+    """Who serves has the address of the metrics, too."""
+
+    def setUp(self):
+        self.settings = {"metrics_listen": servers.free_port()}
+        super().setUp()
+
+    def process_of_metrics(self):
+        """When the process began that answers; 0: none does."""
+        url = f"http://127.0.0.1:{self.settings['metrics_listen']}/metrics"
+        try:
+            with urllib.request.urlopen(url, timeout=rig.DEADLINE_SECONDS) as page:
+                lines = page.read().decode().splitlines()
+        except OSError:
+            return 0
+        return next(float(line.split()[-1]) for line in lines
+                    if line.startswith("weft_pool_start_time_seconds"))
+
+    def test_of_the_successor(self):
+        before = self.process_of_metrics()
+        self.assertGreater(before, 0)
+        self.client(database="shop").run("begin; select 1")  # the old process stays
+        self.successor()
+        rig.eventually(lambda: self.process_of_metrics() > before, "the new one serves no metrics")
 
 
 @rig.modes("transaction")

@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <weft/co.h>
@@ -69,6 +70,7 @@ enum class idle_end : std::uint8_t {
     called,  ///< to leave for another process, unless that fails: then it is awake
     gone,
     too_late,
+    out_of_memory,
 };
 
 void serve_client(pooler& with, std::unique_ptr<client> who);
@@ -89,6 +91,20 @@ void go_on(pooler& with, std::unique_ptr<client> who, idle_end after) {
         case idle_end::too_late:
             end_idle_client(with, *who);
             break;
+        case idle_end::out_of_memory:
+            note_end(with, *who, "out of memory");
+            break;
+    }
+}
+
+/// Takes the first bytes of a client that was idle.
+idle_end wake(client& who, std::string_view first) noexcept {
+    try {
+        add(who.pool->counts.from_clients, first.size());
+        who.in.push_front(first);
+        return idle_end::awake;
+    } catch (const std::bad_alloc&) {
+        return idle_end::out_of_memory;
     }
 }
 
@@ -124,10 +140,10 @@ task<> watch(pooler& with, client* idle, deadline until) {
     if (!got || *got == 0) {
         after = !got && got.error() == std::errc::timed_out ? idle_end::too_late : idle_end::gone;
     } else {
-        add(who->pool->counts.from_clients, *got);
-        who->in.push_front({first.data(), *got});
+        after = wake(*who, {first.data(), *got});
     }
-    if (who->now.exchange(client::presence::active) == client::presence::called) {
+    if (who->now.exchange(client::presence::active) == client::presence::called &&
+        after != idle_end::out_of_memory) {
         after = idle_end::called;
     }
     // On a fiber, since all take locks, for which a coroutine must not wait in this way.

@@ -42,8 +42,11 @@ public:
     /// Serves `pages` there, too. Returns the address that it got.
     std::expected<endpoint, std::string> listen(const endpoint& at, bool reuse_port,
                                                 page_source pages);
-    /// Ends all connections, and waits for that.
-    void stop() { acceptors_.clear(); }
+    /// Ends all connections, waits for that, and listens nowhere any more.
+    void stop() {
+        acceptors_.clear();
+        places_.clear();
+    }
 
 private:
     struct place {
