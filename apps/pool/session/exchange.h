@@ -123,6 +123,7 @@ private:
     std::string failure_;
     std::uint64_t from_client_ = 0;  // bytes, since the exchange was made
     std::uint64_t from_server_ = 0;
+    std::size_t moved_ = 0;  // in this turn
     std::uint64_t counted_from_client_ = 0;
     std::uint64_t counted_from_server_ = 0;
 };
