@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -43,6 +45,9 @@ using namespace std::chrono_literals;
 
 /// How often pools are looked after; charges and quotas are as fine as this.
 constexpr auto look_period = 100ms;
+
+/// So many clients less are worth a look through all of the allocator's memory.
+constexpr std::uint64_t worth_a_trim = 1000;
 
 /// For a process that takes over to serve.
 constexpr auto handover_patience = 10s;
@@ -201,6 +206,18 @@ private:
             }
             admin_.look_after();
             serve_status_if_due();
+            give_memory_back();
+        }
+    }
+
+    /// Of many clients that have gone: what lies between what others have is the allocator's to
+    /// give, and it does not by itself.
+    void give_memory_back() {
+        const std::uint64_t now = pooler_.connections;
+        most_connections_ = std::max(most_connections_, now);
+        if (most_connections_ - now >= worth_a_trim) {
+            most_connections_ = now;
+            blocking([] { ::malloc_trim(0); });
         }
     }
 
@@ -446,6 +463,7 @@ private:
     std::optional<handover::giver> giver_;
     listeners doors_{pooler_.logger, [this](socket s) { start(std::move(s)); }};
     status_server status_;
+    std::uint64_t most_connections_ = 0;  // since memory was given back
     bool status_is_due_ = false;  // as soon as its addresses are free
 };
 

@@ -20,7 +20,8 @@ void input_buffer::move_to(std::size_t capacity) {
 }
 
 result<std::size_t> input_buffer::fill(transport& from, deadline until) {
-    if (bytes_ == nullptr || (begin_ == end_ && capacity_ > usual_size_)) {
+    if (bytes_ == nullptr || (begin_ == end_ && capacity_ != usual_size_) ||
+        (end_ - begin_ == capacity_ && capacity_ < usual_size_)) {
         move_to(usual_size_);
     }
     if (end_ == capacity_) {

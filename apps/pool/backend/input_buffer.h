@@ -40,11 +40,14 @@ public:
     void reserve(std::size_t count);
     /// Whether no more can be read before something is consumed or reserved.
     [[nodiscard]] bool full() const noexcept {
-        return bytes_ != nullptr && end_ - begin_ == capacity_;
+        return bytes_ != nullptr && end_ - begin_ == capacity_ && capacity_ >= usual_size_;
     }
 
     /// Puts `bytes` in front of what is unread.
     void push_front(std::string_view bytes);
+
+    /// Another size, for when there is no more room, or nothing is unread.
+    void set_usual_size(std::size_t bytes) noexcept { usual_size_ = bytes; }
 
     /// Gives the memory back if nothing is unread.
     void release() noexcept;

@@ -56,6 +56,22 @@ TEST_F(input, has_as_much_room_as_was_asked_for) {
     });
 }
 
+TEST_F(input, may_get_another_size) {
+    on_one_worker([this] {
+        EXPECT_EQ(fill_with(std::string(20, 'a')), 16U);
+        buffer_.set_usual_size(32);
+        EXPECT_FALSE(buffer_.full());
+        EXPECT_EQ(buffer_.fill(from_, longest_test_wait).value(), 4U);
+        EXPECT_EQ(buffer_.unread(), std::string(20, 'a'));
+        EXPECT_EQ(fill_with(std::string(20, 'b')), 12U);
+        EXPECT_TRUE(buffer_.full());
+        buffer_.consume(32);
+        buffer_.set_usual_size(16);
+        EXPECT_EQ(buffer_.fill(from_, longest_test_wait).value(), 8U);
+        EXPECT_EQ(fill_with(std::string(20, 'c')), 8U);
+    });
+}
+
 TEST_F(input, ends_with_its_stream) {
     on_one_worker([this] {
         EXPECT_EQ(fill_with("abc"), 3U);

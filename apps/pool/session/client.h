@@ -64,8 +64,10 @@ private:
     std::atomic<clock::rep> ticks_{0};
 };
 
-/// Bytes that are read from a client at a time.
+/// Bytes that are read from a client at a time. While it logs in they are few: of ten thousand that
+/// come at once the holes between what stays are as large as these.
 inline constexpr std::size_t client_buffer_size = 8 * 1024;
+inline constexpr std::size_t login_buffer_size = 512;
 
 /// Of clients that ask for protocol 3.2; others get the first four bytes.
 inline constexpr std::size_t cancel_key_size = 32;
@@ -79,7 +81,7 @@ struct client {
 
     counted_connection counted;  // the first member, so the last to go
     transport io;
-    input_buffer in{client_buffer_size};
+    input_buffer in{login_buffer_size};
     std::shared_ptr<pool_entry> pool;
     claimant place;
     client_registry* registry = nullptr;  ///< while it is in it

@@ -152,6 +152,18 @@ task<> watch(pooler& with, client* idle, deadline until) {
     }
 }
 
+/// Whether a coroutine waits for `who` from now on, who has nothing under way.
+bool idle_without_fiber(pooler& with, std::unique_ptr<client>& who) {
+    if (who->io.encrypted() || !who->in.unread().empty()) {
+        return false;
+    }
+    who->in.release();
+    auto waits = spawn(watch(with, who.get(), end_of_patience(with, *who)));
+    (void)who.release();  // it may have ended by now
+    waits.detach();
+    return true;
+}
+
 void serve_client(pooler& with, std::unique_ptr<client> who) {
     clock::time_point last;
     for (std::chrono::seconds idle = stays_active;; idle += stays_active) {
@@ -162,11 +174,7 @@ void serve_client(pooler& with, std::unique_ptr<client> who) {
         if (with.leaving.take(*who)) {
             return;
         }
-        if (!who->io.encrypted()) {
-            who->in.release();
-            auto waits = spawn(watch(with, who.get(), end_of_patience(with, *who)));
-            (void)who.release();  // it may have ended by now
-            waits.detach();
+        if (idle_without_fiber(with, who)) {
             return;
         }
         if (const clock::time_point active = who->active; active != last) {
@@ -191,7 +199,9 @@ void resume_client(pooler& with, std::unique_ptr<client> who) {
 
 void serve_connection(pooler& with, socket connected) {
     for_one_client(with, [&] {
-        if (std::unique_ptr<client> who = log_client_in(with, std::move(connected))) {
+        std::unique_ptr<client> who = log_client_in(with, std::move(connected));
+        // Many connect long before they ask for something.
+        if (who != nullptr && !idle_without_fiber(with, who)) {
             serve_client(with, std::move(who));
         }
     });

@@ -62,6 +62,7 @@ public:
                   .longest_message = config_->config.general.max_packet_size,
                   .refuses_queries = config_->config.general.disable_pqexec}),
           exchange_(whose, about_) {
+        client_.in.set_usual_size(client_buffer_size);
         about_.client_names = &client_.statements;
         about_.client_parameters = &client_.parameters;
         about_.client_journal = &client_.settings;
