@@ -69,6 +69,31 @@ class Messages(rig.PoolCase):
             expected = ["22012"] if number % 3 == 0 else []
             self.assertEqual(client.answer().sqlstates, expected, number)
 
+    def test_a_long_message_behind_short_ones(self):
+        """The buffer must grow for it while the others are on their way."""
+        client = self.client()
+        for size in (600, 9_000, 40_000, 300_000):
+            with self.subTest(size=size):
+                long = "x" * size
+                client.send(*(statement(f"select {number}") for number in range(20)),
+                            parse(f"select '{long}'", f"long {size}"),
+                            bind(statement=f"long {size}"), execute(), SYNC)
+                answer = client.answer()
+                self.assertEqual(answer.sqlstates, [])
+                self.assertEqual([row[0] for row in answer.rows],
+                                 [*map(str, range(20)), long])
+
+    def test_a_long_error_behind_rows(self):
+        client = self.client()
+        for size in (40_000, 300_000):
+            with self.subTest(size=size):
+                client.send(statement("select generate_series(1, 3000)"),
+                            statement(f"select repeat('x', {size})::int"), SYNC)
+                answer = client.answer()
+                self.assertEqual(answer.sqlstates, ["22P02"])
+                self.assertEqual([row[0] for row in answer.rows],
+                                 [str(number) for number in range(1, 3001)])
+
     def test_portal_in_portions(self):
         client = self.client()
         client.send(parse("select generate_series(1, 5)"), bind(portal="p"),

@@ -136,9 +136,6 @@ exchange::end exchange::move_requests() {
             return exchange_end::terminated;
         }
         keep_batch(r.taken);
-        if (r.needed != 0) {
-            client_.in.reserve(std::max(r.needed, client_.in.unread().size() + 1));
-        }
         note_phase();
     }
     return to_server_.empty() && requests_taken_ == 0 ? std::nullopt : send_to_server();
@@ -214,9 +211,6 @@ exchange::end exchange::move_answers() {
         if (single_ && about_.expected.empty() && about_.status != transaction::idle) {
             to_client_.clear();
             return exchange_end::transaction_refused;
-        }
-        if (r.needed != 0) {
-            server_->in.reserve(r.needed);
         }
         note_phase();
     }
@@ -339,7 +333,7 @@ exchange::end exchange::wait_for_both() {
     const deadline until = limit();
     const readiness wanted{.read_first = to_server_.empty() && requests_taken_ == 0 &&
                                          to_client_.pending().size() <= most_unsent &&
-                                         !client_.in.full(),
+                                         (!client_.in.full() || needs_more_of_request()),
                            .write_first = !to_client_.empty(),
                            .read_second = to_client_.empty(),
                            .write_second = !to_server_.empty()};
@@ -358,7 +352,17 @@ exchange::end exchange::wait_for_both() {
     return found->read_first ? read_client(until, came) : read_server(until, came);
 }
 
+/// Than lies in the buffer, perhaps than it has room for.
+bool exchange::needs_more_of_request() const noexcept {
+    return request_needed_ >= client_.in.unread().size() && request_needed_ != 0;
+}
+
+// A buffer that has to grow moves: that is done here, where nothing that is to be sent lies in it.
+
 exchange::end exchange::read_client(deadline until, bool& came) {
+    if (needs_more_of_request()) {
+        client_.in.reserve(request_needed_ + 1);
+    }
     const auto got = client_.in.fill(client_.io, until);
     if (!got) {
         came = !timed_out(got.error());
@@ -370,6 +374,9 @@ exchange::end exchange::read_client(deadline until, bool& came) {
 }
 
 exchange::end exchange::read_server(deadline until, bool& came) {
+    if (answer_needed_ != 0) {
+        server_->in.reserve(answer_needed_ + 1);
+    }
     const auto got = server_->in.fill(server_->io, until);
     if (!got) {
         came = !timed_out(got.error());

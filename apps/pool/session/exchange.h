@@ -90,6 +90,7 @@ private:
     [[nodiscard]] deadline limit() const;
     [[nodiscard]] exchange_end passed_limit() const;
     [[nodiscard]] bool client_may_talk() const noexcept;
+    [[nodiscard]] bool needs_more_of_request() const noexcept;
     void note_phase();
     void add_phase(clock::time_point until) noexcept;
 
