@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `weft-pool`.
+#include <malloc.h>
+
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -70,6 +72,9 @@ int serve(const options& asked) {
     }
     weft::pool::log log(general.logfile, general.log_format,
                         asked.quiet ? weft::pool::log_level::error : weft::pool::log_level::info);
+    // What is larger goes back to the system when it is freed. By itself the allocator would learn
+    // from the first long message to keep them.
+    ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
     weft::runtime_options runtime;
     runtime.workers = static_cast<unsigned>(general.workers);
     return weft::run(runtime, [&] {
