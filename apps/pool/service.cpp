@@ -464,7 +464,7 @@ private:
     listeners doors_{pooler_.logger, [this](socket s) { start(std::move(s)); }};
     status_server status_;
     std::uint64_t most_connections_ = 0;  // since memory was given back
-    bool status_is_due_ = false;  // as soon as its addresses are free
+    bool status_is_due_ = false;          // as soon as its addresses are free
 };
 
 }  // namespace

@@ -247,11 +247,10 @@ private:
     void log_attempt() {
         const transport& io = made_->io;
         const std::string tls = io.encrypted() ? std::string(io.tls().version()) : "no";
-        log_of_client(
-            pooler_.logger, log_level::info, *made_, database_, user_, "login_attempt",
-            "login attempt: db=" + database_ + " user=" + user_ + " tls=" + tls +
-                " replication=" + std::string(name_of(replication_)),
-            {{"tls", tls}});
+        log_of_client(pooler_.logger, log_level::info, *made_, database_, user_, "login_attempt",
+                      "login attempt: db=" + database_ + " user=" + user_ + " tls=" + tls +
+                          " replication=" + std::string(name_of(replication_)),
+                      {{"tls", tls}});
     }
 
     void negotiate(const session_request& wanted) {
