@@ -137,6 +137,29 @@ class Clients(TlsCase):
 
 
 @rig.modes("transaction")
+class SlowClients(TlsCase):
+    """Handshakes have turns."""
+
+    def silent(self, count):
+        """Clients that have been told to begin, or wait for that, and say nothing."""
+        for _ in range(count):
+            channel = Channel(self.tcp)
+            self.addCleanup(channel.socket.close)
+            channel.send(request(SSL_CODE))
+            yield channel
+
+    def test_keep_nobody_off(self):
+        channels = list(self.silent(200))  # turns there are fewer at a time
+        with self.login() as client:
+            self.assertEqual(client.value("select 1"), "1")
+        for each in channels:
+            self.assertEqual(each.take(1), b"S")
+        late = trust(self.certificate).wrap_socket(channels[0].socket, server_hostname="localhost")
+        self.addCleanup(late.close)
+        self.assertEqual(late.version(), "TLSv1.3")
+
+
+@rig.modes("transaction")
 class Direct(TlsCase):
     """TLS from the first byte, as PostgreSQL 17 has it."""
 

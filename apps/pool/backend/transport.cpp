@@ -20,6 +20,10 @@ result<void> transport::start_tls(const tls_context& with, std::string server_na
     return tls_.handshake(until);
 }
 
+result<void> transport::go_on_with_tls(deadline until) {
+    return tls_.handshake(until);
+}
+
 result<std::size_t> transport::read(std::span<char> into, deadline until) {
     const auto bytes = std::as_writable_bytes(into);
     return encrypted() ? tls_.read(bytes, until) : plain_.read(bytes, until);

@@ -25,6 +25,9 @@ public:
     /// Encrypts from now on; nothing may have been read ahead. After a failure explain() says why.
     result<void> start_tls(const tls_context& with, std::string server_name, deadline until);
 
+    /// After start_tls() has timed out.
+    result<void> go_on_with_tls(deadline until);
+
     /// At least one byte; 0: the peer has ended the stream.
     result<std::size_t> read(std::span<char> into, deadline until = {});
     /// All of it.

@@ -45,7 +45,7 @@ deadline after(clock::time_point from, std::chrono::microseconds limit) {
 /// millisecond. Of 16 KiB, 64 KiB and no such limit, point selects beside eight streams had a p99
 /// of 7 to 15, 17 and 70 ms with one worker, and 32 to 40, 38 and 94 ms with two; the streams were
 /// as fast (bench/pool, head-of-line).
-constexpr std::size_t turn = std::size_t{16} * 1024;
+constexpr std::size_t bytes_in_a_turn = std::size_t{16} * 1024;
 
 bool timed_out(const error& why) {
     return why == std::errc::timed_out;
@@ -81,7 +81,7 @@ exchange_end exchange::run(server& with, bool keeps, bool single, const exchange
             request_needed_ == 0) {
             return exchange_end::over;
         }
-        if (moved_ >= turn) {
+        if (moved_ >= bytes_in_a_turn) {
             moved_ = 0;
             this_fiber::yield();
         }

@@ -24,8 +24,32 @@ namespace {
 
 constexpr std::string_view name_of_application = "application_name";
 
+/// Of a handshake.
+constexpr auto longest_turn = std::chrono::milliseconds(100);
+
 /// PostgreSQL cuts off what is beyond.
 constexpr std::size_t longest_name = 63;
+
+/// Of those that begin with TLS, in the order of their coming.
+class handshake_turn {
+public:
+    handshake_turn(counting_semaphore<>& of, deadline until)
+        : of_(of), has_(of.acquire(until).has_value()) {}
+    handshake_turn(const handshake_turn&) = delete;
+    handshake_turn& operator=(const handshake_turn&) = delete;
+    ~handshake_turn() { end(); }
+
+    [[nodiscard]] bool has() const noexcept { return has_; }
+    void end() noexcept {
+        if (std::exchange(has_, false)) {
+            of_.release();
+        }
+    }
+
+private:
+    counting_semaphore<>& of_;
+    bool has_;
+};
 
 class client_login {
 public:
@@ -108,7 +132,8 @@ private:
         if (!first || *first != tls_handshake_byte) {
             return first.has_value();
         }
-        if (!made_->io.start_tls(*config_->client_tls, {}, until_)) {
+        handshake_turn turn(pooler_.handshakes, until_);
+        if (!turn.has() || !encrypt(turn)) {
             return false;
         }
         if (made_->io.tls().alpn().empty()) {
@@ -158,18 +183,28 @@ private:
 
     bool answer_encryption(bool by_ssl) {
         const bool can = by_ssl && config_->client_tls && !made_->io.encrypted();
-        if (!made_->io.write(can ? "S" : "N", until_)) {
-            return false;
-        }
         if (!can) {
-            return true;
+            return made_->io.write("N", until_).has_value();
+        }
+        handshake_turn turn(pooler_.handshakes, until_);
+        if (!turn.has() || !made_->io.write("S", until_)) {
+            return false;
         }
         if (!made_->in.unread().empty()) {
             // What was sent in the clear must not count as if it had been encrypted
             // (CVE-2021-23214).
             return refuse("08P01", "received unencrypted data after SSL request");
         }
-        return made_->io.start_tls(*config_->client_tls, {}, until_).has_value();
+        return encrypt(turn);
+    }
+
+    /// The turn ends soon also if the client takes its time, which then goes on without.
+    bool encrypt(handshake_turn& turn) {
+        const auto begun =
+            made_->io.start_tls(*config_->client_tls, {}, std::min(until_, deadline(longest_turn)));
+        turn.end();
+        return begun || (begun.error() == std::errc::timed_out &&
+                         made_->io.go_on_with_tls(until_).has_value());
     }
 
     /// Whether the database is known, and there is room for one more client.

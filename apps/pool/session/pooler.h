@@ -57,6 +57,9 @@ struct tenant_place {
     tenant_rule rule;
 };
 
+/// Handshakes at a time; one computes about a millisecond.
+inline constexpr int most_handshakes = 64;
+
 class pooler {
 public:
     pooler(configuration_ptr config, dns::resolver names, log& log_to);
@@ -101,6 +104,9 @@ public:
     const parameter_names followed;
     dns::resolver names;
     client_registry clients;
+    /// Who begins with TLS has one of these, for a moment: of ten thousand that come at once the
+    /// first are ready while the last have not begun, and not all of them at the end.
+    counting_semaphore<> handshakes{most_handshakes};
     departures leaving;
     switches off;  ///< pools obey when they are made; whoever changes it tells those that are there
     const salting_key salting = make_salting_key();
