@@ -2,6 +2,10 @@
 #include "config/setting_table.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <utility>
 
 #include <gmock/gmock.h>
@@ -319,6 +323,19 @@ TEST(ShowConfig, HasARowForEach) {
     EXPECT_EQ(row("pkt_buf").value, "4096");
     EXPECT_EQ(row("conffile").value, "/etc/pool.toml");
     EXPECT_EQ(row("unix_socket_mode").value, "0777");
+}
+
+// With WEFT_WRITE_GUIDE in the environment the guide gets the tables instead.
+TEST(Markdown, IsWhatTheGuideSays) {
+    std::ifstream file(WEFT_POOL_GUIDE);
+    std::string guide{std::istreambuf_iterator<char>(file), {}};
+    const std::size_t tables = guide.find("### General: ");
+    ASSERT_NE(tables, std::string::npos);
+    if (std::getenv("WEFT_WRITE_GUIDE") != nullptr) {
+        guide.replace(tables, std::string::npos, settings_as_markdown());
+        std::ofstream(WEFT_POOL_GUIDE) << guide;
+    }
+    EXPECT_EQ(guide.substr(tables), settings_as_markdown());
 }
 
 TEST(Markdown, NamesEachSettingOnce) {
