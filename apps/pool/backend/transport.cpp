@@ -29,6 +29,16 @@ result<std::size_t> transport::read(std::span<char> into, deadline until) {
     return encrypted() ? tls_.read(bytes, until) : plain_.read(bytes, until);
 }
 
+result<void> transport::wait_for_tls(deadline until) const {
+    const auto which = select(on_readable(tls_), on_deadline(until));
+    if (!which) {
+        return std::unexpected(which.error());
+    }
+    return *which == 0
+               ? result<void>()
+               : std::unexpected(weft::error(std::make_error_code(std::errc::timed_out), "wait"));
+}
+
 result<void> transport::write(std::string_view bytes, deadline until) {
     const auto span = std::as_bytes(std::span(bytes));
     return encrypted() ? tls_.write(span, until) : plain_.write(span, until);

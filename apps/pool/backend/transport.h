@@ -30,6 +30,8 @@ public:
 
     /// At least one byte; 0: the peer has ended the stream.
     result<std::size_t> read(std::span<char> into, deadline until = {});
+    /// Until read() would not wait. Under TLS only.
+    result<void> wait_for_tls(deadline until) const;
     /// All of it.
     result<void> write(std::string_view bytes, deadline until = {});
     /// As much as goes without waiting; 0: nothing does, wait until it is writable. Under TLS it

@@ -200,8 +200,10 @@ void resume_client(pooler& with, std::unique_ptr<client> who) {
 void serve_connection(pooler& with, socket connected) {
     for_one_client(with, [&] {
         std::unique_ptr<client> who = log_client_in(with, std::move(connected));
-        // Many connect long before they ask for something.
-        if (who != nullptr && !idle_without_fiber(with, who)) {
+        // Many connect long before they ask for something. Who keeps a fiber gets another one: the
+        // stack of this one was used deeply by the handshake.
+        if (who != nullptr && !idle_without_fiber(with, who) &&
+            !start_fiber(with, who, idle_end::awake)) {
             serve_client(with, std::move(who));
         }
     });

@@ -111,7 +111,7 @@ private:
             const deadline patience =
                 idles ? deadline(now_ + (leaves ? std::chrono::seconds(0) : stays_active))
                       : within(general().client_login_timeout);
-            const auto got = client_.in.fill(client_.io, patience);
+            const auto got = fill(idles, patience);
             if (!got && got.error() == std::errc::timed_out) {
                 if (idles && remembers) {
                     now_ = clock::now();
@@ -127,6 +127,17 @@ private:
         now_ = clock::now();
         client_.active = now_;
         return outcome::go_on;
+    }
+
+    /// Who idles under TLS keeps its fiber, and no buffer beside.
+    result<std::size_t> fill(bool idles, deadline patience) {
+        if (idles && client_.io.encrypted()) {
+            client_.in.release();
+            if (const auto came = client_.io.wait_for_tls(patience); !came) {
+                return std::unexpected(came.error());
+            }
+        }
+        return client_.in.fill(client_.io, patience);
     }
 
     [[nodiscard]] bool has_request() const {
