@@ -30,9 +30,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Who has waited for a server no longer than this is not asked whether it is still there, nor is a
-/// server that has idled no longer whether it is: each would cost a system call, and either may go
-/// at the next moment as well.
+/// Who has waited for a server no longer than this is not asked whether it is still there: that
+/// costs a system call, and it may go at the next moment as well.
 constexpr auto trusted_for = 1ms;
 
 /// For a query of the pooler's own.
@@ -321,7 +320,8 @@ private:
 
     bool is_well(server& one) {
         const auto idle = now_ - one.idle_since;
-        if (idle > trusted_for && has_something(one.io)) {
+        // Not of one that went from hand to hand: it has just answered.
+        if (idle.count() > 0 && has_something(one.io)) {
             return false;  // idle servers say nothing but goodbye
         }
         const std::string& query = general().server_check_query;
