@@ -181,6 +181,7 @@ private:
     }
 
     void serve_status_if_due() {
+        const std::lock_guard lock(status_mutex_);
         if (status_is_due_) {
             status_is_due_ = !serve_status();
             if (status_is_due_) {
@@ -272,8 +273,14 @@ private:
 
     /// Clients leave as they idle; whoever stays is served to the end. A process from which this
     /// one has taken over may still send some.
-    void wait_until_handed_over(signal_set& signals) {
+    void stop_status() {
+        const std::lock_guard lock(status_mutex_);
+        status_is_due_ = false;
         status_.stop();
+    }
+
+    void wait_until_handed_over(signal_set& signals) {
+        stop_status();
         bool again = false;
         while (!again && (taker_.goes_on() || pooler_.connections > admin_.consoles())) {
             pooler_.leaving.call(pooler_.clients);
@@ -440,7 +447,7 @@ private:
             close_clients();
         }
         doors_.close();
-        status_.stop();
+        stop_status();
         note(log_level::info, "all clients have gone");
     }
 
@@ -464,7 +471,8 @@ private:
     listeners doors_{pooler_.logger, [this](socket s) { start(std::move(s)); }};
     status_server status_;
     std::uint64_t most_connections_ = 0;  // since memory was given back
-    bool status_is_due_ = false;          // as soon as its addresses are free
+    mutex status_mutex_;
+    bool status_is_due_ = false;  // as soon as its addresses are free
 };
 
 }  // namespace

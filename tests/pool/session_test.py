@@ -6,10 +6,12 @@ PostgreSQL itself passes all of it, each client has its session there. In sessio
 cleaned before the next client gets it; in transaction mode two clients take turns on one server, or
 one client moves between two.
 """
+import time
 import unittest
 
 import rig
-from wire_client import ServerError, SYNC, bind, close, describe, execute, parse, query
+from wire_client import (ServerError, SYNC, bind, close, describe, execute, fields_of, parse,
+                         query)
 
 NOT_IN_PGBOUNCER = rig.but_for("pgbouncer", "session state does not follow the client")
 
@@ -323,6 +325,66 @@ class LateBegin(rig.PoolCase):
         a.run("begin isolation level serializable")
         self.assertEqual(a.value("show transaction_isolation"), "serializable")
         a.run("rollback")
+
+
+@rig.modes("transaction")
+@rig.pooled
+class Tracked(rig.PoolCase):
+    """Parameters that are tracked, and that this server does not report."""
+
+    settings = {"default_pool_size": 1, "track_extra_parameters": "IntervalStyle, search_path"}
+
+    @rig.but_for("pgbouncer", "leaves them on the server")
+    def test_are_those_of_their_client(self):
+        usual = self.client()
+        before = usual.value("show search_path")
+        set_later, from_the_start = self.client(), self.client(search_path="elsewhere")
+        set_later.run("set search_path = 'other'")
+        for _ in range(2):
+            self.assertEqual(from_the_start.value("show search_path"), "elsewhere")
+            self.assertEqual(set_later.value("show search_path"), "other")
+            self.assertEqual(usual.value("show search_path"), before)
+
+    @rig.but_for("pgbouncer", "does not know what statements do")
+    def test_a_statement_that_was_parsed_long_ago(self):
+        client, other = self.client(), self.client()
+        before = other.value("show statement_timeout")
+        client.send(parse("set statement_timeout = '7s'"), SYNC)
+        self.assertEqual(client.answer().sqlstates, [])
+        time.sleep(1.3)  # it idles: what is only of its session's fiber is gone
+        client.send(bind(), execute(), SYNC)
+        self.assertEqual(client.answer().tags, ["SET"])
+        client.end()
+        self.assertEqual(other.value("show statement_timeout"), before)
+
+    @rig.but_for("pgbouncer", "a BEGIN takes a server there")
+    def test_a_transaction_does_not_go_on_behind_what_was_cancelled(self):
+        holder, client = self.client(), self.client()
+        table = self.fresh_table("n int")
+        holder.run("begin")
+        holder.run("select 1")
+        client.run("begin")
+        client.send(query(f"insert into {table} values (1)"))
+        with self.client(user="weft", database="pgbouncer") as console:
+            rig.eventually(lambda: console.run("show waits").rows, "nobody waits")
+        client.cancel()
+        messages = client.rest()
+        self.assertEqual(fields_of(messages[-1][1])["C"], "57014")
+        holder.run("commit")
+        self.assertEqual(holder.value(f"select count(*) from {table}"), "0")
+
+    @rig.but_for("pgbouncer", "does not make plans anew")
+    def test_a_long_statement_is_made_anew(self):
+        table = self.fresh_table("n int")
+        client = self.client()
+        comment = "x" * 70_000
+        client.send(parse(f"select n, '{comment}' from {table}", "long"), SYNC)
+        self.assertEqual(client.answer().sqlstates, [])
+        for kind in ("int", "bigint"):
+            self.postgres.sql(f"alter table {table} alter n type {kind}", database="shop")
+            client.send(bind(statement="long"), execute(), SYNC)
+            answer = client.answer()
+            self.assertEqual((answer.sqlstates, answer.tags), ([], ["SELECT 0"]))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ bool is_known(std::string_view value) noexcept {
     return value.data() != nullptr;
 }
 
+}  // namespace
+
 std::string sql_to_set_one(const std::string& name, std::string_view value) {
     const bool is_list = std::ranges::any_of(
         lists_of_names, [&](std::string_view list) { return same_name(list, name); });
@@ -34,7 +36,9 @@ std::string sql_to_set_one(const std::string& name, std::string_view value) {
                    : "SET " + name + " TO " + quoted_literal(value) + ";";
 }
 
-}  // namespace
+bool has_value(const parameter_set& set, const parameter_names& names, std::size_t index) {
+    return is_known(values_of(set, names)[index]);
+}
 
 parameter_names::parameter_names(std::span<const std::string> extra) {
     names_.assign(std::begin(usual_names), std::end(usual_names));

@@ -39,7 +39,9 @@ idle_client describe(const pooler& of, const client& who) {
                     .unread = std::string(who.in.unread())};
     const auto values = values_of(who.parameters, of.followed);
     for (std::size_t i = 0; i < values.size(); ++i) {
-        out.parameters.emplace_back(of.followed[i], values[i]);
+        if (values[i].data() != nullptr) {
+            out.parameters.emplace_back(of.followed[i], values[i]);
+        }
     }
     if (who.statements != nullptr) {
         for (const auto& [name, statement] : *who.statements) {

@@ -32,7 +32,7 @@ parameter_set parameters_of(pooler& of, const idle_client& what) {
     for (const auto& [name, value] : what.parameters) {
         if (const auto index = of.followed.index_of(name)) {
             values[*index] = value;
-        }
+        }  // else it goes into the journal
     }
     return make_set(of.sets, values);
 }
@@ -48,6 +48,13 @@ std::unique_ptr<client> client_of(pooler& of, const idle_client& what, socket co
     who->parameters = parameters_of(of, what);
     if (!what.settings.empty()) {
         who->settings = of.sets.intern(what.settings);
+    }
+    for (const auto& [name, value] : what.parameters) {
+        if (!of.followed.index_of(name)) {
+            std::string sql = sql_to_set_one(name, value);
+            sql.pop_back();
+            who->settings = with_setting(of.sets, who->settings, name, sql);
+        }
     }
     if (!what.statements.empty()) {
         who->statements = std::make_unique<client_statements>();

@@ -186,8 +186,10 @@ void conversation::apply(const effect& done) {
         *server_journal = make(*server_journal);
     };
     const auto set = [&](std::string_view name) {
-        // What is reported follows by that.
-        if (!done.local && !name.empty() && !parts.followed.index_of(name)) {
+        // What the server reports follows by that.
+        const auto index = parts.followed.index_of(name);
+        const bool reported = index && has_value(*server_parameters, parts.followed, *index);
+        if (!done.local && !name.empty() && !reported) {
             change([&](const journal& j) { return with_setting(parts.sets, j, name, done.text); });
         }
     };

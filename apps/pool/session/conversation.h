@@ -71,6 +71,8 @@ struct conversation {
     std::uint32_t ignored_syncs = 0;
     /// So many answers may come that are not expected: no other client may get this server.
     bool doubtful = false;
+    /// What the statement without a name does is known: it was parsed since meet().
+    bool unnamed_known = false;
     /// The client has had this server do nothing yet, since it got it.
     bool fresh = false;
     // Bytes that are still to come of the message that passes; 0: none does.
@@ -111,7 +113,7 @@ struct conversation {
         server_statements = &its_statements;
         server_parameters = &its_parameters;
         server_journal = &its_settings;
-        doubtful = false;
+        doubtful = unnamed_known = false;
         fresh = pinned_by.empty();
     }
 

@@ -96,8 +96,12 @@ TEST_F(followed_session, pins_before_it_is_done) {
 }
 
 TEST_F(followed_session, leaves_reported_parameters_to_the_server) {
+    server_parameters_ =
+        with_value(sets_, nullptr, names_, *names_.index_of("client_encoding"), "UTF8");
     query("SET client_encoding TO 'LATIN1'", "SET", transaction::idle);
     EXPECT_EQ(wants(), "");
+    query("SET DateStyle TO 'German'", "SET", transaction::idle);
+    EXPECT_EQ(wants(), "SET DateStyle TO 'German';") << "this server does not report it";
 }
 
 TEST_F(followed_session, forgets_all_with_discard_all) {

@@ -148,7 +148,9 @@ void exchange::keep_batch(std::size_t taken) {
     about_.may_repeat = whole && about_.bound_by_name && !about_.prepares_by_name &&
                         about_.status == transaction::idle && answered_ == from_server_ &&
                         batch_.size() + taken <= longest_batch;
-    if (about_.may_repeat) {
+    if (!about_.may_repeat) {
+        about_.bound.clear();
+    } else {
         batch_ += client_.in.unread().substr(0, taken);
     }
 }
@@ -168,7 +170,13 @@ void exchange::repeat_batch() {
             about_.expected.push(std::move(closed));
         }
     }
-    (void)requests_.read(batch_, to_server_);
+    for (std::string_view rest = batch_; !rest.empty();) {  // it stops where much is to be sent
+        const std::size_t taken = requests_.read(rest, to_server_).taken;
+        if (taken == 0) {
+            return;
+        }
+        rest.remove_prefix(taken);
+    }
 }
 
 exchange::end exchange::send_to_server() {
@@ -240,10 +248,13 @@ void exchange::note_phase() {
         return;
     }
     const clock::time_point now = clock::now();
+    if (!asks_ && !in_transaction_) {
+        began_ = now;  // a transaction of one that keeps its server
+    }
     add_phase(now);
     asks_ = asks;
     in_transaction_ = about_.status != transaction::idle;
-    if (keeps_ && !asks_ && !in_transaction_) {
+    if (!asks_ && !in_transaction_) {
         count(now);
     }
 }

@@ -404,9 +404,22 @@ private:
             }
             put_parameter_status(greeting_, name, counts);
         }
+        const auto is_reported = [&](std::string_view name) {
+            return std::ranges::any_of(*welcome, [&](const auto& each) {
+                return pooler_.followed.index_of(each.first) == pooler_.followed.index_of(name);
+            });
+        };
         for (const auto& [name, value] : wanted.parameters) {
-            if (const auto index = pooler_.followed.index_of(name)) {
+            const auto index = pooler_.followed.index_of(name);
+            if (!index) {
+                continue;
+            }
+            if (is_reported(name)) {
                 values[*index] = value;
+            } else {  // no server tells what it has, so it follows as what is set later does
+                std::string sql = sql_to_set_one(name, value);
+                sql.pop_back();
+                made_->settings = with_setting(pooler_.sets, made_->settings, name, sql);
             }
         }
         if (const auto index = pooler_.followed.index_of(name_of_application);

@@ -243,6 +243,7 @@ bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) 
             return false;
         }
         unnamed_effects_ = look_at(m, m.body().substr(1));
+        of_.unnamed_known = true;
         forget_draws(unnamed_effects_, out);
         unnamed_change_ = pass_text(m, 1, unnamed_effects_, out, so_far);
         of_.expected.push(request::parse);
@@ -381,6 +382,10 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
     if (statement == nullptr) {
         ++of_.binds;
         bound.effects = name.empty() ? unnamed_effects_ : nullptr;
+        if (name.empty() && !of_.unnamed_known && of_.parts.follows_session &&
+            of_.pinned_by.empty()) {
+            of_.pinned_by = describe(pin_cause::unread);
+        }
         of_.expected.push(std::move(bound));
         pass(m, out, so_far);
         return true;

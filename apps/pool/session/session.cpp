@@ -106,7 +106,7 @@ private:
             }
             const bool idles = client_.in.unread().empty();
             const bool remembers = to_sync_ || skipping_ != 0 || !begun_.empty();
-            const bool leaves = !remembers && pooler_.leaving.are_open();
+            const bool leaves = !remembers && !client_.io.encrypted() && pooler_.leaving.are_open();
             const deadline patience =
                 idles ? deadline(now_ + (leaves ? std::chrono::seconds(0) : stays_active))
                       : within(general().client_login_timeout);
@@ -233,7 +233,9 @@ private:
             return outcome::ended;  // it has gone
         }
         if (!got) {
-            return got.error().severity == "ERROR" ? decline(got.error()) : say(got.error());
+            // In a transaction that no server knows of what follows must fail, too: it ends here.
+            return got.error().severity == "ERROR" && begun_.empty() ? decline(got.error())
+                                                                     : say(fatal(got.error()));
         }
         const bool keeps = client_.mode == pool_mode::session;
         const exchange_end end = exchange_.run(**got, keeps, client_.mode == pool_mode::statement,
@@ -244,6 +246,11 @@ private:
                                    : static_cast<std::uint32_t>(client_.statements->size());
         }
         return finish(**got, end);
+    }
+
+    static report fatal(report why) {
+        why.severity = "FATAL";
+        return why;
     }
 
     /// The request fails, as PostgreSQL's do, and the session goes on.

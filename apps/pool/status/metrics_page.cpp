@@ -185,6 +185,9 @@ void put_tenants(exposition& to, const std::vector<pool_sample>& pools) {
 std::string metrics_page(const console_view& of, std::string_view version) {
     std::vector<pool_sample> pools;
     for (const auto& each : of.of.pools()) {
+        if (each->purpose != pool_purpose::clients) {
+            continue;  // it may have the same labels
+        }
         pools.push_back({each, each->pool->status(), count_pool(*each), each->pool->tenants()});
     }
     exposition out;
