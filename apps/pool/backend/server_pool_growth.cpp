@@ -142,7 +142,14 @@ void server_pool::connect_one() {
     fibers_.add(1);
     try {
         fiber(fiber_options{.name = "connect"}, [this] {
-            connected(connect_());
+            std::expected<std::unique_ptr<server>, report> made =
+                std::unexpected(fatal_report("53200", "out of memory"));
+            try {
+                made = connect_();
+            } catch (const std::bad_alloc&) {
+                // It is told as any other failure, and tried again later.
+            }
+            connected(std::move(made));
             fibers_.done();
         }).detach();
     } catch (const std::bad_alloc&) {

@@ -213,10 +213,16 @@ private:
             return refusal("57014", "client_login_timeout");
         }
         const pam_question about{facts_.user, password, pam_host()};
-        std::expected<void, std::string> right;
-        fiber(fiber_options{.name = "pam", .stack_size = pam_stack_size}, [&] {
-            right = blocking([&] { return ask_pam(about); });
-        }).join();
+        // Also if the fiber gets no stack, and so never asks.
+        std::expected<void, std::string> right =
+            std::unexpected("PAM was not asked: out of memory");
+        try {
+            fiber(fiber_options{.name = "pam", .stack_size = pam_stack_size}, [&] {
+                right = blocking([&] { return ask_pam(about); });
+            }).join();
+        } catch (const std::bad_alloc&) {
+            right = std::unexpected("PAM was not asked: out of memory");
+        }
         pooler_.pam_turns.release();
         if (!right) {
             pooler_.logger.write(log_level::warning, right.error());
