@@ -271,14 +271,14 @@ private:
         return true;
     }
 
-    /// Clients leave as they idle; whoever stays is served to the end. A process from which this
-    /// one has taken over may still send some.
     void stop_status() {
         const std::lock_guard lock(status_mutex_);
         status_is_due_ = false;
         status_.stop();
     }
 
+    /// Clients leave as they idle; whoever stays is served to the end. A process from which this
+    /// one has taken over may still send some.
     void wait_until_handed_over(signal_set& signals) {
         stop_status();
         bool again = false;

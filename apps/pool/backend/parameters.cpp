@@ -32,8 +32,8 @@ std::string sql_to_set_one(const std::string& name, std::string_view value) {
     const bool is_list = std::ranges::any_of(
         lists_of_names, [&](std::string_view list) { return same_name(list, name); });
     return is_list ? "SELECT pg_catalog.set_config(" + quoted_literal(name) + "," +
-                         quoted_literal(value) + ",false);"
-                   : "SET " + name + " TO " + quoted_literal(value) + ";";
+                         quoted_literal(value) + ",false)"
+                   : "SET " + name + " TO " + quoted_literal(value);
 }
 
 bool has_value(const parameter_set& set, const parameter_names& names, std::size_t index) {
@@ -103,7 +103,7 @@ std::string sql_to_set(const parameter_names& names, const parameter_set& has,
     std::string sql;
     for (std::size_t i = 0; i < names.count(); ++i) {
         if (is_known(then[i]) && (then[i] != now[i] || !is_known(now[i]))) {
-            sql += sql_to_set_one(names[i], then[i]);
+            sql += sql_to_set_one(names[i], then[i]) + ";";
         }
     }
     return sql;

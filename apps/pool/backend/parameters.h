@@ -54,7 +54,7 @@ std::string sql_to_set(const parameter_names& names, const parameter_set& has,
 /// Whether the set has a value for the name with this index: of a server, that it reports it.
 bool has_value(const parameter_set& set, const parameter_names& names, std::size_t index);
 
-/// SQL that sets one, with a semicolon.
+/// The statement that sets one.
 std::string sql_to_set_one(const std::string& name, std::string_view value);
 
 /// `text` as a literal of SQL, whatever standard_conforming_strings is.

@@ -69,8 +69,7 @@ struct readiness {
 result<readiness> wait_for_either(const transport& first, const transport& second, readiness wanted,
                                   deadline until);
 
-/// Whether something can be read now: also an end or an error. Costs no system call while nothing
-/// has come.
+/// Whether something can be read now: also an end or an error. One system call.
 bool has_something(const transport& from) noexcept;
 
 }  // namespace weft::pool

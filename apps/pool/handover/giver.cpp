@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "handover/giver.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -80,8 +82,11 @@ bool giver::give(client& who) {
     const auto sent = to_->send(what, socket, longest_send);
     if (!sent) {
         from_.logger.write(log_level::warning, "a client stays: " + sent.error());
+        return false;
     }
-    return sent.has_value();
+    // Not closed only: while the other process has the socket this one would go on hearing of it.
+    ::close(who.io.plain().release());
+    return true;
 }
 
 /// Requests to cancel queries that came to the other process; then, that it has ended.

@@ -51,9 +51,7 @@ std::unique_ptr<client> client_of(pooler& of, const idle_client& what, socket co
     }
     for (const auto& [name, value] : what.parameters) {
         if (!of.followed.index_of(name)) {
-            std::string sql = sql_to_set_one(name, value);
-            sql.pop_back();
-            who->settings = with_setting(of.sets, who->settings, name, sql);
+            who->settings = with_setting(of.sets, who->settings, name, sql_to_set_one(name, value));
         }
     }
     if (!what.statements.empty()) {
@@ -121,7 +119,12 @@ std::expected<void, std::string> taker::serving() {
     }
     hearing_ = true;
     hearer_ = fiber([this] {
-        hear();
+        try {
+            hear();
+        } catch (const std::bad_alloc&) {
+            // What follows says that it has ended.
+        }
+        from_->close();  // the other one keeps the clients that it has not sent yet
         hearing_ = false;
     });
     return {};

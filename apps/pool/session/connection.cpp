@@ -26,9 +26,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// For a few words to a client that does not expect them.
-constexpr auto longest_notice = 100ms;
-
 /// After a failure to get memory.
 constexpr auto memory_pause = 100ms;
 
@@ -122,10 +119,10 @@ bool start_fiber(pooler& with, std::unique_ptr<client>& who, idle_end after) noe
     }
 }
 
-/// Of a client that idles from now on.
-deadline end_of_patience(const pooler& with, const client& who) {
+/// For how long a client may idle; 0: for ever.
+microseconds longest_idle(const pooler& with, const client& who) {
     const configuration_ptr config = with.config();
-    return within(patience_for(config->config, who.pool->database_name, who.user()).idle);
+    return patience_for(config->config, who.pool->database_name, who.user()).idle;
 }
 
 /// Waits for the next byte of an idle client, which it owns once it has begun. Nothing here may
@@ -158,7 +155,7 @@ bool idle_without_fiber(pooler& with, std::unique_ptr<client>& who) {
         return false;
     }
     who->in.release();
-    auto waits = spawn(watch(with, who.get(), end_of_patience(with, *who)));
+    auto waits = spawn(watch(with, who.get(), within(longest_idle(with, *who))));
     (void)who.release();  // it may have ended by now
     waits.detach();
     return true;
@@ -181,9 +178,7 @@ void serve_client(pooler& with, std::unique_ptr<client> who) {
             last = active;
             idle = stays_active;
         }
-        const configuration_ptr config = with.config();
-        const auto longest =
-            patience_for(config->config, who->pool->database_name, who->user()).idle;
+        const microseconds longest = longest_idle(with, *who);
         if (longest.count() != 0 && idle >= longest) {
             end_idle_client(with, *who);
             return;

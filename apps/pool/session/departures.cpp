@@ -52,8 +52,8 @@ void departures::call(const client_registry& all) const {
 }
 
 bool has_been_called(const client_registry& all, client& who) {
-    (void)all.count();  // call_one() has ended once its mutex can be had
-    unique_fd own(std::exchange(who.own_socket, -1));
+    unique_fd own;
+    all.exclusively([&] { own.reset(std::exchange(who.own_socket, -1)); });  // call_one() has ended
     if (!own.valid()) {
         return false;
     }
@@ -62,7 +62,7 @@ bool has_been_called(const client_registry& all, client& who) {
         return true;  // without memory: its socket is closed, and it ends
     }
     (void)own.release();
-    who.io = transport(std::move(*again));
+    all.exclusively([&] { who.io = transport(std::move(*again)); });
     return true;
 }
 

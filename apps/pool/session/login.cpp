@@ -417,9 +417,8 @@ private:
             if (is_reported(name)) {
                 values[*index] = value;
             } else {  // no server tells what it has, so it follows as what is set later does
-                std::string sql = sql_to_set_one(name, value);
-                sql.pop_back();
-                made_->settings = with_setting(pooler_.sets, made_->settings, name, sql);
+                made_->settings =
+                    with_setting(pooler_.sets, made_->settings, name, sql_to_set_one(name, value));
             }
         }
         if (const auto index = pooler_.followed.index_of(name_of_application);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +47,12 @@ public:
     /// Calls `visit` for each. They may not end meanwhile, nor others begin.
     void visit(const std::function<void(client&)>& visit) const;
     [[nodiscard]] std::size_t count() const;
+    /// Calls `act` while nobody visits a client.
+    template <class Act>
+    void exclusively(Act act) const {
+        const std::lock_guard lock(mutex_);
+        act();
+    }
 
 private:
     mutable mutex mutex_;

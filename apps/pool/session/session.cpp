@@ -37,9 +37,6 @@ constexpr auto trusted_for = 1ms;
 /// For a query of the pooler's own.
 constexpr auto longest_own_query = 10s;
 
-/// For a few words to a client that does not expect them.
-constexpr auto longest_notice = 100ms;
-
 enum class outcome : std::uint8_t {
     go_on,
     park,   ///< nothing to do: no fiber is needed

@@ -15,6 +15,9 @@ namespace weft::pool {
 /// A fiber waits for so long for its client's next request; after that it gives its stack back.
 inline constexpr auto stays_active = std::chrono::seconds(1);
 
+/// For a few words to a client that does not expect them.
+inline constexpr auto longest_notice = std::chrono::milliseconds(100);
+
 struct session_end {
     bool ended = false;  ///< the client is to be closed; else it idles, and nobody needs a fiber
     std::string reason;  ///< why it has ended, in PgBouncer's words

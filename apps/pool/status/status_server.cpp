@@ -9,6 +9,7 @@
 #include <cctype>
 #include <chrono>
 #include <exception>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -121,19 +122,35 @@ std::expected<endpoint, std::string> status_server::listen(const endpoint& at, b
     return got;
 }
 
+/// False: there is no memory.
+bool status_server::start(scope& in, place& from, socket connected) {
+    try {
+        in.spawn([this, &from, client = std::move(connected)]() mutable {
+            try {
+                serve(from, client);
+            } catch (const std::bad_alloc&) {
+                // It gets no answer.
+            }
+            client.close();
+            room_.release();
+        });
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+}
+
 void status_server::accept_from(place& from) {
     with_scope([&](scope& connections) {
         while (room_.acquire(deadline::never())) {
             auto connected = from.at.accept();
-            if (connected) {
-                connections.spawn([this, &from, client = std::move(*connected)]() mutable {
-                    serve(from, client);
-                    client.close();
-                    room_.release();
-                });
+            if (connected && start(connections, from, std::move(*connected))) {
                 continue;
             }
             room_.release();
+            if (connected) {
+                continue;  // there was no memory for it
+            }
             if (connected.error() == std::errc::operation_canceled ||
                 !this_fiber::sleep_for(accept_pause)) {
                 return;

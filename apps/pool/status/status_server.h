@@ -3,7 +3,7 @@
 // status_server: serves pages over HTTP/1.1, read-only, to whoever can connect: it asks nobody who
 // they are, which is why it listens on the loopback unless told otherwise. One request a
 // connection, few connections at a time, each bounded in time, so that clients of it can take
-// little from the clients of the pools. For one fiber of a runtime, which makes and ends it.
+// little from the clients of the pools. Used by one fiber at a time.
 #pragma once
 
 #include <chrono>
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <weft/fiber.h>
+#include <weft/scope.h>
 #include <weft/semaphore.h>
 #include <weft/socket.h>
 
@@ -55,6 +56,7 @@ private:
         page_source pages;
     };
 
+    bool start(scope& in, place& from, socket connected);
     void accept_from(place& from);
     void serve(const place& from, socket& client) const;
 
