@@ -274,6 +274,20 @@ TEST_P(Process, NoDescriptorsLeft) {
     }));
 }
 
+task<> sleep_in_coroutine() {
+    const process_options named{.program = "sleep", .arguments = {"1000"}};  // see <weft/process.h>
+    static_cast<void>(co_await co::run_process(named));
+}
+
+TEST_P(Process, StoppedAtTheFirstWait) {
+    const auto body = [] {
+        static_cast<void>(run_process({.program = "sleep", .arguments = {"1000"}}));
+    };
+    EXPECT_TRUE(call([&] { return stop_at_wait(1, body); },
+                     [&] { return co::stop_at_wait(1, sleep_in_coroutine()); }));
+    expect_no_children();
+}
+
 task<> run_in_coroutine(const std::string& text, bool& whole) {
     const process_options named{.program = "cat"};  // g++ 12, see <weft/process.h>
     const auto done = co_await co::run_process(named, {.input = text});
@@ -284,7 +298,7 @@ TEST_P(Process, StoppedAtTheNthWaitForAllN) {
     const std::string text = pattern(300'000);
     std::uint64_t n = 0;
     bool stopped = true;
-    while (stopped) {
+    while (stopped) {  // how often depends on who is quicker: cat may be ahead throughout
         ASSERT_LT(++n, 10'000u);
         bool whole = false;
         const auto body = [&] {
@@ -297,7 +311,6 @@ TEST_P(Process, StoppedAtTheNthWaitForAllN) {
         EXPECT_TRUE(stopped || whole);
         expect_no_children();
     }
-    EXPECT_GT(n, 1u);
 }
 
 TEST(ProcessSetting, StreamsFromDescriptors) {
