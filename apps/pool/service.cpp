@@ -205,6 +205,7 @@ private:
             for (const auto& each : pooler_.pools()) {
                 each->pool->look_after();
             }
+            pooler_.starter.try_again();
             admin_.look_after();
             serve_status_if_due();
             give_memory_back();

@@ -435,6 +435,7 @@ void server_pool::look_after() {
         dispatch(now, nullptr);
         grow(now);
     }
+    starter_.try_again();
     settle_budgets();
     say_goodbye(out);
 }

@@ -35,6 +35,7 @@
 
 #include "backend/claimant.h"
 #include "backend/connection_budget.h"
+#include "backend/fiber_starter.h"
 #include "backend/server.h"
 #include "wire/build.h"
 
@@ -260,6 +261,7 @@ private:
     bool paused_ = false;
     pool_status totals_;  // of it what is counted all told
     std::optional<report> closed_;
+    fiber_starter starter_;
     wait_group fibers_;  // that connect
 };
 

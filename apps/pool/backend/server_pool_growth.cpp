@@ -141,7 +141,7 @@ void server_pool::connect_one() {
     ++connecting_;
     fibers_.add(1);
     try {
-        fiber(fiber_options{.name = "connect"}, [this] {
+        starter_.start({.name = "connect"}, [this] {
             std::expected<std::unique_ptr<server>, report> made =
                 std::unexpected(fatal_report("53200", "out of memory"));
             try {
@@ -151,7 +151,7 @@ void server_pool::connect_one() {
             }
             connected(std::move(made));
             fibers_.done();
-        }).detach();
+        });
     } catch (const std::bad_alloc&) {
         --connecting_;
         fibers_.done();

@@ -175,7 +175,8 @@ void taker::take(idle_client what, unique_fd connection) {
     }
     auto who = client_of(into_, what, std::move(*connected));
     into_.clients.add_known(*who);
-    fiber([this, w = std::move(who)]() mutable { resume_client(into_, std::move(w)); }).detach();
+    into_.starter.start(
+        {}, [this, w = std::move(who)]() mutable { resume_client(into_, std::move(w)); });
 }
 
 }  // namespace weft::pool::handover

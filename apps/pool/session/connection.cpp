@@ -108,11 +108,10 @@ idle_end wake(client& who, std::string_view first) noexcept {
 /// Whether a fiber goes on with `who`.
 bool start_fiber(pooler& with, std::unique_ptr<client>& who, idle_end after) noexcept {
     try {
-        fiber starts([&with, it = who.get(), after] {
+        with.starter.start({}, [&with, it = who.get(), after] {
             for_one_client(with, [&] { go_on(with, std::unique_ptr<client>(it), after); });
         });
         (void)who.release();  // it may have ended by now
-        starts.detach();
         return true;
     } catch (const std::bad_alloc&) {
         return false;

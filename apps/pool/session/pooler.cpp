@@ -259,32 +259,32 @@ std::vector<std::shared_ptr<pool_entry>> pooler::drop_unused_lookups() {
 
 std::shared_ptr<pool_entry> pooler::find_or_make(const loaded_configuration& in, pool_key key) {
     const std::lock_guard lock(mutex_);
-    auto& place = pools_[key];
-    if (place == nullptr) {
-        auto fresh = std::make_shared<pool_entry>();
-        fresh->database_name = std::move(key.database);
-        fresh->user_name = std::move(key.user);
-        fresh->purpose = key.purpose;
-        configure(*fresh, in);
-        pool_entry* const raw = fresh.get();
-        fresh->pool = std::make_unique<server_pool>(limits_of(*fresh, in.config),
-                                                    [this, raw] { return connect(*raw); });
-        if (fresh->purpose == pool_purpose::clients) {
-            set_budgets(*fresh, in.config);
-        }
-        switch (off.state_of(fresh->database_name)) {
-            case switches::mode::active:
-                break;
-            case switches::mode::paused:
-                fresh->pool->pause();
-                break;
-            case switches::mode::suspended:
-                fresh->pool->suspend();
-                break;
-        }
-        place = std::move(fresh);
+    const auto found = pools_.find(key);
+    if (found != pools_.end()) {
+        return found->second;
     }
-    return place;
+    auto fresh = std::make_shared<pool_entry>();
+    fresh->database_name = key.database;
+    fresh->user_name = key.user;
+    fresh->purpose = key.purpose;
+    configure(*fresh, in);
+    pool_entry* const raw = fresh.get();
+    fresh->pool = std::make_unique<server_pool>(limits_of(*fresh, in.config),
+                                                [this, raw] { return connect(*raw); });
+    if (fresh->purpose == pool_purpose::clients) {
+        set_budgets(*fresh, in.config);
+    }
+    switch (off.state_of(fresh->database_name)) {
+        case switches::mode::active:
+            break;
+        case switches::mode::paused:
+            fresh->pool->pause();
+            break;
+        case switches::mode::suspended:
+            fresh->pool->suspend();
+            break;
+    }
+    return pools_.emplace(std::move(key), std::move(fresh)).first->second;
 }
 
 std::shared_ptr<connection_budget> pooler::budget(std::string key, int limit) {

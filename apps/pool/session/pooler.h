@@ -26,6 +26,7 @@
 #include "auth/ident.h"
 #include "auth/scram_keys.h"
 #include "auth/userlist.h"
+#include "backend/fiber_starter.h"
 #include "backend/interned.h"
 #include "backend/parameters.h"
 #include "config/settings.h"
@@ -107,6 +108,7 @@ public:
     /// Who begins with TLS has one of these, for a moment: of ten thousand that come at once the
     /// first are ready while the last have not begun, and not all of them at the end.
     counting_semaphore<> handshakes{most_handshakes};
+    fiber_starter starter;
     departures leaving;
     switches off;  ///< pools obey when they are made; whoever changes it tells those that are there
     const salting_key salting = make_salting_key();

@@ -429,10 +429,10 @@ private:
     void stop_query() {
         if (const auto ticket = client_.pool->pool->begin_cancel(client_.place, {})) {
             try {
-                fiber([pool = client_.pool, ticket = *ticket] {
+                pooler_.starter.start({}, [pool = client_.pool, ticket = *ticket] {
                     (void)send_cancel(ticket.address, ticket.which, longest_own_query);
                     pool->pool->finish_cancel(ticket);
-                }).detach();
+                });
             } catch (const std::bad_alloc&) {
                 client_.pool->pool->finish_cancel(*ticket);
             }
