@@ -75,6 +75,8 @@ public:
         [[nodiscard]] std::uint64_t ran_ns() const noexcept { return ran; }
         /// How much of its quota it may still run; below 0: by how much it has run too long.
         [[nodiscard]] std::int64_t left_ns() const noexcept { return left_; }
+        /// Whether it has used up its quota. False without one.
+        [[nodiscard]] bool spent() const noexcept { return limit_.quota_ns != 0 && left_ <= 0; }
         /// Whether it waits for its quota.
         [[nodiscard]] bool throttled() const noexcept { return throttled_; }
         /// How many members are runnable, also while it waits for its quota.
@@ -82,7 +84,6 @@ public:
 
     private:
         friend fair_queue;
-        [[nodiscard]] bool spent() const noexcept { return limit_.quota_ns != 0 && left_ <= 0; }
 
         level members_;
         fair_quota limit_;

@@ -197,8 +197,10 @@ TYPED_TEST(fair_policies, a_quota_may_be_dealt_out_in_parts) {
     task member;
     queue.start(member, &bounded);
     ASSERT_EQ(queue.pick_next(), &member);
+    EXPECT_FALSE(bounded.spent());
     queue.charge(6 * ms);
     EXPECT_EQ(bounded.left_ns(), -1'000'000);
+    EXPECT_TRUE(bounded.spent());
     EXPECT_EQ(queue.pick_next(), nullptr);
     queue.grant(bounded, 1 * ms);
     EXPECT_TRUE(bounded.throttled()) << "that pays its debt only";

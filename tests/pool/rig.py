@@ -84,6 +84,8 @@ class PoolCase(unittest.TestCase):
     limits = ()
     # {name: line} for its [databases], if not what servers.Pooler writes.
     databases = None
+    # {name: {setting: value}} for its [tenants]; weft-pool only.
+    tenants = None
     # {name: value} added to its environment.
     pooler_environment = None
 
@@ -97,6 +99,7 @@ class PoolCase(unittest.TestCase):
             cls.server = servers.Pooler(program(), cls.postgres,
                                         {"pool_mode": cls.mode, **backlog, **cls.settings},
                                         databases=cls.databases, users=cls.users,
+                                        tenants=cls.tenants,
                                         limits=cls.limits, environment=cls.pooler_environment)
             cls.addClassCleanup(cls.server.stop)
 

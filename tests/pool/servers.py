@@ -283,8 +283,8 @@ class Pooler(Server):
     """PgBouncer, or whatever reads its ini file, before `postgres`.
 
     `program`: its path. `settings` go to the section [pgbouncer], `databases` replaces the lines of
-    [databases]; `users` is {name: secret} for auth_file. `tenants`, {user: weight}, is only for
-    weft-pool, whose file is its own TOML then.
+    [databases]; `users` is {name: secret} for auth_file. `tenants`, {user: weight} or
+    {name: {setting: value}}, is only for weft-pool, whose file is its own TOML then.
     """
 
     def __init__(self, program, postgres, settings=None, databases=None, users=None,
@@ -332,8 +332,8 @@ class Pooler(Server):
             "pool": settings,
             **{f"databases.{name}": {**pairs, "port": int(pairs["port"])}
                for name, pairs in databases.items()},
-            **{f"tenants.{name}": {"user": name, "weight": weight}
-               for name, weight in self.tenants.items()}}
+            **{f"tenants.{name}": rule if isinstance(rule, dict) else {"user": name, "weight": rule}
+               for name, rule in self.tenants.items()}}
         # Texts, numbers and flags are written in TOML as in JSON.
         return "\n".join(f"[{section}]\n" + "".join(
             f"{key} = {json.dumps(value)}\n" for key, value in pairs.items())

@@ -36,6 +36,7 @@ struct alignas(64) claimant : fair_entity {  // what a search in the tree reads 
     std::uint32_t waited_us = 0;     ///< for what it holds; an hour and more counts as an hour
     server* held = nullptr;          ///< while holding
     clock::time_point since;         ///< it waits, holds or, having held, rests
+    clock::time_point preempted;     ///< what it ran was cancelled for others
     std::int64_t charged_ns = 0;     ///< of what it holds, so far
     counting_semaphore<1> ready{0};  ///< released when waiting ends
     std::optional<report> refusal;

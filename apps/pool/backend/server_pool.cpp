@@ -278,6 +278,11 @@ void server_pool::grant(claimant& who, clock::time_point now, bool wake) {
     }
 }
 
+bool server_pool::is_waited_for() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_.count() != 0;
+}
+
 server* server_pool::take_idle() {
     const auto at = limits_.round_robin ? idle_.begin() : idle_.end() - 1;
     server* const taken = *at;
@@ -381,39 +386,6 @@ bool server_pool::rests(const claimant& who) const {
     return who.now == claimant::state::resting;
 }
 
-// Cancelling.
-
-std::optional<cancel_ticket> server_pool::begin_cancel(claimant& of, const report& why) {
-    const std::lock_guard lock(mutex_);
-    if (of.now == claimant::state::waiting) {
-        refuse(of, why);
-    }
-    if (of.now != claimant::state::holding) {
-        return std::nullopt;
-    }
-    ++of.held->cancels;
-    ++cancelling_;
-    return cancel_ticket{of.held, of.held->address, of.held->cancel};
-}
-
-void server_pool::finish_cancel(const cancel_ticket& ticket) {
-    doomed out;
-    {
-        const std::lock_guard lock(mutex_);
-        const auto now = clock::now();
-        --cancelling_;
-        if (--ticket.of->cancels == 0 && std::exchange(ticket.of->returned, false)) {
-            put_back(*ticket.of, true, now, out);
-            dispatch(now, nullptr);
-            grow(now);
-        }
-    }
-    if (!out.empty()) {
-        settle_budgets();
-    }
-    say_goodbye(out);
-}
-
 parameter_list server_pool::welcome() const {
     const std::lock_guard lock(mutex_);
     return welcome_;
@@ -428,6 +400,9 @@ void server_pool::look_after() {
         const auto now = clock::now();
         charge_holders(now);
         refill_quotas(now);
+        if (limits_.preempt_over_quota) {
+            preempt_over_quota(now);
+        }
         if (now - swept_at_ >= sweep_period) {
             swept_at_ = now;
             sweep(now, out);

@@ -53,6 +53,7 @@ struct pool_limits {
     std::chrono::microseconds idle_timeout = std::chrono::minutes(10);
     std::chrono::microseconds longest_retry = std::chrono::seconds(15);
     bool round_robin = false;
+    bool preempt_over_quota = false;  ///< what runs beyond a quota is cancelled for other tenants
 };
 
 /// What a tenant gets.
@@ -190,6 +191,8 @@ public:
     [[nodiscard]] std::vector<tenant_status> tenants() const;
     /// Calls `visit` for each server; held: who has it, or null. Under the mutex.
     void visit_servers(const std::function<void(const server&, const claimant*)>& visit) const;
+    /// Whether a client waits for a server.
+    [[nodiscard]] bool is_waited_for() const;
     /// Where a client of this pool stands.
     [[nodiscard]] claim claim_of(const claimant& who) const;
     /// Which tenants have servers, "shop/ann: 3, shop/bob: 1", who has most first.
@@ -231,6 +234,8 @@ private:
     void note_failure(const report& why, clock::time_point now);
     void charge_holders(clock::time_point now);
     void refill_quotas(clock::time_point now);
+    void preempt_over_quota(clock::time_point now);
+    cancel_ticket begin_cancel_of(server& held);
     void sweep(clock::time_point now, doomed& out);
     void retire(doomed& out);
     static void say_goodbye(doomed& servers);

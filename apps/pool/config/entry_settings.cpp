@@ -122,6 +122,13 @@ constexpr setting<tenant> of_tenant[] = {
      .about =
          "Its clients that may wait in a pool; who comes later is refused. 0: no limit of its own.",
      .own = true},
+    {.name = "nice",
+     .where = &t::nice,
+     .about = "Priority, as of processes: each step down makes the weight 1.25 times as great.",
+     // As weft::least_nice and weft::greatest_nice.
+     .least = -20,
+     .most = 19,
+     .own = true},
     {.name = "period",
      .where = &t::period,
      .about = "What quota counts for.",

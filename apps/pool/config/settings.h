@@ -176,6 +176,9 @@ struct settings {
     int max_waiting_clients = 0;          ///< in a pool; who comes later is refused. 0: no limit
     int max_server_connections = 0;       ///< of all pools together; 0: no limit
     microseconds slow_wait = seconds(1);  ///< a longer wait is logged, with whom it was for
+    // What is taken back from who has a server while others wait.
+    microseconds preempt_idle_transaction{0};  ///< transactions that idle for longer; 0: none
+    bool preempt_over_quota = false;           ///< queries of tenants beyond their quota
     enum log_format log_format = log_format::text;
     // Where who asks is told how things stand: a port of 127.0.0.1, or an address; empty: nowhere.
     std::string metrics_listen;
@@ -253,6 +256,7 @@ struct tenant {
 
     int weight =
         usual_weight;  ///< its share of server time is this to the sum of all who want some
+    int nice = 0;      ///< each step down makes the weight 1.25 times as great
     /// Server time per `period` beyond which it waits even if servers are idle; 0: no limit.
     microseconds quota{0};
     microseconds period = seconds(1);

@@ -2,7 +2,6 @@
 #include "handover/message.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "wire/bytes.h"
 
@@ -61,8 +60,8 @@ std::uint64_t read_u64(byte_reader& from) {
 
 scram_key read_key(byte_reader& from) {
     scram_key out{};
-    const std::string_view bytes = from.bytes(out.size());
-    std::memcpy(out.data(), bytes.data(), bytes.size());
+    // Nothing, if they are not there.
+    std::ranges::copy(from.bytes(out.size()), reinterpret_cast<char*>(out.data()));
     return out;
 }
 

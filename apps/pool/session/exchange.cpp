@@ -25,6 +25,9 @@ constexpr auto patience_with_client = 5ms;
 /// Longer ones are not kept to be repeated.
 constexpr std::size_t longest_batch = 64 * 1024;
 
+/// How often an idle transaction is looked at whose server others may want.
+constexpr auto look_again = 100ms;
+
 /// A server that takes nothing for so long is taken for dead where it cannot be asked in parts.
 constexpr auto longest_write = 60s;
 
@@ -299,7 +302,24 @@ deadline exchange::limit() const {
                                                                           : limits_.idle_client));
 }
 
-exchange_end exchange::passed_limit() const {
+/// At what passed_limit() would find, or at whether others want the server.
+deadline exchange::next_look() const {
+    const bool idles = !asks_ && about_.status != transaction::idle;
+    const auto when_wanted = limits_.idle_transaction_when_wanted;
+    if (!idles || when_wanted.count() == 0) {
+        return limit();
+    }
+    return earlier(limit(), std::max(deadline(phase_began_ + when_wanted), within(look_again)));
+}
+
+/// Nothing: it may go on.
+exchange::end exchange::passed_limit() const {
+    if (!limit().expired()) {
+        const bool has_idled = after(phase_began_, limits_.idle_transaction_when_wanted).expired();
+        return has_idled && client_.pool->pool->is_waited_for()
+                   ? end(exchange_end::idle_transaction_preempted)
+                   : std::nullopt;
+    }
     if (about_.status != transaction::idle && after(began_, limits_.transaction).expired()) {
         return exchange_end::transaction_timeout;
     }
@@ -326,7 +346,7 @@ exchange::end exchange::wait() {
 }
 
 exchange::end exchange::wait_for_one(bool of_server) {
-    const deadline until = limit();
+    const deadline until = next_look();
     const deadline soon =
         of_server ? earlier(until, patience_with_server) : earlier(until, patience_with_client);
     bool came = true;
@@ -342,7 +362,7 @@ exchange::end exchange::wait_for_one(bool of_server) {
 }
 
 exchange::end exchange::wait_for_both() {
-    const deadline until = limit();
+    const deadline until = next_look();
     const readiness wanted{.read_first = to_server_.empty() && requests_taken_ == 0 &&
                                          to_client_.pending().size() <= most_unsent &&
                                          (!client_.in.full() || needs_more_of_request()),
@@ -351,7 +371,7 @@ exchange::end exchange::wait_for_both() {
                            .write_second = !to_server_.empty()};
     const auto found = wait_for_either(client_.io, server_->io, wanted, until);
     if (!found) {
-        return timed_out(found.error()) ? passed_limit() : exchange_end::client_gone;
+        return timed_out(found.error()) ? passed_limit() : end(exchange_end::client_gone);
     }
     if (found->write_first) {
         return send_to_client();

@@ -28,6 +28,8 @@ struct exchange_limits {
     std::chrono::microseconds idle_transaction{0};
     std::chrono::microseconds transaction{0};
     std::chrono::microseconds idle_client{0};  ///< in session mode, where it keeps its server
+    /// As idle_transaction, while others wait for a server.
+    std::chrono::microseconds idle_transaction_when_wanted{0};
 
     bool operator==(const exchange_limits&) const = default;
 };
@@ -44,6 +46,7 @@ enum class exchange_end : std::uint8_t {
     transaction_refused,
     query_timeout,
     idle_transaction_timeout,
+    idle_transaction_preempted,  ///< others wait for the server
     transaction_timeout,
     idle_timeout,
 };
@@ -88,7 +91,8 @@ private:
     end read_client(deadline until, bool& came);
     end read_server(deadline until, bool& came);
     [[nodiscard]] deadline limit() const;
-    [[nodiscard]] exchange_end passed_limit() const;
+    [[nodiscard]] deadline next_look() const;
+    [[nodiscard]] end passed_limit() const;
     [[nodiscard]] bool client_may_talk() const noexcept;
     [[nodiscard]] bool needs_more_of_request() const noexcept;
     void note_phase();

@@ -87,6 +87,13 @@ pool_limits limits_of(const pool_entry& of, const configuration& in) {
     return out;
 }
 
+std::uint32_t weight_of(const tenant& rule) {
+    const auto weight = static_cast<std::uint64_t>(std::max(rule.weight, 1));
+    const int nice = std::clamp(rule.nice, least_nice, greatest_nice);
+    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
+        weight * weight_of_nice(nice).value / nice_0_weight, least_weight, greatest_weight));
+}
+
 /// Of a database, of a user, and of all. 0: no limit.
 std::array<std::pair<std::string, int>, 3> budgets_of(const pool_entry& of,
                                                       const configuration& in) {
@@ -149,6 +156,7 @@ pool_limits limits_for(const configuration& in, std::string_view database, std::
     out.idle_timeout = general.server_idle_timeout;
     out.longest_retry = general.server_login_retry;
     out.round_robin = general.server_round_robin;
+    out.preempt_over_quota = general.preempt_over_quota;
     return out;
 }
 
@@ -437,7 +445,7 @@ tenant_place pooler::place_of(const loaded_configuration& in, std::string_view d
     add(by.user, user);
     add(by.application_name, application_name);
     if (const tenant* const rule = rule_for(in.config, database, user, application_name)) {
-        place.rule.weight = static_cast<std::uint32_t>(std::max(rule->weight, 1));
+        place.rule.weight = weight_of(*rule);
         place.rule.quota = {.quota_ns = ns_of(rule->quota),
                             .period_ns = ns_of(rule->period),
                             .burst_ns = ns_of(rule->burst)};

@@ -344,7 +344,8 @@ private:
         return {.query = patience_.query,
                 .idle_transaction = patience_.idle_transaction,
                 .transaction = patience_.transaction,
-                .idle_client = patience_.idle};
+                .idle_client = patience_.idle,
+                .idle_transaction_when_wanted = general().preempt_idle_transaction};
     }
 
     void note_pin(std::string_view cause, std::string statement) {
@@ -359,10 +360,10 @@ private:
 
     /// The server goes back if it can be used by others, and what went wrong is told.
     outcome finish(server& one, exchange_end end) {
-        const bool orderly = end == exchange_end::over || end == exchange_end::terminated ||
-                             end == exchange_end::client_gone ||
-                             end == exchange_end::idle_transaction_timeout ||
-                             end == exchange_end::idle_timeout;
+        const bool orderly =
+            end == exchange_end::over || end == exchange_end::terminated ||
+            end == exchange_end::client_gone || end == exchange_end::idle_transaction_timeout ||
+            end == exchange_end::idle_transaction_preempted || end == exchange_end::idle_timeout;
         if (!orderly && end != exchange_end::server_gone) {
             stop_query();
         }
@@ -391,6 +392,8 @@ private:
                 return say("08P01", "query_timeout");
             case exchange_end::idle_transaction_timeout:
                 return say("08P01", "idle transaction timeout");
+            case exchange_end::idle_transaction_preempted:
+                return say("25P03", "idle transaction ended: others wait for its server");
             case exchange_end::transaction_timeout:
                 return say("08P01", "transaction timeout");
             case exchange_end::idle_timeout:
