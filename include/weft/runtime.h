@@ -48,10 +48,6 @@ struct runtime_options {
     /// where others come and go beside one that computes, are timed by a thread of weft's, at a
     /// higher price.
     std::chrono::nanoseconds slice = std::chrono::milliseconds(3);
-    /// Whether work that comes in short pieces (of less than 50 us) is done by as few workers as
-    /// have time for it, while the others sleep; else each piece that comes while a worker is busy
-    /// wakes another one.
-    bool pack = true;
     /// Beside one for each worker: those that are spare, or hold a fiber that was preempted or
     /// blocks. Where no more are to be had a fiber is not preempted, except in favour of another
     /// that was.

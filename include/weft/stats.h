@@ -25,7 +25,6 @@ struct runtime_stats {
     /// One entry for each worker.
     std::vector<worker_stats> workers;
     std::uint64_t kernel_threads = 0;  ///< that run fibers, or are suspended or spare
-    unsigned needed_workers = 0;       ///< for what there is to do; see runtime_options::pack
     std::uint64_t live = 0;            ///< fibers and coroutines started and not ended
     std::uint64_t start_failures = 0;  ///< fibers that ended at once because no stack was to be had
     std::uint64_t stacks_in_use = 0;   ///< handed out or in a worker's cache

@@ -7,7 +7,6 @@
 #include <sys/timerfd.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <system_error>
 
@@ -46,34 +45,20 @@ int checked(int returned, const char* call) {
     return returned;
 }
 
-void add_edges_of(int fd, std::uint64_t key, const base::unique_fd& epoll) {
-    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = key}};
-    checked(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
-}
-
-base::unique_fd new_epoll() {
-    return base::unique_fd(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
-}
-
-base::unique_fd new_event() {
-    return base::unique_fd(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"));
-}
-
 }  // namespace
 
 netpoll::netpoll()
-    : epoll_(new_epoll()),
-      event_(new_event()),
+    : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      event_(checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       timer_(
           checked(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create")),
-      standby_epoll_(new_epoll()),
-      standby_event_(new_event()),
       process_(::getpid()) {
-    add_edges_of(event_.get(), interrupt_key, epoll_);
-    add_edges_of(timer_.get(), tick_key, epoll_);
-    add_edges_of(fds_.native_handle(), fds_key, epoll_);
-    add_edges_of(standby_event_.get(), interrupt_key, standby_epoll_);
-    add_edges_of(timer_.get(), tick_key, standby_epoll_);
+    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = interrupt_key}};
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, event_.get(), &event), "epoll_ctl");
+    event.data.u64 = tick_key;
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event), "epoll_ctl");
+    event.data.u64 = fds_key;
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fds_.native_handle(), &event), "epoll_ctl");
 }
 
 netpoll::~netpoll() {
@@ -111,8 +96,8 @@ sched::poll_result netpoll::poll(base::nanoseconds_t deadline) noexcept {
     } else {
         waiting_.fetch_add(1, base::seq_cst);
         const bool at_once = interrupted_.load(base::seq_cst);
-        count = at_once ? ::epoll_wait(epoll_.get(), events, most_events, 0)
-                        : wait(epoll_, events, most_events, deadline);
+        count =
+            at_once ? ::epoll_wait(epoll_.get(), events, most_events, 0) : wait(events, deadline);
         waiting_.fetch_sub(1, base::seq_cst);
         if (at_once) {
             interrupted_.store(false, base::seq_cst);
@@ -124,23 +109,8 @@ sched::poll_result netpoll::poll(base::nanoseconds_t deadline) noexcept {
         if (deadline != 0) {
             interrupted_.store(false, base::seq_cst);
         } else if (waiting_.load(base::seq_cst) != 0) {
-            write_event(event_);
+            write_event();
         }
-    }
-    return result;
-}
-
-sched::poll_result netpoll::stand_by(base::nanoseconds_t deadline) noexcept {
-    std::array<epoll_event, 2> events{};
-    standing_by_.fetch_add(1, base::seq_cst);
-    const int count = called_.load(base::seq_cst) ? 0
-                                                  : wait(standby_epoll_, events.data(),
-                                                         static_cast<int>(events.size()), deadline);
-    standing_by_.fetch_sub(1, base::seq_cst);
-    called_.store(false, base::seq_cst);
-    sched::poll_result result;
-    for (int i = 0; i < count; ++i) {
-        result.ticked |= events[static_cast<std::size_t>(i)].data.u64 == tick_key;
     }
     return result;
 }
@@ -190,15 +160,14 @@ sched::poll_result netpoll::dispatch(const epoll_event* events, int count,
 
 /// epoll_wait with a deadline in nanoseconds where the kernel has that; never returns early without
 /// a reason.
-int netpoll::wait(const base::unique_fd& epoll, epoll_event* events, int most,
-                  base::nanoseconds_t deadline) noexcept {
+int netpoll::wait(epoll_event* events, base::nanoseconds_t deadline) noexcept {
     if (deadline == base::time_never) {
-        return ::epoll_wait(epoll.get(), events, most, -1);
+        return ::epoll_wait(epoll_.get(), events, most_events, -1);
     }
     const base::nanoseconds_t left = std::max<base::nanoseconds_t>(deadline - base::now_ns(), 0);
     if (!no_pwait2_.load(base::relaxed)) {
         const timespec timeout{.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
-        const int count = ::epoll_pwait2(epoll.get(), events, most, &timeout, nullptr);
+        const int count = ::epoll_pwait2(epoll_.get(), events, most_events, &timeout, nullptr);
         if (count >= 0 || errno == EINTR) {
             return count;
         }
@@ -206,7 +175,7 @@ int netpoll::wait(const base::unique_fd& epoll, epoll_event* events, int most,
         no_pwait2_.store(true, base::relaxed);
     }
     const base::nanoseconds_t milliseconds = (left + 999'999) / 1'000'000;
-    return ::epoll_wait(epoll.get(), events, most,
+    return ::epoll_wait(epoll_.get(), events, most_events,
                         static_cast<int>(std::min<base::nanoseconds_t>(
                             milliseconds, std::numeric_limits<int>::max())));
 }
@@ -216,20 +185,14 @@ void netpoll::interrupt() noexcept {
         return;
     }
     if (waiting_.load(base::seq_cst) != 0) {
-        write_event(event_);
+        write_event();
     }
 }
 
-void netpoll::call() noexcept {
-    if (!called_.exchange(true, base::seq_cst) && standing_by_.load(base::seq_cst) != 0) {
-        write_event(standby_event_);
-    }
-}
-
-void netpoll::write_event(const base::unique_fd& event) noexcept {
+void netpoll::write_event() noexcept {
     const int saved = errno;
     const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(event.get(), &one, sizeof one);
+    [[maybe_unused]] const auto written = ::write(event_.get(), &one, sizeof one);
     errno = saved;
 }
 

@@ -17,10 +17,6 @@
 //   - a poll that does not wait and gets the event writes again if somebody waits, and leaves
 //     interrupted_ set: only a poll that would wait clears it.
 //
-// Who stands by waits in an epoll instance of its own, in which there are the tick, too, and an
-// eventfd for call(), likewise edge-triggered. What it is called for is seen by whoever looks
-// around after it returned, so any return takes back what call() noted.
-//
 // Descriptors that are not weft's own are waited for in a second epoll instance, which stands in
 // this one as one descriptor: see fd_poller.h.
 #pragma once
@@ -48,8 +44,6 @@ public:
     [[nodiscard]] bool is_ready() const noexcept override;
     void tick_in(base::nanoseconds_t delay) noexcept override;
     void interrupt() noexcept override;
-    sched::poll_result stand_by(base::nanoseconds_t deadline) noexcept override;
-    void call() noexcept override;
 
     /// Registers `fd` for reading: 0 or an errno value. The state that it is in counts as a first
     /// event.
@@ -68,25 +62,20 @@ public:
     static netpoll* current() noexcept;
 
 private:
-    int wait(const base::unique_fd& epoll, ::epoll_event* events, int most,
-             base::nanoseconds_t deadline) noexcept;
+    int wait(::epoll_event* events, base::nanoseconds_t deadline) noexcept;
     sched::poll_result dispatch(const ::epoll_event* events, int count,
                                 bool& saw_interrupt) noexcept;
-    static void write_event(const base::unique_fd& event) noexcept;
+    void write_event() noexcept;
 
     const base::unique_fd epoll_;
     const base::unique_fd event_;
     const base::unique_fd timer_;  // the tick
-    const base::unique_fd standby_epoll_;
-    const base::unique_fd standby_event_;
     fd_poller fds_;
     const pid_t process_;
     base::atomic<bool> no_pwait2_{false};
 
     alignas(64) base::atomic<bool> interrupted_{false};
     base::atomic<int> waiting_{0};
-    alignas(64) base::atomic<bool> called_{false};
-    base::atomic<int> standing_by_{0};
 };
 
 }  // namespace weft::io

@@ -75,7 +75,6 @@ sched::scheduler_options scheduler_options_of(const runtime_options& options) {
         .stack_size = std::bit_ceil(std::max(options.stack_size, smallest_stack)),
         .fair = !options.fifo,
         .preempt = options.preempt,
-        .pack = options.pack,
         .slice = options.slice.count(),
         .most_threads = options.most_kernel_threads,
         .stress_migrate = stress("migrate"),
@@ -133,7 +132,6 @@ runtime_stats runtime::stats() const {
         out.start_failures += c.start_failures.load(base::relaxed);
     }
     out.kernel_threads = s.threads().count();
-    out.needed_workers = s.get_packing().needed();
     out.live = s.live();
     const context::stack_pool_stats stacks = s.default_stacks().stats();
     out.stacks_in_use = stacks.in_use;

@@ -46,7 +46,7 @@ void kernel_thread::run(worker* role) noexcept {
     while (this_worker() != nullptr || become_spare(nullptr)) {
         waiter* const next = this_worker()->next_on_base();
         if (next == nullptr) {
-            owner_.wake_next_to_end();
+            owner_.get_poller().interrupt();  // the next worker shall end, too
             break;
         }
         if (next->kind() != waiter_kind::kernel_thread) {

@@ -29,17 +29,9 @@ public:
     /// Whether poll() would find something now. Any thread; never waits, wakes nobody.
     [[nodiscard]] virtual bool is_ready() const noexcept = 0;
 
-    /// Makes a poll() say that the tick has come, `delay` from now or later, and a stand_by(), too;
-    /// those that wait return for it. Any thread. There is one tick: the last call counts.
+    /// Makes one poll() say that the tick has come, `delay` from now or later; one that waits
+    /// returns for it. Any thread. There is one tick: the last call counts.
     virtual void tick_in(base::nanoseconds_t delay) noexcept = 0;
-
-    /// Waits until call() or `deadline`, or until the tick has come, whatever is ready; wakes
-    /// nobody. On a worker's own stack; by any number of workers at a time.
-    virtual poll_result stand_by(base::nanoseconds_t deadline) noexcept = 0;
-
-    /// Makes one stand_by(), or the next one, return at once. Any thread; may coalesce with earlier
-    /// calls. Async-signal-safe.
-    virtual void call() noexcept = 0;
 
     /// Makes one poll() that waits, or the next one that would, return at once. Any thread; may
     /// coalesce with earlier calls. Async-signal-safe.

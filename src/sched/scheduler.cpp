@@ -22,8 +22,7 @@ scheduler::scheduler(const scheduler_options& options, poller& poller, bool has_
       poller_(poller),
       shortest_wanted_slice_(options.slice),
       default_stacks_(context::stack_pool_options{.stack_size = options.stack_size}),
-      groups_(options.workers),
-      packing_(options.workers, options.pack && !options.stress_migrate) {
+      groups_(options.workers) {
     install_hooks();
     workers_.reserve(options.workers);
     for (unsigned i = 0; i < options.workers; ++i) {
@@ -59,7 +58,7 @@ void scheduler::start() {
 void scheduler::stop() noexcept {
     monitor_.stop();
     stopping_.store(true, base::seq_cst);
-    wake_next_to_end();  // each worker that ends passes it on
+    poller_.interrupt();  // each worker that ends passes it on
     threads_.join();
     // A thread that made the last fiber runnable may still be on its way out.
     while (guests_.load(base::acquire) != 0) {
@@ -77,7 +76,9 @@ void scheduler::inject(waiter& w) noexcept {
         injected_size_.store(injected_size_.load(base::relaxed) + 1, base::relaxed);
     }
     base::store_load_fence();
-    wake_for(injected_size_.load(base::relaxed));
+    if (sleepers() != 0) {
+        poller_.interrupt();
+    }
     guests_.fetch_sub(1, base::release);
 }
 
@@ -93,75 +94,38 @@ void scheduler::take_injected(waiter_queue& out, std::size_t most) noexcept {
     injected_size_.store(size - wanted, base::relaxed);
 }
 
-/// One that sleeps in poll() is woken in any case: it is there as it is needed.
-void scheduler::wake_for(std::size_t queued, unsigned but) noexcept {
-    if (sleepers_in_poll() > but) {
-        poller_.interrupt();
-    } else if (queued > packing_.queue_for_one() && standing_by() != 0) {
-        poller_.call();
-    }
-}
-
-/// More workers are needed than before: those who stand by look around, one after the other.
-void scheduler::call_more() noexcept {
-    if (standing_by() + packing_.needed() > worker_count()) {
-        poller_.call();
-    }
-}
-
-void scheduler::wake_next_to_end() noexcept {
-    poller_.interrupt();
-    poller_.call();
-}
-
-bool scheduler::fall_asleep() noexcept {
-    std::uint64_t asleep = sleep_.load(base::relaxed);
-    std::uint64_t more = 0;
-    do {
-        const bool too_many = (asleep >> 32U) + packing_.needed() < workers_.size();
-        more = too_many ? one_standing_by : one_in_poll;
-    } while (!sleep_.compare_exchange_weak(asleep, asleep + more, base::seq_cst));
-    if (static_cast<unsigned>(asleep + more) < workers_.size()) {
+void scheduler::fall_asleep() noexcept {
+    if (sleepers_.fetch_add(1, base::seq_cst) + 1 < workers_.size()) {
         start_tick();
     }
     base::store_load_fence();  // before the sleeper looks for work one last time: see inject()
-    return more == one_standing_by;
-}
-
-void scheduler::arm_tick(base::nanoseconds_t interval) noexcept {
-    tick_interval_.store(interval, base::relaxed);
-    tick_at_.store(base::now_ns() + interval, base::seq_cst);
-    poller_.tick_in(interval);
 }
 
 void scheduler::start_tick() noexcept {
     if (sleepers() != 0 && !ticking_.load(base::relaxed) &&
         !ticking_.exchange(true, base::acq_rel)) {
-        arm_tick(packing_.packed() ? first_tick_packed : first_tick);
+        tick_interval_.store(first_tick, base::relaxed);
+        poller_.tick_in(first_tick);
     }
 }
 
 void scheduler::hurry_tick() noexcept {
     if (tick_interval_.load(base::relaxed) > hurried_tick) {
+        tick_interval_.store(hurried_tick, base::relaxed);
         ticking_.store(true, base::seq_cst);
-        arm_tick(hurried_tick);
+        poller_.tick_in(hurried_tick);
     }
 }
 
-/// One tick may be seen twice, by a poll() and by a stand_by().
 void scheduler::tick_passed() noexcept {
-    base::nanoseconds_t at = tick_at_.load(base::seq_cst);
-    if (base::now_ns() < at ||
-        !tick_at_.compare_exchange_strong(at, base::time_never, base::seq_cst)) {
-        return;
-    }
     ticking_.store(false, base::seq_cst);
     const unsigned asleep = sleepers();
     if (asleep == 0 || asleep == workers_.size() || ticking_.exchange(true, base::seq_cst)) {
         return;
     }
-    arm_tick(std::min(2 * tick_interval_.load(base::relaxed),
-                      packing_.packed() ? longest_tick_packed : longest_tick));
+    const auto next = std::min(2 * tick_interval_.load(base::relaxed), longest_tick);
+    tick_interval_.store(next, base::relaxed);
+    poller_.tick_in(next);
 }
 
 fiber_block* scheduler::create_fiber() noexcept {

@@ -7,21 +7,17 @@
 // do at once; the kernel wakes one of them for an event, the one that slept last. Work reaches a
 // sleeper in three ways:
 //   - from outside (a plain thread, a timer of another runtime): into the injection queue, then
-//     interrupt() if anybody sleeps there. sleep_ is raised before the queue is looked at for the
-//     last time and read after it was filled, with a full fence on both sides, so one of the two
-//     sees the other: no wake-up is lost;
+//     interrupt() if anybody sleeps. sleepers_ is raised before the queue is looked at for the last
+//     time and read after it was filled, with a full fence on both sides, so one of the two sees
+//     the other: no wake-up is lost;
 //   - a worker that has more than one thing queued interrupts the poller for a thief. With just one
 //     it does not: the fiber that woke it is about to wait for the answer, and waking a sleeping
-//     CPU costs more (7 us here, 25 us there) than the work mostly does. What is more than one
-//     worker should have queued, packing.h says;
+//     CPU costs more (7 us here, 25 us there) than the work mostly does;
 //   - for that one thing, and for the timers of a worker that computes, there is the *tick*: one
 //     timer in the poller that runs while some workers sleep and some do not, after 0.5 ms (64 us
 //     when a fiber has been started), then twice as long up to 10 ms. Whoever gets it looks after
 //     the timers of all and steals what has waited; a worker that has work itself sends a sleeper.
 //     When all sleep it lapses. Why so: docs/adr/0001.
-// Workers that are not needed (packing.h) do not sleep in poll() but *stand by*, where only the
-// tick and call() reach them. At no time do more than worker_count() - needed() of them, that is,
-// somebody polls, or runs and will.
 //
 // Thread safety: every public method from any thread, but start() and stop() from one.
 #pragma once
@@ -34,7 +30,6 @@
 #include "sched/group_table.h"
 #include "sched/kernel_threads.h"
 #include "sched/monitor.h"
-#include "sched/packing.h"
 #include "sched/poller.h"
 #include "sched/worker.h"
 
@@ -49,7 +44,6 @@ struct scheduler_options {
     std::size_t stack_size = 64 * 1024;
     bool fair = true;                       ///< else fifo
     bool preempt = true;                    ///< see preempts()
-    bool pack = true;                       ///< see packing.h
     base::nanoseconds_t slice = 3'000'000;  ///< what a fiber may compute while others wait
     std::size_t most_threads = 256;         ///< kernel threads beside one for each worker
     bool stress_migrate = false;            ///< every runnable waiter goes to the next worker
@@ -118,37 +112,13 @@ public:
     [[nodiscard]] bool has_injected() const noexcept {
         return injected_size_.load(base::relaxed) != 0;
     }
-    [[nodiscard]] std::size_t injected() const noexcept {
-        return injected_size_.load(base::relaxed);
-    }
     [[nodiscard]] bool stopping() const noexcept { return stopping_.load(base::acquire); }
-    /// All that sleep, in poll() or standing by.
-    [[nodiscard]] unsigned sleepers() const noexcept {
-        return static_cast<unsigned>(sleep_.load(base::relaxed));
-    }
-    [[nodiscard]] unsigned sleepers_in_poll() const noexcept {
-        const std::uint64_t all = sleep_.load(base::relaxed);
-        return static_cast<unsigned>(all) - static_cast<unsigned>(all >> 32U);
-    }
-    [[nodiscard]] unsigned standing_by() const noexcept {
-        return static_cast<unsigned>(sleep_.load(base::relaxed) >> 32U);
-    }
-    /// Whether a worker that has nothing to do is to stand by. A hint.
-    [[nodiscard]] bool has_too_many() const noexcept {
-        return standing_by() + packing_.needed() < worker_count();
-    }
-    [[nodiscard]] packing& get_packing() noexcept { return packing_; }
-    void call_more() noexcept;
-    /// For `queued` that one worker has, or that were injected; of those who sleep in poll() `but`
-    /// are the caller.
-    void wake_for(std::size_t queued, unsigned but = 0) noexcept;
-    void wake_next_to_end() noexcept;
+    [[nodiscard]] unsigned sleepers() const noexcept { return sleepers_.load(base::relaxed); }
     [[nodiscard]] unsigned searchers() const noexcept { return searchers_.load(base::relaxed); }
     void wait_for_monitor() noexcept { monitor_.wait_for_look(); }
-    /// Whether the caller shall stand by, instead of poll().
-    bool fall_asleep() noexcept;
-    void wake_up(bool stood_by) noexcept {
-        sleep_.fetch_sub(stood_by ? one_standing_by : one_in_poll, base::seq_cst);
+    void fall_asleep() noexcept;
+    void wake_up() noexcept {
+        sleepers_.fetch_sub(1, base::seq_cst);
         monitor_.watch();
     }
     void start_tick() noexcept;
@@ -164,17 +134,12 @@ public:
 private:
     static constexpr base::nanoseconds_t hurried_tick = 64'000;
     static constexpr base::nanoseconds_t first_tick = 500'000;
-    static constexpr base::nanoseconds_t first_tick_packed = 2'000'000;
     static constexpr base::nanoseconds_t longest_tick = 10'000'000;
-    static constexpr base::nanoseconds_t longest_tick_packed = 4'000'000;
-    static constexpr std::uint64_t one_in_poll = 1;
-    static constexpr std::uint64_t one_standing_by = one_in_poll + (std::uint64_t{1} << 32U);
     static constexpr unsigned smallest_stack_shift = 14;  // 16 KiB
     static constexpr unsigned largest_stack_shift = 30;   // 1 GiB
 
     scheduler(const scheduler_options& options, poller& poller, bool has_membarrier);
 
-    void arm_tick(base::nanoseconds_t interval) noexcept;
     [[nodiscard]] unsigned shift_for(std::size_t size) const noexcept;
 
     const scheduler_options options_;
@@ -192,17 +157,15 @@ private:
     std::vector<std::unique_ptr<worker>> workers_;
     kernel_threads threads_{*this};
     monitor monitor_{*this};
-    packing packing_;
 
     alignas(64) base::spinlock injected_lock_;
     waiter_queue injected_ WEFT_GUARDED_BY(injected_lock_);
     base::atomic<std::size_t> injected_size_{0};
 
-    alignas(64) base::atomic<std::uint64_t> sleep_{0};  // who sleeps; above that: who stands by
+    alignas(64) base::atomic<unsigned> sleepers_{0};
     base::atomic<unsigned> searchers_{0};
     base::atomic<bool> ticking_{false};  // the tick is on its way
     base::atomic<base::nanoseconds_t> tick_interval_{first_tick};
-    base::atomic<base::nanoseconds_t> tick_at_{base::time_never};
     base::atomic<bool> stopping_{false};
 
     // Threads that are no workers of ours, in the middle of inject() or root_finished().

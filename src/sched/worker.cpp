@@ -30,20 +30,12 @@ worker::worker(scheduler& owner, unsigned index, bool asymmetric_locks)
       wheel_(base::now_ns()),
       rng_(0x51ed270b + index),
       seen_others_(owner.options().workers),
-      seen_loads_(owner.options().workers),
-      seen_ticks_(owner.options().workers) {}
+      seen_loads_(owner.options().workers) {}
 
 void worker::taken_by(kernel_thread& thread) noexcept {
     thread_.store(&thread, base::release);
     exceptions_ = thread.exceptions_;
     start_charging(base::thread_cpu_ns());
-    reported_at_ = charged_at_;
-    reported_cpu_ = cpu_seen_;
-    reported_tick_ = tick();
-    slept_ = 0;
-    if (owner_.get_packing().spread()) {  // who had the role before blocks or computes
-        owner_.call_more();
-    }
     count_dispatch();
 }
 

@@ -236,8 +236,6 @@ private:
     bool spin_for_work() noexcept;
     void sleep() noexcept;
     void wake_another_if_needed(std::size_t queued) noexcept;
-    void report(base::nanoseconds_t now) noexcept;
-    [[nodiscard]] bool somebody_is_stuck() noexcept;
     [[nodiscard]] bool work_elsewhere() noexcept;
 
     static constexpr std::uint64_t most_budget = 64;
@@ -267,7 +265,6 @@ private:
     /// Of each victim, when last looked at: dispatches of others than such as were preempted.
     std::vector<std::uint64_t> seen_others_;
     std::vector<std::uint64_t> seen_loads_;  // of each worker, when last balanced
-    std::vector<std::uint64_t> seen_ticks_;  // of each worker, at the last tick of the scheduler
     base::nanoseconds_t balance_at_ = 0;
     unsigned uneven_for_ = 0;             // looks
     unsigned charge_period_ = 1;          // of how many switches the time is charged at once
@@ -283,11 +280,6 @@ private:
     base::nanoseconds_t checked_since_ = 0;
     std::uint64_t checked_tick_ = 0;
     base::nanoseconds_t maintained_at_ = 0;
-    // At the last report to packing.
-    base::nanoseconds_t reported_at_ = 0;
-    base::nanoseconds_t reported_cpu_ = 0;
-    std::uint64_t reported_tick_ = 0;
-    base::nanoseconds_t slept_ = 0;  // since then
     base::nanoseconds_t polled_at_ = 0;
     std::uint64_t poll_after_ = 0;        // the tick from which on a poll is worth its price
     std::uint64_t budget_ = most_budget;  // dispatches between two maintain()

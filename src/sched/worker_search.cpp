@@ -29,7 +29,6 @@ constexpr unsigned retry_spin_after = 16;  // sleeps without a spin before one i
 // Balancing while all are busy: rarely enough that what is lost by moving does not count.
 constexpr nanoseconds_t balance_every = 32'000'000;
 constexpr unsigned looks_before_swap = 3;
-constexpr nanoseconds_t report_every = 1'000'000;
 constexpr std::size_t most_taken = 256;  // at a time, from a queue that others look at, too
 
 }  // namespace
@@ -58,12 +57,9 @@ void worker::maintain() noexcept {
     }
     maintained_at_ = now;
     charged_at_ = now;
-    report(now);
     balance(now, queue_.weight());  // who yielded stands there by now
     expire_timers(now);
-    // Of two that one could do for, neither looks for more before one of them has come to its end.
-    if (now - polled_at_ >= longest_without_poll ||
-        (tick() >= poll_after_ && !owner_.has_too_many())) {
+    if (now - polled_at_ >= longest_without_poll || tick() >= poll_after_) {
         poll_now(now);
     }
     take_injected();
@@ -78,7 +74,7 @@ void worker::expire_timers(nanoseconds_t now) noexcept {
 void worker::poll_now(nanoseconds_t now) noexcept {
     if (owner_.get_poller().poll(0).ticked) {
         owner_.tick_passed();
-        if (owner_.sleepers_in_poll() != 0) {
+        if (owner_.sleepers() != 0) {
             owner_.get_poller().interrupt();  // somebody with time shall look around
         }
     }
@@ -124,7 +120,7 @@ bool worker::take_injected() noexcept {
         any = true;
     }
     if (any && owner_.has_injected() && owner_.sleepers() != 0) {
-        owner_.wake_for(owner_.injected());
+        owner_.get_poller().interrupt();
     }
     return any;
 }
@@ -141,14 +137,14 @@ bool worker::steal() noexcept {
     return false;
 }
 
-/// A single one, and all that one worker can do soon, is left to the victim, unless the victim has
-/// run the same thing since we last looked, or nothing but such as were preempted: two fibers that
-/// wake each other in turn are faster on one worker than torn apart.
+/// A single one is left to the victim, unless the victim has run the same thing since we last
+/// looked, or nothing but such as were preempted: two fibers that wake each other in turn are
+/// faster on one worker than torn apart.
 bool worker::steal_from(worker& victim) noexcept {
     const std::size_t queued = victim.queue_.size();
     const std::uint64_t others = victim.tick() - victim.turns_.load(base::relaxed);
     const bool stuck = std::exchange(seen_others_[victim.index()], others) == others;
-    if (queued == 0 || (queued <= owner_.get_packing().queue_for_one() && !stuck)) {
+    if (queued == 0 || (queued == 1 && !stuck)) {
         return false;
     }
     return take_from(victim, 0, false);
@@ -215,7 +211,7 @@ bool worker::work_elsewhere() noexcept {
     }
     for (std::size_t i = 0; i < owner_.worker_count(); ++i) {
         worker& other = owner_.worker_at(i);
-        if (&other != this && other.queue_.size() > owner_.get_packing().queue_for_one()) {
+        if (&other != this && other.queue_.size() > 1) {
             return true;
         }
     }
@@ -230,7 +226,7 @@ bool worker::spin_for_work() noexcept {
         sleeps_without_spin_ = 0;
     }
     const bool somebody_runs = owner_.sleepers() + owner_.searchers() + 1 < owner_.worker_count();
-    if (spin_for_ == 0 || !somebody_runs || owner_.has_too_many() || !owner_.begin_search()) {
+    if (spin_for_ == 0 || !somebody_runs || !owner_.begin_search()) {
         return false;
     }
     const nanoseconds_t end = base::now_ns() + spin_for_;
@@ -257,76 +253,36 @@ bool worker::spin_for_work() noexcept {
 /// Waits in the poller, unless there is something to do after all. See scheduler.h for who wakes
 /// it.
 void worker::sleep() noexcept {
-    const bool stands_by = owner_.fall_asleep();
+    owner_.fall_asleep();
     owner_.check_quiescent();
     if (owner_.has_injected() || owner_.stopping()) {
-        owner_.wake_up(stands_by);
+        owner_.wake_up();
         return;
     }
     worker_counters::add(counters_.slept);
-    poller& events = owner_.get_poller();
-    const nanoseconds_t began = base::now_ns();
     asleep_.store(1, base::relaxed);
-    const poll_result result =
-        stands_by ? events.stand_by(wheel_.next_deadline()) : events.poll(wheel_.next_deadline());
+    const poll_result result = owner_.get_poller().poll(wheel_.next_deadline());
     asleep_.store(0, base::relaxed);
     if (result.ticked) {
         owner_.tick_passed();  // as a sleeper: where all sleep the tick must lapse
     }
-    owner_.wake_up(stands_by);
+    owner_.wake_up();
     const nanoseconds_t now = base::now_ns();
-    slept_ += now - began;
     maintained_at_ = now;
     charged_at_ = now;
     polled_at_ = now;
     poll_after_ = tick() + queue_.size();
-    report(now);
-    if (result.ticked && somebody_is_stuck()) {
-        owner_.get_packing().spread();
-    }
-    if (stands_by) {
-        owner_.call_more();
-    }
     if (result.woken == 0) {
         help_timers(now);
     }
 }
 
 /// Called when something was made runnable here while others sleep, `queued` of them by now.
-/// Whoever searches will find it, and what this worker can do soon is left to it.
+/// Whoever searches will find it, and a single one is left to this worker.
 void worker::wake_another_if_needed(std::size_t queued) noexcept {
-    if (queued > owner_.get_packing().queue_for_one() && owner_.searchers() == 0) {
-        owner_.wake_for(queued, asleep_.load(base::relaxed));
+    if (queued > 1 && owner_.searchers() == 0) {
+        owner_.get_poller().interrupt();
     }
-}
-
-/// What has been done here, once in a while.
-void worker::report(nanoseconds_t now) noexcept {
-    if (now - reported_at_ < report_every) {
-        return;
-    }
-    const nanoseconds_t cpu = base::thread_cpu_ns();
-    const packing::sample done{.elapsed = now - reported_at_,
-                               .cpu = cpu - reported_cpu_,
-                               .slept = std::exchange(slept_, 0),
-                               .dispatches = tick() - reported_tick_};
-    reported_at_ = now;
-    reported_cpu_ = cpu;
-    reported_tick_ = tick();
-    if (owner_.get_packing().report(index_, now, done)) {
-        owner_.call_more();
-    }
-}
-
-/// A worker is awake and has run the same thing since the last tick.
-bool worker::somebody_is_stuck() noexcept {
-    bool any = false;
-    for (std::size_t i = 0; i < owner_.worker_count(); ++i) {
-        const worker& other = owner_.worker_at(i);
-        const bool same = std::exchange(seen_ticks_[i], other.tick()) == other.tick();
-        any |= same && &other != this && !other.asleep();
-    }
-    return any;
 }
 
 }  // namespace weft::sched
