@@ -242,11 +242,17 @@ std::string_view inside(std::string_view quoted, char mark) {
 /// NAMEDATALEN of PostgreSQL, without the zero.
 constexpr std::size_t longest_name = 63;
 
+/// Of the character of UTF-8 that this byte begins; of what begins none, 1, as PostgreSQL counts.
+constexpr std::size_t size_of_character(char first) noexcept {
+    const auto byte = static_cast<unsigned char>(first);
+    return (byte & 0xE0U) == 0xC0 ? 2 : (byte & 0xF0U) == 0xE0 ? 3 : (byte & 0xF8U) == 0xF0 ? 4 : 1;
+}
+
 std::string shortened(std::string name) {
     if (name.size() > longest_name) {
-        std::size_t end = longest_name;
-        while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0U) == 0x80) {
-            --end;
+        std::size_t end = 0;
+        for (std::size_t next = 0; next <= longest_name; next += size_of_character(name[next])) {
+            end = next;
         }
         name.resize(end);
     }

@@ -79,6 +79,7 @@ TEST(token, of_a_long_name_is_cut_as_postgres_does) {
     EXPECT_EQ(name_of(first_of(name + "bc")), name + 'b');
     EXPECT_EQ(name_of(first_of('"' + name + "\"\"c\"")), name + '"');
     EXPECT_EQ(name_of(first_of(name + "\xC3\xA9")), name);
+    EXPECT_EQ(name_of(first_of(name + "b\x97")), name + 'b');  // no character of UTF-8
 }
 
 TEST(token, cursor_takes_what_is_there) {

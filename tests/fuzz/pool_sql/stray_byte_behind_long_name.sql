@@ -1,0 +1,1 @@
+SET LOCAch_pzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzózzzzzzzzzz.zzzzzzzzzzzzzzzzzzzzzath√í2ent_ TO a, "EL"
