@@ -5,6 +5,13 @@
 
 namespace weft::pool {
 
+namespace {
+
+/// Beyond so many, those that count nobody who is pinned now are added up.
+constexpr std::size_t most_counters = 1000;
+
+}  // namespace
+
 void pin_board::place::put(pin_board& on, pin what) {
     if (board_ != nullptr) {
         return;
@@ -12,6 +19,9 @@ void pin_board::place::put(pin_board& on, pin what) {
     counter_ = {what.tenant, what.cause};
     client_id_ = what.client_id;
     const std::lock_guard lock(on.mutex_);
+    if (on.counters_.size() >= most_counters && !on.counters_.contains(counter_)) {
+        on.add_up();
+    }
     counter& of = on.counters_[counter_];
     if (on.pins_.emplace(client_id_, std::move(what)).second) {
         ++of.now;
@@ -31,6 +41,25 @@ void pin_board::place::clear() noexcept {
         --found->second.now;
     }
     board_ = nullptr;
+}
+
+/// By cause, as of the tenant "(others)": tenants may be as many as there are names.
+void pin_board::add_up() {
+    std::map<std::string, std::uint64_t> totals;
+    for (const auto& [of, each] : counters_) {
+        if (each.now == 0) {
+            totals[of.second] += each.total;
+        }
+    }
+    for (const auto& [cause, total] : totals) {
+        counters_[{"(others)", cause}];  // what may throw comes first
+    }
+    std::erase_if(counters_, [](const auto& each) {
+        return each.second.now == 0 && each.first.first != "(others)";
+    });
+    for (const auto& [cause, total] : totals) {
+        counters_.at({"(others)", cause}).total = total;
+    }
 }
 
 void pin_board::visit(const std::function<void(const pin&)>& use) const {

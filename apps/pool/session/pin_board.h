@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // pin_board: which clients of a pool keep their server, and why, and how many there have been.
-// Holds at most one pin a client, so its memory is bounded by that of the clients; the counters by
-// the tenants there are. Thread-safe.
+// Holds at most one pin a client, so its memory is bounded by that of the clients; of counters it
+// has a thousand beside those of clients that are pinned now. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -60,6 +60,8 @@ public:
                                  const counter&)>& use) const;
 
 private:
+    void add_up();
+
     mutable mutex mutex_;
     std::map<std::uint64_t, pin> pins_;
     std::map<std::pair<std::string, std::string>, counter> counters_;
