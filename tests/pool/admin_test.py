@@ -398,6 +398,9 @@ class Control(Console):
         with self.assertRaises((ServerError, Closed, OSError)):
             victim.run("select 1")
         self.assertEqual(other.value("select 1"), "1")
+        # It is there until its server is clean.
+        rig.eventually(lambda: all(row["id"] != number for row in self.table("clients")),
+                       "the victim stays")
         self.assertEqual(self.refusal(f"kill_client {number}"), "08P01 client not found")
 
     @OLDER_IN_PGBOUNCER

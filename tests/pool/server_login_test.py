@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a pooler logs in at servers: those that do not know the password, and those that are slow."""
 import struct
+import threading
 import unittest
 
 import rig
 from impostor import Impostor
-from wire_client import Closed, ServerError, message, text
+from wire_client import CANCEL_CODE, Closed, ServerError, message, query, text
 
 _OK = message("R", struct.pack("!I", 0))
 _SCRAM = message("R", struct.pack("!I", 10) + text("SCRAM-SHA-256") + b"\0")
@@ -59,6 +60,76 @@ class Impostors(rig.PoolCase):
     @rig.pooled
     def test_a_server_that_trusts_is_trusted(self):
         self.client(database="good")
+
+
+class KeyServer(Impostor):
+    """Speaks protocol 3.2 to who asks for it; each query lasts until it is cancelled."""
+
+    KEY = bytes(range(32))
+
+    def __init__(self):
+        self.asked, self.cancelled_with = [], []
+        self.cancelled = threading.Event()
+        super().__init__()
+
+    def serve(self, peer):
+        size, code = struct.unpack("!II", peer.take(8))
+        body = peer.take(size - 8)
+        if code == CANCEL_CODE:
+            self.cancelled_with.append(body)
+            self.cancelled.set()
+            return
+        self.asked.append(code)
+        peer.send(_OK + message("S", text("server_version") + text("18.0")),
+                  message("K", struct.pack("!I", 7) + self.KEY), message("Z", b"I"))
+        while True:
+            kind, _ = peer.receive()
+            if kind == "X":
+                return
+            self.cancelled.wait(rig.DEADLINE_SECONDS)
+            peer.send(message("E", b"SERROR\0C57014\0Mcancelled\0\0"), message("Z", b"I"))
+
+
+@rig.modes("transaction")
+class NewerProtocol(rig.PoolCase):
+    """Servers that are asked for protocol 3.2."""
+
+    settings = {"default_pool_size": 1, "server_tls_sslmode": "disable"}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.newer = KeyServer()
+        postgres = rig.postgres()
+        asks = "max_protocol_version=latest" if rig.TARGET == "weft-pool" else ""
+        cls.databases = {
+            "newer": f"host=127.0.0.1 port={cls.newer.port} user=ann {asks}",
+            "shop": f"host={postgres.folder} port={postgres.port} dbname=shop {asks}"}
+        super().setUpClass()
+        cls.addClassCleanup(cls.newer.stop)
+        cls.addClassCleanup(cls.server.stop)  # first
+
+    @rig.pooled
+    @rig.but_for("pgbouncer", "1.18 speaks 3.0 only")
+    def test_long_cancel_key(self):
+        client = self.client(database="newer")
+        client.send(query("select 1"))
+        rig.eventually(lambda: self.servers_in_use() == "1", "no server has the query")
+        client.cancel()
+        self.assertEqual(client.answer().sqlstates, ["57014"])
+        self.assertEqual(self.newer.asked, [3 << 16 | 2])
+        self.assertEqual(self.newer.cancelled_with, [struct.pack("!I", 7) + KeyServer.KEY])
+
+    def servers_in_use(self):
+        rows = self.client(user="weft", database="pgbouncer").run("show pools").rows
+        return next(row[6] for row in rows if row[0] == "newer")
+
+    def test_older_server_answers_in_its_own(self):
+        client = self.client()
+        self.assertEqual(client.value("select 1"), "1")
+        client.send(query("select pg_sleep(60)"))
+        self.wait_for_query("pg_sleep")
+        client.cancel()
+        self.assertEqual(client.answer().sqlstates, ["57014"])
 
 
 @rig.modes("transaction")

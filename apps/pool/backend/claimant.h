@@ -33,6 +33,7 @@ struct alignas(64) claimant : fair_entity {  // what a search in the tree reads 
     tenant_account* account = nullptr;  ///< set by server_pool::enter()
     state now = state::resting;
     bool fresh = true;               ///< it has never waited
+    bool gives_way = false;          ///< it was told to give up what it holds
     std::uint32_t waited_us = 0;     ///< for what it holds; an hour and more counts as an hour
     server* held = nullptr;          ///< while holding
     clock::time_point since;         ///< it waits, holds or, having held, rests

@@ -22,6 +22,7 @@ using login_failure = std::unexpected<report>;
 
 constexpr std::string_view cannot_connect = "08001";  // sqlclient_unable_to_establish_sqlconnection
 constexpr std::string_view protocol_violation = "08P01";
+constexpr std::size_t longest_cancel_key = 256;  // of protocol 3.2
 
 report fatal(const auth_error& error) {
     report what = fatal_report(error.sqlstate, error.message);
@@ -111,7 +112,7 @@ private:
     step converse() {
         parameter_list parameters{{"user", target_.user}, {"database", target_.database}};
         parameters.insert(parameters.end(), target_.parameters.begin(), target_.parameters.end());
-        if (auto sent = send(session_packet(protocol_3_0, parameters)); !sent) {
+        if (auto sent = send(session_packet(target_.protocol, parameters)); !sent) {
             return sent;
         }
         for (;;) {
@@ -157,10 +158,13 @@ private:
                 byte_reader body(message.body);
                 made_->cancel.process = body.u32();
                 made_->cancel.key = body.rest();
-                return {};
+                return made_->cancel.key.size() <= longest_cancel_key
+                           ? step()
+                           : login_failure(fatal_report(protocol_violation,
+                                                        "a cancel key of more than 256 bytes"));
             }
             case answer::notice:
-            case answer::negotiate_version:
+            case answer::negotiate_version:  // an older one: what follows is the same in all
                 return {};
             default:
                 return login_failure(

@@ -37,7 +37,8 @@ struct server_target {
     sslmode tls = sslmode::disable;
     std::optional<tls_context> context;  ///< none: no TLS, whatever is said above
     bool tls_direct = false;             ///< begins it without asking; `tls` must not be optional
-    parameter_list parameters;           ///< of the startup packet, beside user and database
+    std::uint32_t protocol = protocol_3_0;  ///< the newest that is asked for
+    parameter_list parameters;              ///< of the startup packet, beside user and database
 };
 
 /// What all logins share. Must outlive them.

@@ -38,7 +38,9 @@ server_pool::server_pool(const pool_limits& limits, connector connect)
     : connect_(std::move(connect)), limits_(limits), queue_(queue_settings) {}
 
 server_pool::~server_pool() {
-    fibers_.wait();
+    while (!fibers_.wait(100ms)) {
+        starter_.try_again();
+    }
     for (const auto& each : budgets_) {
         for (std::size_t i = 0; i < servers_.size(); ++i) {
             each->give_back(*this);
@@ -278,11 +280,6 @@ void server_pool::grant(claimant& who, clock::time_point now, bool wake) {
     }
 }
 
-bool server_pool::is_waited_for() const {
-    const std::lock_guard lock(mutex_);
-    return waiting_.count() != 0;
-}
-
 server* server_pool::take_idle() {
     const auto at = limits_.round_robin ? idle_.begin() : idle_.end() - 1;
     server* const taken = *at;
@@ -339,6 +336,7 @@ void server_pool::settle(claimant& who, clock::time_point now) {
         each->charge(*this, cost);
     }
     totals_.hold_ns += static_cast<std::uint64_t>(cost);
+    giving_way_ -= std::exchange(who.gives_way, false) ? 1 : 0;
 }
 
 void server_pool::put_back(server& returned, bool reusable, clock::time_point now, doomed& out) {
@@ -400,15 +398,15 @@ void server_pool::look_after() {
         const auto now = clock::now();
         charge_holders(now);
         refill_quotas(now);
-        if (limits_.preempt_over_quota) {
-            preempt_over_quota(now);
-        }
         if (now - swept_at_ >= sweep_period) {
             swept_at_ = now;
             sweep(now, out);
         }
         dispatch(now, nullptr);
         grow(now);
+        if (limits_.preempt_over_quota) {
+            preempt_over_quota(now);
+        }
     }
     starter_.try_again();
     settle_budgets();

@@ -162,10 +162,14 @@ public:
     /// Whether it neither has a server nor waits for one.
     [[nodiscard]] bool rests(const claimant& who) const;
 
-    /// Whose query the client means, if it has any now. finish_cancel() must follow. Who waits for
-    /// a server gets none: acquire() reports `why`.
+    /// Whose query the client means, if it has any now. carry_out() or finish_cancel() must follow.
+    /// Who waits for a server gets none: acquire() reports `why`.
     std::optional<cancel_ticket> begin_cancel(claimant& of, const report& why);
-    void finish_cancel(const cancel_ticket& ticket);
+    /// Sends it; returns when the server has taken it, or `until`.
+    void carry_out(const cancel_ticket& ticket, deadline until);
+    /// `certain`: nothing of it can be on its way; else the server is closed after its use, since
+    /// the cancel may come when it has another client's query.
+    void finish_cancel(const cancel_ticket& ticket, bool certain = true);
 
     /// What is due: charges for what takes long, quotas, idle servers that are too old or closed,
     /// new ones. To be called each 100 ms or so.
@@ -191,8 +195,9 @@ public:
     [[nodiscard]] std::vector<tenant_status> tenants() const;
     /// Calls `visit` for each server; held: who has it, or null. Under the mutex.
     void visit_servers(const std::function<void(const server&, const claimant*)>& visit) const;
-    /// Whether a client waits for a server.
-    [[nodiscard]] bool is_waited_for() const;
+    /// Whether `who`, which has a server, is to give it up for one that waits: yes for no more of
+    /// them than wait for nothing else. It must release() it then.
+    bool should_give_way(claimant& who);
     /// Where a client of this pool stands.
     [[nodiscard]] claim claim_of(const claimant& who) const;
     /// Which tenants have servers, "shop/ann: 3, shop/bob: 1", who has most first.
@@ -235,6 +240,7 @@ private:
     void charge_holders(clock::time_point now);
     void refill_quotas(clock::time_point now);
     void preempt_over_quota(clock::time_point now);
+    [[nodiscard]] std::size_t short_of(clock::time_point now) const;
     cancel_ticket begin_cancel_of(server& held);
     void sweep(clock::time_point now, doomed& out);
     void retire(doomed& out);
@@ -256,6 +262,7 @@ private:
     bool wants_more_ = false;  // than the budgets had
     std::uint32_t connecting_ = 0;
     std::uint32_t cancelling_ = 0;
+    std::size_t giving_way_ = 0;  // holders that were told to
     std::uint64_t last_id_ = 0;
     parameter_list welcome_;
     std::optional<report> last_failure_;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// server_pool: queries that are cancelled, for their client or for others.
+// server_pool: queries that are cancelled, and servers that are taken back for others.
+#include <chrono>
 #include <mutex>
+#include <new>
 #include <utility>
 
-#include "backend/limit.h"
 #include "backend/server_login.h"
 #include "backend/server_pool.h"
 
@@ -14,7 +15,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Whose query was cancelled for others is not asked again before.
 constexpr auto preempt_again_after = 1s;
+
+constexpr auto longest_cancel = 10s;
 
 }  // namespace
 
@@ -35,11 +39,22 @@ cancel_ticket server_pool::begin_cancel_of(server& held) {
     return {&held, held.address, held.cancel};
 }
 
-void server_pool::finish_cancel(const cancel_ticket& ticket) {
+void server_pool::carry_out(const cancel_ticket& ticket, deadline until) {
+    bool certain = false;
+    try {
+        certain = send_cancel(ticket.address, ticket.which, until).has_value();
+    } catch (const std::bad_alloc&) {
+        // As if the server had not taken it.
+    }
+    finish_cancel(ticket, certain);
+}
+
+void server_pool::finish_cancel(const cancel_ticket& ticket, bool certain) {
     doomed out;
     {
         const std::lock_guard lock(mutex_);
         const auto now = clock::now();
+        ticket.of->stale = ticket.of->stale || !certain;
         --cancelling_;
         if (--ticket.of->cancels == 0 && std::exchange(ticket.of->returned, false)) {
             put_back(*ticket.of, true, now, out);
@@ -53,24 +68,53 @@ void server_pool::finish_cancel(const cancel_ticket& ticket) {
     say_goodbye(out);
 }
 
-/// Cancels, at most once a second for each, what runs for tenants that have used up their quota
-/// while another tenant waits.
+// Taking back.
+
+/// How many clients wait for nothing but a server that somebody has.
+std::size_t server_pool::short_of(clock::time_point now) const {
+    const bool grows = connecting_ != 0 || (room(now) > 0 && !wants_more_);
+    if (paused_ || grows || !idle_.empty()) {
+        return 0;
+    }
+    std::size_t waiting = 0;
+    for (const auto& [name, account] : accounts_) {
+        waiting += account->group.spent() ? 0 : account->waiting;
+    }
+    return waiting;
+}
+
+bool server_pool::should_give_way(claimant& who) {
+    const std::lock_guard lock(mutex_);
+    if (!who.gives_way && short_of(clock::now()) > giving_way_) {
+        who.gives_way = true;
+        ++giving_way_;
+    }
+    return who.gives_way;
+}
+
+/// Cancels what runs for tenants that have used up their quota, for as many clients of others as
+/// wait. What was charged in advance is not used yet.
 void server_pool::preempt_over_quota(clock::time_point now) {
-    const auto somebody_else_waits = [this](const tenant_account& than) {
-        return waiting_.count() > than.waiting;
+    std::size_t wanted = short_of(now);
+    const auto was_asked = [now](const claimant& who) {
+        return now - who.preempted < preempt_again_after;
     };
     for (claimant* each = holding_.first(); each != nullptr; each = each->next) {
-        if (!each->account->group.spent() || now - each->preempted < preempt_again_after ||
-            !somebody_else_waits(*each->account)) {
+        wanted -= wanted != 0 && was_asked(*each) ? 1 : 0;
+    }
+    for (claimant* each = holding_.first(); each != nullptr && wanted != 0; each = each->next) {
+        const bool is_beyond = each->account->group.spent() &&
+                               std::chrono::nanoseconds(each->charged_ns) <= now - each->since;
+        if (!is_beyond || was_asked(*each) || each->held->cancels != 0) {
             continue;
         }
+        --wanted;
         each->preempted = now;
         const cancel_ticket ticket = begin_cancel_of(*each->held);
         fibers_.add(1);
         try {
             starter_.start({.name = "preempt"}, [this, ticket] {
-                (void)send_cancel(ticket.address, ticket.which, within(preempt_again_after));
-                finish_cancel(ticket);
+                carry_out(ticket, longest_cancel);
                 fibers_.done();
             });
         } catch (const std::bad_alloc&) {

@@ -3,6 +3,8 @@
 // What happens beside a wait for a server, and after it.
 #include <gtest/gtest.h>
 
+#include <weft/latch.h>
+
 #include "backend/server_pool_test_support.h"
 
 namespace weft::pool {
@@ -102,6 +104,106 @@ TEST(ServerPoolWait, AServerWhoseLoginTookLongerThanItsLifetimeIsUsedOnce) {
             EXPECT_EQ(to.connects(), uses);
             one.release();
         }
+    });
+}
+
+// Who is to give way.
+
+TEST(ServerPoolGivingWay, NoMoreThanWaitForNothingElse) {
+    on_one_worker([] {
+        backends to;
+        server_pool pool({.size = 2}, to.connector());
+        visitor a(pool, "t");
+        visitor b(pool, "t");
+        a.ask_and_look();
+        b.ask_and_look();
+        ASSERT_TRUE(a.holds() && b.holds());
+        EXPECT_FALSE(pool.should_give_way(a.place)) << "nobody waits";
+        visitor one(pool, "t");
+        one.ask_and_look();
+        EXPECT_TRUE(pool.should_give_way(a.place));
+        EXPECT_TRUE(pool.should_give_way(a.place)) << "it stays so";
+        EXPECT_FALSE(pool.should_give_way(b.place)) << "one is enough for one";
+        visitor two(pool, "t");
+        two.ask_and_look();
+        EXPECT_TRUE(pool.should_give_way(b.place));
+        a.release();
+        b.release();
+        ASSERT_TRUE(one.holds() && two.holds());
+        visitor three(pool, "t");
+        three.ask_and_look();
+        EXPECT_TRUE(pool.should_give_way(one.place)) << "those before have done so";
+    });
+}
+
+TEST(ServerPoolGivingWay, NotWhileThePoolMayGrow) {
+    on_one_worker([] {
+        backends to;
+        event opened;
+        auto connect = to.connector();
+        server_pool pool({.size = 2}, [&] {
+            if (to.connects() > 0) {
+                opened.wait();
+            }
+            return connect();
+        });
+        visitor holder(pool, "t");
+        holder.ask_and_look();
+        ASSERT_TRUE(holder.holds());
+        visitor waiter(pool, "t");
+        waiter.ask_and_look();
+        ASSERT_TRUE(waiter.waits());
+        EXPECT_FALSE(pool.should_give_way(holder.place)) << "a server is on its way";
+        opened.set();
+        waiter.join();
+        EXPECT_TRUE(waiter.holds());
+    });
+}
+
+TEST(ServerPoolGivingWay, NotForOneThatMayNotHaveAServer) {
+    on_one_worker([] {
+        backends to;
+        server_pool pool({.size = 1}, to.connector());
+        visitor holder(pool, "modest");
+        holder.ask_and_look();
+        ASSERT_TRUE(holder.holds());
+        // Of a tenant that has used more than its quota.
+        const tenant_rule rule{.quota = {.quota_ns = 1, .period_ns = 1'000'000'000'000}};
+        visitor first(pool, "greedy", rule);
+        first.ask_and_look();
+        holder.release();
+        ASSERT_TRUE(first.holds());
+        first.release();
+        holder.ask_and_look();
+        ASSERT_TRUE(holder.holds());
+        first.ask_and_look();
+        ASSERT_TRUE(first.waits());
+        EXPECT_FALSE(pool.should_give_way(holder.place));
+        pool.pause();
+        visitor other(pool, "other");
+        other.ask_and_look();
+        EXPECT_FALSE(pool.should_give_way(holder.place)) << "nobody gets a server now";
+        pool.resume();
+        EXPECT_TRUE(pool.should_give_way(holder.place));
+    });
+}
+
+TEST(ServerPoolCancel, AServerIsClosedThatMayBeHitByALateCancel) {
+    on_one_worker([] {
+        backends to;
+        server_pool pool({.size = 1}, to.connector());
+        visitor one(pool, "t");
+        one.ask_and_look();
+        ASSERT_TRUE(one.holds());
+        const auto ticket = pool.begin_cancel(one.place, {});
+        ASSERT_TRUE(ticket);
+        pool.finish_cancel(*ticket, false);
+        one.release();
+        EXPECT_EQ(pool.status().servers, 0U);
+        one.ask();
+        one.join();
+        EXPECT_TRUE(one.holds());
+        EXPECT_EQ(to.connects(), 2);
     });
 }
 

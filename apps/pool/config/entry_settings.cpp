@@ -28,6 +28,12 @@ constexpr setting<database> of_database[] = {
      reconnect},
     {"max_db_client_connections", &d::max_db_client_connections, "As the general setting."},
     {"max_db_connections", &d::max_db_connections, "As the general setting."},
+    {.name = "max_protocol_version",
+     .where = &d::max_protocol_version,
+     .about =
+         "What servers are asked for: 3.0; 3.2 or latest, as some that are no PostgreSQL cannot.",
+     .takes = reconnect,
+     .own = true},
     {.name = "max_waiting_clients",
      .where = &d::max_waiting_clients,
      .about = "As the general setting.",

@@ -36,6 +36,7 @@ std::string other_text(const setting<Owner>& what) {
             return what.name.ends_with("session_attrs") ? "standby"
                    : what.name.ends_with("hosts")       ? "disable"
                    : what.name.ends_with("sslmode")     ? "verify-full"
+                   : what.name.ends_with("_version")    ? "3.2"
                    : what.name == "pool_mode"           ? "statement"
                    : what.name == "auth_type"           ? "hba"
                                                         : "json";

@@ -50,9 +50,9 @@ using member =
                  std::vector<std::uint16_t> Owner::*, enum pool_mode Owner::*,
                  enum auth_type Owner::*, sslmode Owner::*, enum load_balance_hosts Owner::*,
                  enum target_session_attrs Owner::*, enum log_format Owner::*,
-                 tls_protocols Owner::*, tenant_key Owner::*, std::optional<int> Owner::*,
-                 std::optional<microseconds> Owner::*, std::optional<enum pool_mode> Owner::*,
-                 std::optional<sslmode> Owner::*>;
+                 protocol_version Owner::*, tls_protocols Owner::*, tenant_key Owner::*,
+                 std::optional<int> Owner::*, std::optional<microseconds> Owner::*,
+                 std::optional<enum pool_mode> Owner::*, std::optional<sslmode> Owner::*>;
 
 template <class Owner>
 struct setting {

@@ -88,6 +88,16 @@ struct words_of<target_session_attrs> {
     }};
 };
 
+/// The newest is "latest", too, as libpq has it.
+template <>
+struct words_of<protocol_version> {
+    static constexpr std::array<std::pair<std::string_view, protocol_version>, 3> all{{
+        {"3.0", protocol_version::v3_0},
+        {"3.2", protocol_version::v3_2},
+        {"latest", protocol_version::v3_2},
+    }};
+};
+
 template <>
 struct words_of<log_format> {
     static constexpr std::array<std::pair<std::string_view, log_format>, 2> all{{

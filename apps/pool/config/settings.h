@@ -45,6 +45,9 @@ enum class target_session_attrs : std::uint8_t {
     prefer_standby
 };
 
+/// Of PostgreSQL's protocol.
+enum class protocol_version : std::uint8_t { v3_0, v3_2 };
+
 enum class log_format : std::uint8_t { text, json };
 
 /// Versions of TLS that a configuration allows.
@@ -219,6 +222,7 @@ struct database {
     enum target_session_attrs target_session_attrs = target_session_attrs::any;
     std::optional<sslmode> tls_sslmode;  ///< to this database's servers
     bool tls_direct = false;             ///< TLS begins at once, unasked (PostgreSQL 17)
+    protocol_version max_protocol_version = protocol_version::v3_0;  ///< that servers are asked for
     std::optional<int> headroom;
     std::optional<int> max_waiting_clients;
 

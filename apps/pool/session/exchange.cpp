@@ -316,7 +316,7 @@ deadline exchange::next_look() const {
 exchange::end exchange::passed_limit() const {
     if (!limit().expired()) {
         const bool has_idled = after(phase_began_, limits_.idle_transaction_when_wanted).expired();
-        return has_idled && client_.pool->pool->is_waited_for()
+        return has_idled && client_.pool->pool->should_give_way(client_.place)
                    ? end(exchange_end::idle_transaction_preempted)
                    : std::nullopt;
     }

@@ -69,6 +69,8 @@ std::shared_ptr<const server_target> target_for(const loaded_configuration& in, 
         target->context = found->second;
     }
     target->tls_direct = db.tls_direct;
+    target->protocol =
+        db.max_protocol_version == protocol_version::v3_2 ? protocol_3_2 : protocol_3_0;
     target->parameters = parameters_of(db);
     return target;
 }
@@ -420,9 +422,7 @@ void pooler::cancel(const cancel_request& which) {
         cancel_elsewhere(which);
     }
     if (ticket) {
-        (void)send_cancel(ticket->address, ticket->which,
-                          within(config()->config.general.cancel_wait_timeout));
-        pool->pool->finish_cancel(*ticket);
+        pool->pool->carry_out(*ticket, within(config()->config.general.cancel_wait_timeout));
     }
 }
 

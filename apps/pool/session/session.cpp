@@ -433,8 +433,7 @@ private:
         if (const auto ticket = client_.pool->pool->begin_cancel(client_.place, {})) {
             try {
                 pooler_.starter.start({}, [pool = client_.pool, ticket = *ticket] {
-                    (void)send_cancel(ticket.address, ticket.which, longest_own_query);
-                    pool->pool->finish_cancel(ticket);
+                    pool->pool->carry_out(ticket, longest_own_query);
                 });
             } catch (const std::bad_alloc&) {
                 client_.pool->pool->finish_cancel(*ticket);
