@@ -63,6 +63,7 @@ struct tenant_account {
     std::int64_t usual_cost_ns = 1'000'000;
     std::uint64_t newest = 0;        ///< where the last client that was fresh has been placed
     std::uint64_t transactions = 0;  ///< that have ended
+    std::uint64_t preempted = 0;     ///< times that a client's server was to be taken back
     latency_histogram waits;         ///< from the wish to the server
     latency_histogram holds;         ///< from the server to its return
     latency_histogram totals;        ///< from the wish to the return

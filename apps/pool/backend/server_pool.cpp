@@ -513,7 +513,7 @@ std::vector<tenant_status> server_pool::tenants() const {
     for (const auto& [name, account] : accounts_) {
         out.push_back({name, account->group.share(), account->clients, account->waiting,
                        account->holding, account->transactions, account->group.ran_ns(),
-                       account->waits, account->holds, account->totals});
+                       account->waits, account->holds, account->totals, account->preempted});
     }
     return out;
 }

@@ -101,7 +101,8 @@ struct tenant_status {
     std::uint64_t server_ns = 0;
     latency_histogram waits;
     latency_histogram holds;
-    latency_histogram totals;  ///< both together, of each transaction
+    latency_histogram totals;     ///< both together, of each transaction
+    std::uint64_t preempted = 0;  ///< times that a server was taken back, or was to be
 };
 
 /// A server whose query is being cancelled: nobody else gets it meanwhile.

@@ -88,6 +88,7 @@ bool server_pool::should_give_way(claimant& who) {
     if (!who.gives_way && short_of(clock::now()) > giving_way_) {
         who.gives_way = true;
         ++giving_way_;
+        ++who.account->preempted;
     }
     return who.gives_way;
 }
@@ -110,6 +111,7 @@ void server_pool::preempt_over_quota(clock::time_point now) {
         }
         --wanted;
         each->preempted = now;
+        ++each->account->preempted;
         const cancel_ticket ticket = begin_cancel_of(*each->held);
         fibers_.add(1);
         try {

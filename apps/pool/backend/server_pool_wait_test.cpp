@@ -133,6 +133,7 @@ TEST(ServerPoolGivingWay, NoMoreThanWaitForNothingElse) {
         visitor three(pool, "t");
         three.ask_and_look();
         EXPECT_TRUE(pool.should_give_way(one.place)) << "those before have done so";
+        EXPECT_EQ(pool.tenants().at(0).preempted, 3U);
     });
 }
 

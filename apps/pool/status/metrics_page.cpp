@@ -162,6 +162,12 @@ void put_tenants(exposition& to, const std::vector<pool_sample>& pools) {
     for_tenants(pools, [&](const metric_labels& labels, const tenant_status& of) {
         put_clients(to, labels, of.clients, of.holding, of.waiting);
     });
+    to.family(
+        "weft_pool_tenant_preemptions_total", counter,
+        "Times that a client of a tenant lost its server, or a query, for others that waited.");
+    for_tenants(pools, [&](const metric_labels& labels, const tenant_status& of) {
+        to.value(labels, of.preempted);
+    });
     const std::pair<const char*, latency_histogram tenant_status::*> histograms[] = {
         {"weft_pool_tenant_wait_seconds", &tenant_status::waits},
         {"weft_pool_tenant_server_seconds", &tenant_status::holds},
