@@ -13,7 +13,7 @@ import urllib.request
 
 import rig
 import servers
-from wire_client import SYNC, Channel, Client, bind, describe, execute, parse, query
+from wire_client import SYNC, Channel, Client, ServerError, bind, describe, execute, parse, query
 
 # A client that has said nothing for so long has no fiber any more.
 STAYS_ACTIVE_SECONDS = 1.2
@@ -149,6 +149,24 @@ class Restart(RestartCase):
             if self.mode == "session":
                 client.end()
 
+    def test_what_is_paused_or_disabled_stays_so(self):
+        client = self.client()
+        with Client(self.path, user="weft", database="pgbouncer") as console:
+            console.run("pause shop")
+            console.run("disable other")
+        self.let_idle()
+        self.successor()
+        with self.assertRaises(ServerError):
+            self.client(database="other")
+        client.send(query("select 2"))
+        with Client(self.path, user="weft", database="pgbouncer") as console:
+            rig.eventually(lambda: any(row[0] == "shop" and row[3] == "1"
+                                       for row in console.run("show pools").rows), "it does not wait")
+            console.run("resume shop")
+            console.run("enable other")
+        self.assertEqual(client.answer().rows, [["2"]])
+        self.assertEqual(self.client(database="other").value("select 3"), "3")
+
     def test_a_refusal_changes_nothing(self):
         client = self.client()
         for greeting, why in ((b"GET / HTTP/1.1\r\n", "length"),
@@ -162,7 +180,7 @@ class Restart(RestartCase):
                 self.assertIn(why, self.server.process.said())
         # One that asks for the sockets and dies.
         with Channel(self.gate) as other:
-            other.send(framed(b"h" + struct.pack("!I", 1)))
+            other.send(framed(b"h" + struct.pack("!I", 2)))
             fds = array.array("i")
             data, ancillary, *_ = other.socket.recvmsg(1000, socket.CMSG_LEN(4 * 10))
             for _level, _type, content in ancillary:

@@ -30,6 +30,13 @@ void put(std::string& out, const pairs& all) {
     }
 }
 
+void put(std::string& out, const std::vector<std::string>& all) {
+    put_u32(out, static_cast<std::uint32_t>(all.size()));
+    for (const std::string& each : all) {
+        put(out, each);
+    }
+}
+
 void put(std::string& out, std::uint64_t value) {
     put_u32(out, static_cast<std::uint32_t>(value >> 32));
     put_u32(out, static_cast<std::uint32_t>(value));
@@ -43,7 +50,20 @@ std::string read_text(byte_reader& from) {
     return std::string(from.bytes(from.u32()));
 }
 
-/// What is told is not believed before it is there: no memory is reserved for it.
+bool read_flag(byte_reader& from) {
+    return from.u8() != 0;
+}
+
+// What is told is not believed before it is there: no memory is reserved for it.
+
+std::vector<std::string> read_texts(byte_reader& from) {
+    std::vector<std::string> out;
+    for (std::uint32_t left = from.u32(); left > 0 && from.ok(); --left) {
+        out.push_back(read_text(from));
+    }
+    return out;
+}
+
 pairs read_pairs(byte_reader& from) {
     pairs out;
     for (std::uint32_t left = from.u32(); left > 0 && from.ok(); --left) {
@@ -168,6 +188,9 @@ std::string encode(const message& what) {
                               out += static_cast<char>(m.count);
                               put(out, m.unix_file);
                               put_u32(out, m.numbers);
+                              out += m.all_paused ? '\1' : '\0';
+                              put(out, m.paused);
+                              put(out, m.disabled);
                           },
                           [&](const serving&) { out += 's'; },
                           [&](const pool_keys& m) {
@@ -214,6 +237,9 @@ std::expected<message, std::string> decode(std::string_view body) {
             open.count = from.u8();
             open.unix_file = read_text(from);
             open.numbers = from.u32();
+            open.all_paused = read_flag(from);
+            open.paused = read_texts(from);
+            open.disabled = read_texts(from);
             out = std::move(open);
             break;
         }

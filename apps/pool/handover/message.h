@@ -28,7 +28,7 @@
 namespace weft::pool::handover {
 
 /// Of these messages. Processes that differ refuse each other.
-inline constexpr std::uint32_t version = 1;
+inline constexpr std::uint32_t version = 2;
 
 /// Of a message. A client that has more prepared stays where it is.
 inline constexpr std::size_t longest_message = std::size_t{32} << 20;
@@ -51,6 +51,10 @@ struct doors {
     std::uint8_t count = 0;
     std::string unix_file;      ///< of one of them, to be removed in the end; empty: none
     std::uint32_t numbers = 0;  ///< the highest that a client's cancel key may have
+    // What the console has turned off: databases, by their names.
+    bool all_paused = false;
+    std::vector<std::string> paused = {};
+    std::vector<std::string> disabled = {};
     bool operator==(const doors&) const = default;
 };
 

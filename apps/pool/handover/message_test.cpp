@@ -37,7 +37,13 @@ idle_client some_client() {
 TEST(HandoverMessage, IsReadAsItWasWritten) {
     EXPECT_EQ(through(hello()), hello());
     EXPECT_EQ(through(refusal{.why = "busy"}), refusal{.why = "busy"});
-    const doors open{.count = 2, .unix_file = "/tmp/.s.PGSQL.6432", .numbers = 10'000};
+    doors open{.count = 2,
+               .unix_file = "/tmp/.s.PGSQL.6432",
+               .numbers = 10'000,
+               .paused = {"shop", ""},
+               .disabled = {"stock"}};
+    EXPECT_EQ(through(open), open);
+    open.all_paused = true;
     EXPECT_EQ(through(open), open);
     EXPECT_EQ(through(serving()), serving());
     EXPECT_EQ(through(some_client()), some_client());
@@ -53,7 +59,9 @@ TEST(HandoverMessage, IsReadAsItWasWritten) {
 }
 
 TEST(HandoverMessage, SaysHowManyDescriptorsComeAlong) {
-    EXPECT_EQ(descriptors_of(doors{.count = 3, .unix_file = {}, .numbers = 1}), 3U);
+    EXPECT_EQ(descriptors_of(
+                  doors{.count = 3, .unix_file = {}, .numbers = 1}),
+              3U);
     EXPECT_EQ(descriptors_of(some_client()), 1U);
     EXPECT_EQ(descriptors_of(serving()), 0U);
 }
@@ -71,8 +79,12 @@ TEST(HandoverMessage, IsRefusedIfItCannotBe) {
     const auto refused = [](const message& what) {
         return !decode(std::string_view(encode(what)).substr(4));
     };
-    EXPECT_TRUE(refused(doors{.count = 0, .unix_file = {}, .numbers = 1}));
-    EXPECT_TRUE(refused(doors{.count = 1, .unix_file = {}, .numbers = most_numbers + 1}));
+    doors open;
+    EXPECT_TRUE(refused(open)) << "there is none";
+    open.count = 1;
+    EXPECT_FALSE(refused(open));
+    open.numbers = most_numbers + 1;
+    EXPECT_TRUE(refused(open));
     idle_client who = some_client();
     who.number = 0;
     EXPECT_TRUE(refused(who));

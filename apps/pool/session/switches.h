@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <weft/mutex.h>
 
@@ -73,6 +74,26 @@ public:
     [[nodiscard]] mode state_of(std::string_view database) const {
         const std::lock_guard lock(mutex_);
         return mode_ == mode::active && paused_.contains(database) ? mode::paused : mode_;
+    }
+
+    /// What outlasts an online restart: not that all are suspended, which is for the time of one.
+    struct lasting {
+        bool all_paused = false;
+        std::vector<std::string> paused;
+        std::vector<std::string> disabled;
+    };
+    [[nodiscard]] lasting what_lasts() const {
+        const std::lock_guard lock(mutex_);
+        return {.all_paused = mode_ == mode::paused,
+                .paused = {paused_.begin(), paused_.end()},
+                .disabled = {disabled_.begin(), disabled_.end()}};
+    }
+    /// Before there are pools.
+    void begin_with(const lasting& from) {
+        const std::lock_guard lock(mutex_);
+        mode_ = from.all_paused ? mode::paused : mode::active;
+        paused_ = {from.paused.begin(), from.paused.end()};
+        disabled_ = {from.disabled.begin(), from.disabled.end()};
     }
 
     /// Whether clients may come to it.
