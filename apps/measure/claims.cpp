@@ -412,7 +412,7 @@ constexpr std::array stated{
 /// Why there is no measurement.
 std::string reason_of(const measurement& all, std::string_view id) {
     if (id == "C30") {
-        return "the pooler is not built yet";
+        return "no probe yet (make bars ONLY=pool measures weft-pool)";
     }
     for (const probe& one : all_probes()) {
         if (std::ranges::find(one.claims, id) == one.claims.end()) {
