@@ -59,9 +59,7 @@ TEST(HandoverMessage, IsReadAsItWasWritten) {
 }
 
 TEST(HandoverMessage, SaysHowManyDescriptorsComeAlong) {
-    EXPECT_EQ(descriptors_of(
-                  doors{.count = 3, .unix_file = {}, .numbers = 1}),
-              3U);
+    EXPECT_EQ(descriptors_of(doors{.count = 3, .unix_file = {}, .numbers = 1}), 3U);
     EXPECT_EQ(descriptors_of(some_client()), 1U);
     EXPECT_EQ(descriptors_of(serving()), 0U);
 }
