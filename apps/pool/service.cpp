@@ -246,14 +246,11 @@ private:
         std::vector<int> raw;
         std::ranges::transform(open, std::back_inserter(raw), &unique_fd::get);
         const auto logins = pooler_.connections - pooler_.clients.count();
-        const switches::lasting off = pooler_.off.what_lasts();
         auto done = to->send(handover::doors{.count = static_cast<std::uint8_t>(open.size()),
                                              .unix_file = file,
                                              .numbers = pooler_.clients.highest() +
                                                         static_cast<std::uint32_t>(logins),
-                                             .all_paused = off.all_paused,
-                                             .paused = off.paused,
-                                             .disabled = off.disabled},
+                                             .off = pooler_.off.what_lasts()},
                              raw, handover_patience);
         if (done) {
             const auto answer = to->receive(handover_patience);

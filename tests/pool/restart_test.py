@@ -7,16 +7,12 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 import unittest
 import urllib.request
 
 import rig
 import servers
 from wire_client import SYNC, Channel, Client, ServerError, bind, describe, execute, parse, query
-
-# A client that has said nothing for so long has no fiber any more.
-STAYS_ACTIVE_SECONDS = 1.2
 
 
 class Looper:
@@ -80,10 +76,6 @@ class RestartCase(rig.PoolCase):
 
     def ended(self, process):
         self.assertEqual(process.wait(rig.DEADLINE_SECONDS), 0, process.said()[-3000:])
-
-    def let_idle(self):
-        """Until a client has no fiber any more: nothing but time says that."""
-        time.sleep(STAYS_ACTIVE_SECONDS)
 
 
 def framed(body):

@@ -11,6 +11,7 @@ import atexit
 import functools
 import os
 import sys
+import time
 import unittest
 
 import servers
@@ -19,6 +20,8 @@ from wire_client import Client
 TARGET = os.environ.get("WEFT_POOL_TARGET", "direct")
 # Far beyond what anything takes on a loaded machine.
 DEADLINE_SECONDS = 30
+# A client that has said nothing for so long has no fiber any more.
+STAYS_ACTIVE_SECONDS = 1.2
 ALL = ("session", "transaction", "statement")
 # Those in which a client keeps its server from BEGIN to COMMIT.
 TRANSACTIONS = ("session", "transaction")
@@ -145,6 +148,10 @@ class PoolCase(unittest.TestCase):
         """Until a session runs a query with this text in it; its process number."""
         condition = f"state = 'active' and query like '%{part}%'"
         return eventually(lambda: self.backends(condition), f"nobody runs {part}")[0]
+
+    def let_idle(self):
+        """Until a client has no fiber any more: nothing but time says that."""
+        time.sleep(STAYS_ACTIVE_SECONDS)
 
     def check_servers(self):
         state = [""]

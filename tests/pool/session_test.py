@@ -6,7 +6,6 @@ PostgreSQL itself passes all of it, each client has its session there. In sessio
 cleaned before the next client gets it; in transaction mode two clients take turns on one server, or
 one client moves between two.
 """
-import time
 import unittest
 
 import rig
@@ -351,7 +350,7 @@ class Tracked(rig.PoolCase):
         before = other.value("show statement_timeout")
         client.send(parse("set statement_timeout = '7s'"), SYNC)
         self.assertEqual(client.answer().sqlstates, [])
-        time.sleep(1.3)  # it idles: what is only of its session's fiber is gone
+        self.let_idle()  # what is only of its session's fiber is gone
         client.send(bind(), execute(), SYNC)
         self.assertEqual(client.answer().tags, ["SET"])
         client.end()

@@ -28,7 +28,7 @@ TEST(FiberStarter, RunsOnAFiber) {
     });
 }
 
-/// While it lives no stack of `stack_size` can be had.
+/// While it lives no stack as `large` as that can be had.
 class no_room {
 public:
     no_room() {

@@ -50,10 +50,6 @@ std::string read_text(byte_reader& from) {
     return std::string(from.bytes(from.u32()));
 }
 
-bool read_flag(byte_reader& from) {
-    return from.u8() != 0;
-}
-
 // What is told is not believed before it is there: no memory is reserved for it.
 
 std::vector<std::string> read_texts(byte_reader& from) {
@@ -188,9 +184,9 @@ std::string encode(const message& what) {
                               out += static_cast<char>(m.count);
                               put(out, m.unix_file);
                               put_u32(out, m.numbers);
-                              out += m.all_paused ? '\1' : '\0';
-                              put(out, m.paused);
-                              put(out, m.disabled);
+                              out += m.off.all_paused ? '\1' : '\0';
+                              put(out, m.off.paused);
+                              put(out, m.off.disabled);
                           },
                           [&](const serving&) { out += 's'; },
                           [&](const pool_keys& m) {
@@ -237,9 +233,13 @@ std::expected<message, std::string> decode(std::string_view body) {
             open.count = from.u8();
             open.unix_file = read_text(from);
             open.numbers = from.u32();
-            open.all_paused = read_flag(from);
-            open.paused = read_texts(from);
-            open.disabled = read_texts(from);
+            const auto all_paused = from.u8();
+            if (all_paused > 1) {
+                return invalid("doors");
+            }
+            open.off.all_paused = all_paused == 1;
+            open.off.paused = read_texts(from);
+            open.off.disabled = read_texts(from);
             out = std::move(open);
             break;
         }

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "auth/scram_keys.h"
+#include "session/switches.h"
 
 namespace weft::pool::handover {
 
@@ -51,10 +52,7 @@ struct doors {
     std::uint8_t count = 0;
     std::string unix_file;      ///< of one of them, to be removed in the end; empty: none
     std::uint32_t numbers = 0;  ///< the highest that a client's cancel key may have
-    // What the console has turned off: databases, by their names.
-    bool all_paused = false;
-    std::vector<std::string> paused = {};
-    std::vector<std::string> disabled = {};
+    switches::lasting off = {};
     bool operator==(const doors&) const = default;
 };
 

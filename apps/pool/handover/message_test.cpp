@@ -40,10 +40,9 @@ TEST(HandoverMessage, IsReadAsItWasWritten) {
     doors open{.count = 2,
                .unix_file = "/tmp/.s.PGSQL.6432",
                .numbers = 10'000,
-               .paused = {"shop", ""},
-               .disabled = {"stock"}};
+               .off = {.all_paused = false, .paused = {"shop", ""}, .disabled = {"stock"}}};
     EXPECT_EQ(through(open), open);
-    open.all_paused = true;
+    open.off.all_paused = true;
     EXPECT_EQ(through(open), open);
     EXPECT_EQ(through(serving()), serving());
     EXPECT_EQ(through(some_client()), some_client());
@@ -81,6 +80,9 @@ TEST(HandoverMessage, IsRefusedIfItCannotBe) {
     EXPECT_TRUE(refused(open)) << "there is none";
     open.count = 1;
     EXPECT_FALSE(refused(open));
+    std::string neither = encode(open).substr(4);
+    neither.at(neither.size() - 9) = '\2';  // before two empty lists
+    EXPECT_FALSE(decode(neither)) << "a flag is 0 or 1";
     open.numbers = most_numbers + 1;
     EXPECT_TRUE(refused(open));
     idle_client who = some_client();

@@ -106,8 +106,7 @@ std::expected<taker::open_doors, std::string> taker::ask(const std::string& addr
         return std::unexpected(std::string("the running process says something else"));
     }
     into_.clients.reserve(open->numbers);
-    into_.off.begin_with(
-        {.all_paused = open->all_paused, .paused = open->paused, .disabled = open->disabled});
+    into_.off.begin_with(open->off);
     from_ = std::move(*opened);
     into_.cancel_elsewhere = [this](const cancel_request& which) {
         (void)from_->send(cancel{.number = which.process, .key = which.key}, patience);

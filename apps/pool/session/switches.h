@@ -81,6 +81,7 @@ public:
         bool all_paused = false;
         std::vector<std::string> paused;
         std::vector<std::string> disabled;
+        bool operator==(const lasting&) const = default;
     };
     [[nodiscard]] lasting what_lasts() const {
         const std::lock_guard lock(mutex_);
