@@ -330,7 +330,7 @@ private:
         }
         note(log_level::info, "got SIGUSR1, pausing all activity");
         for (const auto& each : pooler_.pools()) {
-            each->pool->pause();
+            each->pause();
         }
     }
 
@@ -421,7 +421,7 @@ private:
     bool pause_servers() {
         std::uint32_t left = 0;
         for (const auto& each : pooler_.pools()) {
-            each->pool->pause();
+            each->pause();
             each->pool->refuse_waiting(shutting_down());
             const pool_status now = each->pool->status();
             left += now.servers + now.connecting;
@@ -441,7 +441,7 @@ private:
         taker_.stop();
         pooler_.begin_shutdown();
         for (const auto& each : pooler_.pools()) {
-            each->pool->close(shutting_down());
+            each->close(shutting_down());
         }
         close_clients();
         while (pooler_.connections != 0) {

@@ -247,6 +247,18 @@ class State(RestartCase):
         client.end()
         self.ended(self.server.process)
 
+    def test_a_client_that_listens_stays(self):
+        client = self.client()
+        client.run("listen news")
+        self.let_idle()
+        self.successor()
+        self.postgres.sql("notify news, 'x'", database="shop")
+        self.assertEqual(client.receive()[0], "A")
+        self.assertTrue(self.server.process.running())
+        client.run("unlisten news")  # then nothing keeps it here
+        self.ended(self.server.process)
+        self.assertEqual(client.value("select 1"), "1")
+
     def test_queries_are_cancelled_wherever_they_are(self):
         moved, stays = self.client(), self.client()
         stays.send(query("select pg_sleep(100) -- stays"))

@@ -79,6 +79,18 @@ class TlsCase(rig.PoolCase):
 class Clients(TlsCase):
     """SCRAM-SHA-256-PLUS is offered under TLS, and nobody can take it away unseen."""
 
+    @rig.but_for("pgbouncer", "LISTEN stays with the server")
+    def test_listens(self):
+        """Both it and the connection that listens for it are under TLS."""
+        listener = self.login()
+        listener.run("listen news")
+        for text in ("a" * 7000, "b"):
+            self.let_idle()
+            self.postgres.sql(f"notify news, '{text}'", database="shop")
+            kind, body = listener.receive()
+            self.assertEqual((kind, body[4:]), ("A", f"news\0{text}\0".encode()))
+            self.assertEqual(listener.value("select 1"), "1")
+
     @rig.but_for("pgbouncer", "has no channel binding")
     @rig.pooled
     def test_bound_to_the_connection(self):

@@ -52,7 +52,7 @@ constexpr std::string_view usage =
     "\tSHOW SOCKETS|ACTIVE_SOCKETS|LISTS|MEM|STATE\n"
     "\tSHOW DNS_HOSTS|DNS_ZONES\n"
     "\tSHOW STATS|STATS_TOTALS|STATS_AVERAGES|TOTALS\n"
-    "\tSHOW FAIRNESS|WAITS|HOLDERS|HISTOGRAMS|PINS|PINS_TOTALS\n"
+    "\tSHOW FAIRNESS|WAITS|HOLDERS|HISTOGRAMS|PINS|PINS_TOTALS|LISTENERS\n"
     "\tSET key = arg\n"
     "\tRELOAD\n"
     "\tPAUSE [<db>]\n"
@@ -254,7 +254,7 @@ private:
         } else {
             pooler_.off.pause(what_.argument);
         }
-        for_each_pool([](const pool_entry& each) { each.pool->pause(); });
+        for_each_pool([](const pool_entry& each) { each.pause(); });
         const bool closed = wait_until(
             [&] { return sum([](const pool_status& s) { return s.servers + s.connecting; }) == 0; },
             [&] { return pooler_.off.state_of(what_.argument) == switches::mode::paused; });
@@ -321,7 +321,7 @@ private:
             return std::unexpected(known.error());
         }
         note();
-        for_each_pool([](const pool_entry& each) { each.pool->reconnect(); });
+        for_each_pool([](const pool_entry& each) { each.reconnect(); });
         return done();
     }
 
@@ -346,7 +346,7 @@ private:
         note();
         for_each_pool([&](const pool_entry& each) {
             pooler_.off.pause(each.database_name);
-            each.pool->pause();
+            each.pause();
         });
         if (!all()) {
             pooler_.off.pause(what_.argument);  // also if it has no pool yet

@@ -8,7 +8,7 @@ namespace weft::pool {
 
 const show_table* find_table(std::string_view name) {
     for (const auto& part : {configuration_tables(), pool_tables(), socket_tables(),
-                             fairness_tables(), pin_tables()}) {
+                             fairness_tables(), pin_tables(), listener_tables()}) {
         const auto found = std::ranges::find(part, name, &show_table::name);
         if (found != part.end()) {
             return &*found;

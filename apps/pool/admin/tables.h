@@ -54,6 +54,7 @@ struct show_table {
 [[nodiscard]] std::span<const show_table> socket_tables();
 [[nodiscard]] std::span<const show_table> fairness_tables();
 [[nodiscard]] std::span<const show_table> pin_tables();
+[[nodiscard]] std::span<const show_table> listener_tables();
 
 /// What weft-pool is, in the words of SHOW VERSION. Tools look for a version of PgBouncer.
 inline constexpr std::string_view console_version = "1.25.0/weft-pool";

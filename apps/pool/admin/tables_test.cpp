@@ -144,7 +144,7 @@ TEST_F(console_tables, of_statistics_say_total_and_average) {
 
 TEST_F(console_tables, each_row_has_a_cell_for_each_column) {
     for (const auto part : {configuration_tables(), pool_tables(), socket_tables(),
-                            fairness_tables(), pin_tables()}) {
+                            fairness_tables(), pin_tables(), listener_tables()}) {
         for (const show_table& each : part) {
             with_rows(std::string(each.name).c_str(), [&](const std::vector<table_row>& rows) {
                 for (const table_row& line : rows) {

@@ -9,7 +9,6 @@
 #include <type_traits>
 
 #include <weft/errno.h>
-#include <weft/select.h>
 
 namespace weft::pool {
 
@@ -119,16 +118,19 @@ private:
 }  // namespace
 
 result<readiness> wait_for_either(const transport& first, const transport& second, readiness wanted,
-                                  deadline until) {
+                                  deadline until, select_case* other) {
     const cases_of ours(first, wanted.read_first, wanted.write_first);
     const cases_of theirs(second, wanted.read_second, wanted.write_second);
     auto at_deadline = on_deadline(until);
-    std::array<select_case*, 5> all{};
+    std::array<select_case*, 6> all{};
     std::size_t count = 0;
     for (const cases_of* each : {&ours, &theirs}) {
         for (select_case* const one : each->all()) {
             all[count++] = one;
         }
+    }
+    if (other != nullptr) {
+        all[count++] = other;
     }
     all[count++] = &at_deadline;
     const result<std::size_t> taken = select(std::span<select_case* const>(all.data(), count));
@@ -145,6 +147,7 @@ result<readiness> wait_for_either(const transport& first, const transport& secon
     found.write_first = is_taken(wanted.write_first);
     found.read_second = is_taken(wanted.read_second);
     found.write_second = is_taken(wanted.write_second);
+    found.other = is_taken(other != nullptr);
     return found;
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <weft/error.h>
+#include <weft/select.h>
 #include <weft/socket.h>
 #include <weft/time.h>
 #include <weft/tls.h>
@@ -62,12 +63,13 @@ struct readiness {
     bool write_first = false;
     bool read_second = false;
     bool write_second = false;
+    bool other = false;  ///< the case that is waited for beside them was taken
 };
 
-/// Waits until one of the wanted calls would not wait. The same structure with what is ready: one
-/// at a time. std::errc::timed_out.
+/// Waits until one of the wanted calls would not wait, or `other`, if there is one, is taken. The
+/// same structure with what is ready: one at a time. std::errc::timed_out.
 result<readiness> wait_for_either(const transport& first, const transport& second, readiness wanted,
-                                  deadline until);
+                                  deadline until, select_case* other = nullptr);
 
 /// Whether something can be read now: also an end or an error. One system call.
 bool has_something(const transport& from) noexcept;

@@ -80,6 +80,7 @@ bool answer_reader::wants_whole(char type) const {
         case answer::ready_for_query:
         case answer::parameter_status:
         case answer::command_complete:
+        case answer::notification:
             return true;
         case answer::error:
             return of_.may_repeat ||
@@ -121,8 +122,9 @@ bool answer_reader::take(char type, std::string_view body) {
         case answer::copy_both_response:
             of_.copy_both = true;
             return true;
-        case answer::notice:
         case answer::notification:
+            return is_for_client(body);
+        case answer::notice:
             return true;
         default:
             return !answers_pooler();
@@ -223,6 +225,17 @@ bool answer_reader::take_parameter(std::string_view body) {
     *of_.client_parameters =
         with_value(of_.parts.sets, *of_.client_parameters, of_.parts.followed, *index, value);
     return true;
+}
+
+/// A server that serves others later has no business to notify this client, unless the client keeps
+/// it; and not of what it is told by another connection.
+bool answer_reader::is_for_client(std::string_view notification) const {
+    if (!of_.parts.follows_session) {
+        return true;
+    }
+    byte_reader reader(notification);
+    reader.u32();  // who notifies
+    return !of_.pinned_by.empty() && (of_.wishes == nullptr || !of_.wishes->has(reader.text()));
 }
 
 /// What takes all prepared statements of a session away takes them from both.

@@ -29,6 +29,7 @@ private:
     bool take_ready(char status);
     bool take_error(std::string_view body);
     bool take_parameter(std::string_view body);
+    [[nodiscard]] bool is_for_client(std::string_view notification) const;
     void take_tag(std::string_view body);
     void begin_copy_in();
     bool check_off(std::string_view requests);

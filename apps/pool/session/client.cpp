@@ -10,6 +10,9 @@ client::~client() {
     if (registry != nullptr) {
         registry->remove(*this);
     }
+    if (hears != nullptr) {
+        pool->listener->leave(*hears);
+    }
     if (place.account != nullptr) {
         pool->pool->leave(place);
     }

@@ -19,6 +19,7 @@
 #include "backend/claimant.h"
 #include "backend/input_buffer.h"
 #include "backend/parameters.h"
+#include "backend/subscriber.h"
 #include "backend/transport.h"
 #include "config/settings.h"
 #include "session/conversation.h"
@@ -88,6 +89,7 @@ struct client {
     parameter_set parameters;
     journal settings;  ///< that are not among the parameters
     std::unique_ptr<client_statements> statements;
+    std::shared_ptr<subscriber> hears;  ///< what its pool's listener hears for it, if anything
     clock::time_point connected;
     shared_time active;  ///< when it last asked for something
     /// What cancels its query: its number in the registry and a secret.

@@ -12,6 +12,7 @@
 
 #include <weft/co.h>
 #include <weft/fiber.h>
+#include <weft/select.h>
 #include <weft/task.h>
 
 #include "backend/limit.h"
@@ -148,13 +149,27 @@ task<> watch(pooler& with, client* idle, deadline until) {
     }
 }
 
+/// The same for one who listens: it wakes up for what comes for it, too. It cannot be called.
+task<> watch_listening(pooler& with, client* idle, deadline until) {
+    std::unique_ptr<client> who(idle);
+    const auto which =
+        co_await co::select(on_readable(who->io.plain()), on_receive(who->hears->bell, [](auto) {}),
+                            on_deadline(until));
+    const idle_end after = which && *which == 2 ? idle_end::too_late : idle_end::awake;
+    while (!start_fiber(with, who, after)) {
+        (void)co_await co::sleep_for(memory_pause);
+    }
+}
+
 /// Whether a coroutine waits for `who` from now on, who has nothing under way.
 bool idle_without_fiber(pooler& with, std::unique_ptr<client>& who) {
     if (who->io.encrypted() || !who->in.unread().empty()) {
         return false;
     }
     who->in.release();
-    auto waits = spawn(watch(with, who.get(), within(longest_idle(with, *who))));
+    const deadline until = within(longest_idle(with, *who));
+    auto waits = spawn(who->hears != nullptr ? watch_listening(with, who.get(), until)
+                                             : watch(with, who.get(), until));
     (void)who.release();  // it may have ended by now
     waits.detach();
     return true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/conversation.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "sql/needs_look.h"
@@ -137,7 +138,9 @@ void conversation::pin(const effect& by, std::string_view sql) {
             pin(describe(by.cause), sql, by.statement);
             break;
         case effect_kind::listen:
-            pin("LISTEN", sql, by.statement);
+            if (pinned_by.empty() && (wishes == nullptr || !wishes->wish(by.name))) {
+                pin("LISTEN", sql, by.statement);
+            }
             break;
         case effect_kind::set_parameter:
             if (by.name.empty() && !by.local) {
@@ -152,6 +155,9 @@ void conversation::pin(const effect& by, std::string_view sql) {
 void conversation::note_done(const effects_ptr& effects) {
     if (effects != nullptr) {
         done_.push_back(effects);
+        listens = listens || std::ranges::any_of(*effects, [](const effect& each) {
+                      return each.kind == effect_kind::listen;
+                  });
     }
 }
 
@@ -178,9 +184,43 @@ void conversation::note_ready() {
     }
     done_.clear();
     failed_ = rolled_back_ = partly_ = false;
+    if (wishes != nullptr && expected.empty()) {
+        wishes->drop_unconfirmed();
+    }
+}
+
+/// It was asked for when the text was read, or now: then another's NOTIFY that followed on the
+/// commit is not told.
+void conversation::confirm(const effect& listened) {
+    const bool told = wishes == nullptr || wishes->confirm(listened.name);
+    if (!told && pinned_by.empty() &&
+        !(wishes->wish(listened.name) && wishes->confirm(listened.name))) {
+        pin("LISTEN", "LISTEN " + listened.name);
+    }
 }
 
 void conversation::apply(const effect& done) {
+    switch (done.kind) {
+        case effect_kind::listen:
+            confirm(done);
+            break;
+        case effect_kind::unlisten:
+            if (wishes != nullptr) {
+                done.name.empty() ? wishes->drop_all() : wishes->drop(done.name);
+            }
+            break;
+        case effect_kind::discard_all:
+            if (wishes != nullptr) {
+                wishes->drop_all();
+            }
+            [[fallthrough]];
+        default:
+            apply_to_settings(done);
+            break;
+    }
+}
+
+void conversation::apply_to_settings(const effect& done) {
     const auto change = [&](auto make) {
         *client_journal = make(*client_journal);
         *server_journal = make(*server_journal);

@@ -32,6 +32,26 @@ struct text_hash : std::hash<std::string_view> {
 using client_statements =
     std::unordered_map<std::string, statement_ptr, text_hash, std::equal_to<>>;
 
+/// The channels of a client (LISTEN) whose notifications come by another connection than that of
+/// the server which it has: session/listening.h.
+class channel_wishes {
+public:
+    channel_wishes() = default;
+    channel_wishes(const channel_wishes&) = delete;
+    channel_wishes& operator=(const channel_wishes&) = delete;
+    virtual ~channel_wishes() = default;
+
+    /// The server will be asked to listen to it. May wait. False: the client must keep that server.
+    virtual bool wish(std::string_view channel) = 0;
+    /// The server has done so, for good.
+    virtual bool confirm(std::string_view channel) = 0;
+    [[nodiscard]] virtual bool has(std::string_view channel) const = 0;
+    virtual void drop(std::string_view channel) = 0;
+    virtual void drop_all() = 0;
+    /// What has been wished for and was not confirmed.
+    virtual void drop_unconfirmed() = 0;
+};
+
 /// Whom a conversation is between. What it points to must outlive it.
 struct conversation_parts {
     intern_table& statements;
@@ -55,6 +75,7 @@ struct conversation {
     std::unique_ptr<client_statements>* client_names = nullptr;
     parameter_set* client_parameters = nullptr;
     journal* client_journal = nullptr;
+    channel_wishes* wishes = nullptr;  ///< null: who listens keeps its server
     // Of the server, while there is one.
     statement_cache* server_statements = nullptr;
     parameter_set* server_parameters = nullptr;
@@ -75,6 +96,8 @@ struct conversation {
     bool unnamed_known = false;
     /// The client has had this server do nothing yet, since it got it.
     bool fresh = false;
+    /// It may have made this server listen.
+    bool listens = false;
     // Bytes that are still to come of the message that passes; 0: none does.
     std::size_t request_left = 0;
     std::size_t answer_left = 0;
@@ -113,7 +136,7 @@ struct conversation {
         server_statements = &its_statements;
         server_parameters = &its_parameters;
         server_journal = &its_settings;
-        doubtful = unnamed_known = false;
+        doubtful = unnamed_known = listens = false;
         fresh = pinned_by.empty();
     }
 
@@ -159,6 +182,8 @@ private:
     client_statements& names();
     void pin(const effect& by, std::string_view sql);
     void apply(const effect& done);
+    void apply_to_settings(const effect& done);
+    void confirm(const effect& listened);
 
     std::vector<effects_ptr> done_;  // since the transaction began
     bool failed_ = false;            // a statement of an implicit transaction has

@@ -2,7 +2,8 @@
 //
 // departures: how clients leave for another process, which takes over what this one has. Only who
 // idles can: nothing is asked and not answered, no transaction is open, no server is held, and what
-// is remembered lies in `client`. TLS stays: its keys cannot be handed over.
+// is remembered lies in `client`. TLS stays: its keys cannot be handed over. So does who listens:
+// its notifications come by a connection of this process.
 //
 // A client without a fiber waits for its next byte in a coroutine (session.cpp). It is called by
 // putting another socket, that of a peer which has gone, under the number of its descriptor, and
@@ -41,7 +42,7 @@ public:
 
     /// Whether the client is another process's now. By whoever has it, while it idles.
     [[nodiscard]] bool take(client& who) const {
-        return are_open() && !who.io.encrypted() && give_(who);
+        return are_open() && !who.io.encrypted() && who.hears == nullptr && give_(who);
     }
 
     /// Calls those that have no fiber: each gets one, which takes it. Again now and then: some may

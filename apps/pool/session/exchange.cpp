@@ -7,6 +7,7 @@
 
 #include <weft/fiber.h>
 
+#include "session/listening.h"
 #include "session/pool_entry.h"
 
 namespace weft::pool {
@@ -334,7 +335,27 @@ bool exchange::client_may_talk() const noexcept {
     return about_.unsynced || about_.copy_in || about_.copy_both || requests_.within_message();
 }
 
+/// Whether nothing at all is under way: the client keeps its server.
+bool exchange::rests() const noexcept {
+    return !about_.busy() && about_.status == transaction::idle && to_server_.empty() &&
+           to_client_.empty();
+}
+
+/// For what is notified, too, after telling what was.
+exchange::end exchange::wait_at_rest() {
+    if (const auto told = tell_notifications(pooler_, client_); !told) {
+        loss_ = told.error();
+        return loss_.severity.empty() ? exchange_end::client_gone
+                                      : exchange_end::notifications_lost;
+    }
+    auto rings = on_receive(client_.hears->bell, [](auto) {});
+    return wait_for_both(&rings);
+}
+
 exchange::end exchange::wait() {
+    if (client_.hears != nullptr && rests()) {
+        return wait_at_rest();
+    }
     const bool one_sided = patient_ && to_server_.empty() && to_client_.empty();
     if (one_sided && about_.expected.empty() && !about_.copy_both) {
         return wait_for_one(false);
@@ -342,7 +363,7 @@ exchange::end exchange::wait() {
     if (one_sided && !client_may_talk()) {
         return wait_for_one(true);
     }
-    return wait_for_both();
+    return wait_for_both(nullptr);
 }
 
 exchange::end exchange::wait_for_one(bool of_server) {
@@ -361,7 +382,7 @@ exchange::end exchange::wait_for_one(bool of_server) {
     return std::nullopt;
 }
 
-exchange::end exchange::wait_for_both() {
+exchange::end exchange::wait_for_both(select_case* other) {
     const deadline until = next_look();
     const readiness wanted{.read_first = to_server_.empty() && requests_taken_ == 0 &&
                                          to_client_.pending().size() <= most_unsent &&
@@ -369,9 +390,12 @@ exchange::end exchange::wait_for_both() {
                            .write_first = !to_client_.empty(),
                            .read_second = to_client_.empty(),
                            .write_second = !to_server_.empty()};
-    const auto found = wait_for_either(client_.io, server_->io, wanted, until);
+    const auto found = wait_for_either(client_.io, server_->io, wanted, until, other);
     if (!found) {
         return timed_out(found.error()) ? passed_limit() : end(exchange_end::client_gone);
+    }
+    if (found->other) {
+        return std::nullopt;
     }
     if (found->write_first) {
         return send_to_client();

@@ -18,6 +18,7 @@
 #include "session/client.h"
 #include "session/conversation.h"
 #include "session/outbox.h"
+#include "session/pooler.h"
 #include "session/request_reader.h"
 
 namespace weft::pool {
@@ -49,12 +50,13 @@ enum class exchange_end : std::uint8_t {
     idle_transaction_preempted,  ///< others wait for the server
     transaction_timeout,
     idle_timeout,
+    notifications_lost,  ///< loss() says why
 };
 
 class exchange {
 public:
-    exchange(client& with, conversation& about) noexcept
-        : client_(with), about_(about), requests_(about), answers_(about) {}
+    exchange(const pooler& of, client& with, conversation& about) noexcept
+        : pooler_(of), client_(with), about_(about), requests_(about), answers_(about) {}
 
     /// Until the server is not needed any more, or as long as the client lives if it `keeps` it.
     /// `single`: a transaction must not outlast a statement. `begin`: a statement that the client
@@ -63,6 +65,7 @@ public:
                      const std::string& begin, clock::time_point now);
 
     [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
+    [[nodiscard]] const report& loss() const noexcept { return loss_; }
     /// Whether the client is in the middle of a message or of an answer: then it cannot be told
     /// what went wrong.
     [[nodiscard]] bool within_answer() const noexcept {
@@ -87,7 +90,9 @@ private:
     end send_to_client();
     end wait();
     end wait_for_one(bool of_server);
-    end wait_for_both();
+    end wait_at_rest();
+    end wait_for_both(select_case* other);
+    [[nodiscard]] bool rests() const noexcept;
     end read_client(deadline until, bool& came);
     end read_server(deadline until, bool& came);
     [[nodiscard]] deadline limit() const;
@@ -98,6 +103,7 @@ private:
     void note_phase();
     void add_phase(clock::time_point until) noexcept;
 
+    const pooler& pooler_;
     client& client_;
     conversation& about_;
     request_reader requests_;
@@ -126,6 +132,7 @@ private:
     bool has_asked_ = false;      // something has come from the client
     std::uint64_t answered_ = 0;  // from_server_ before it
     std::string failure_;
+    report loss_;
     std::uint64_t from_client_ = 0;  // bytes, since the exchange was made
     std::uint64_t from_server_ = 0;
     std::size_t moved_ = 0;  // in this turn

@@ -6,6 +6,27 @@
 
 namespace weft::pool {
 
+void pool_entry::pause() const {
+    pool->pause();
+    if (listener != nullptr) {
+        listener->end(fatal_report("57P01", "the database is paused: nothing can be listened to"));
+    }
+}
+
+void pool_entry::reconnect() const {
+    pool->reconnect();
+    if (listener != nullptr) {
+        listener->end(fatal_report("57P01", "reconnecting: notifications may be missed"));
+    }
+}
+
+void pool_entry::close(const report& why) const {
+    pool->close(why);
+    if (listener != nullptr) {
+        listener->end(why);
+    }
+}
+
 void pool_entry::set_target(std::shared_ptr<const server_target> to, std::vector<server_host> hosts,
                             load_balance_hosts how) {
     const std::lock_guard lock(mutex_);

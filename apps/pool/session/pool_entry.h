@@ -12,6 +12,7 @@
 
 #include <weft/mutex.h>
 
+#include "backend/notification_listener.h"
 #include "backend/server_login.h"
 #include "backend/server_pool.h"
 #include "config/settings.h"
@@ -60,8 +61,15 @@ struct pool_entry {
     std::string user_name;      ///< who logs in at the server
     pool_purpose purpose = pool_purpose::clients;
     std::unique_ptr<server_pool> pool;
+    std::shared_ptr<notification_listener> listener;  ///< of the database; null for lookups
     traffic counts;
     pin_board pins;  ///< of its clients
+
+    // As those of the pool. The connection that listens, which no client can do without, ends as
+    // well, and so do the clients for whom it does.
+    void pause() const;
+    void reconnect() const;
+    void close(const report& why) const;
 
     /// How one logs in; replaced as a whole.
     void set_target(std::shared_ptr<const server_target> to, std::vector<server_host> hosts,

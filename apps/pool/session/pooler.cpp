@@ -188,9 +188,9 @@ void pooler::configure(pool_entry& of, const loaded_configuration& in) const {
 void pooler::set_config(configuration_ptr config) {
     // Closed when others can go on: servers are told goodbye.
     for (const auto& each : replace_config(std::move(config))) {
-        each->pool->close({.severity = "FATAL",
-                           .sqlstate = "3D000",
-                           .message = "database removed from the configuration"});
+        each->close({.severity = "FATAL",
+                     .sqlstate = "3D000",
+                     .message = "database removed from the configuration"});
     }
     const configuration_ptr now = this->config();
     clients.visit([&](client& who) {
@@ -283,6 +283,7 @@ std::shared_ptr<pool_entry> pooler::find_or_make(const loaded_configuration& in,
                                                 [this, raw] { return connect(*raw); });
     if (fresh->purpose == pool_purpose::clients) {
         set_budgets(*fresh, in.config);
+        fresh->listener = listener_of(fresh->database_name);
     }
     switch (off.state_of(fresh->database_name)) {
         case switches::mode::active:
@@ -295,6 +296,14 @@ std::shared_ptr<pool_entry> pooler::find_or_make(const loaded_configuration& in,
             break;
     }
     return pools_.emplace(std::move(key), std::move(fresh)).first->second;
+}
+
+std::shared_ptr<notification_listener> pooler::listener_of(const std::string& database) {
+    auto& place = listeners_[database];
+    if (place == nullptr) {
+        place = std::make_shared<notification_listener>(starter, followed);
+    }
+    return place;
 }
 
 std::shared_ptr<connection_budget> pooler::budget(std::string key, int limit) {
@@ -404,6 +413,11 @@ std::vector<std::shared_ptr<pool_entry>> pooler::pools() const {
         out.push_back(entry);
     }
     return out;
+}
+
+pooler::listener_list pooler::listeners() const {
+    const std::lock_guard lock(mutex_);
+    return {listeners_.begin(), listeners_.end()};
 }
 
 void pooler::cancel(const cancel_request& which) {

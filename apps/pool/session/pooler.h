@@ -80,8 +80,14 @@ public:
     std::shared_ptr<pool_entry> lookup_pool(const loaded_configuration& in,
                                             std::string_view database, std::string_view user);
     [[nodiscard]] std::vector<std::shared_ptr<pool_entry>> pools() const;
+    /// By the names of their databases.
+    using listener_list =
+        std::vector<std::pair<std::string, std::shared_ptr<notification_listener>>>;
+    [[nodiscard]] listener_list listeners() const;
 
-    /// A connection as those of a pool, but for one client alone, with these parameters beside.
+    /// A connection as those of a pool.
+    std::expected<std::unique_ptr<server>, report> connect(pool_entry& of);
+    /// The same, but for one client alone, with these parameters beside.
     std::expected<std::unique_ptr<server>, report> connect_apart(pool_entry& of,
                                                                  const parameter_list& parameters,
                                                                  deadline until);
@@ -138,7 +144,6 @@ private:
 
     std::shared_ptr<pool_entry> find_or_make(const loaded_configuration& in, pool_key key);
     std::vector<std::shared_ptr<pool_entry>> drop_unused_lookups();
-    std::expected<std::unique_ptr<server>, report> connect(pool_entry& of);
     std::expected<std::unique_ptr<server>, report> connect_to(pool_entry& of,
                                                               const server_target& target,
                                                               const loaded_configuration& in);
@@ -146,9 +151,11 @@ private:
     std::vector<std::shared_ptr<pool_entry>> replace_config(configuration_ptr config);
     void set_budgets(pool_entry& of, const configuration& in);
     std::shared_ptr<connection_budget> budget(std::string key, int limit);
+    std::shared_ptr<notification_listener> listener_of(const std::string& database);
 
     mutable mutex mutex_;
     configuration_ptr config_;
+    std::map<std::string, std::shared_ptr<notification_listener>, std::less<>> listeners_;
     std::map<pool_key, std::shared_ptr<pool_entry>> pools_;
     std::vector<std::shared_ptr<pool_entry>> retired_;  // not in the configuration any more
     std::map<std::string, std::shared_ptr<connection_budget>> budgets_;

@@ -19,6 +19,7 @@
 #include "backend/server_query.h"
 #include "session/client_log.h"
 #include "session/exchange.h"
+#include "session/listening.h"
 #include "sql/shown.h"
 #include "sql/transaction_statement.h"
 #include "wire/build.h"
@@ -50,6 +51,7 @@ public:
           config_(with.config()),
           client_(whose),
           patience_(patience_for(config_->config, whose.pool->database_name, whose.user())),
+          wishes_(with, whose),
           about_({.statements = with.statements,
                   .sets = with.sets,
                   .followed = with.followed,
@@ -57,11 +59,12 @@ public:
                   .follows_session = whose.mode != pool_mode::session,
                   .longest_message = config_->config.general.max_packet_size,
                   .refuses_queries = config_->config.general.disable_pqexec}),
-          exchange_(whose, about_) {
+          exchange_(with, whose, about_) {
         client_.in.set_usual_size(client_buffer_size);
         about_.client_names = &client_.statements;
         about_.client_parameters = &client_.parameters;
         about_.client_journal = &client_.settings;
+        about_.wishes = &wishes_;
         about_.on_pin = [this](std::string_view cause, std::string_view sql, std::size_t number) {
             note_pin(cause, shown_statement(sql, number));
         };
@@ -107,6 +110,11 @@ private:
             const deadline patience =
                 idles ? deadline(now_ + (leaves ? std::chrono::seconds(0) : stays_active))
                       : within(general().client_login_timeout);
+            if (idles && client_.hears != nullptr) {
+                if (const auto lost = attend(patience)) {
+                    return lost->severity.empty() ? outcome::ended : say(*lost);
+                }
+            }
             const auto got = fill(idles, patience);
             if (!got && got.error() == std::errc::timed_out) {
                 if (idles && remembers) {
@@ -123,6 +131,24 @@ private:
         now_ = clock::now();
         client_.active = now_;
         return outcome::go_on;
+    }
+
+    /// Until the client says something, or `patience` ends: tells it what is notified, but not in
+    /// a transaction. Why it cannot.
+    std::optional<report> attend(deadline patience) {
+        for (;;) {
+            if (begun_.empty()) {
+                if (const auto told = tell_notifications(pooler_, client_); !told) {
+                    return told.error();
+                }
+            }
+            auto rings = on_receive(client_.hears->bell, [](auto) {});
+            const auto found =
+                wait_for_either(client_.io, client_.io, {.read_first = true}, patience, &rings);
+            if (!found || found->read_first) {
+                return std::nullopt;  // to be seen by whoever reads
+            }
+        }
     }
 
     /// Who idles under TLS keeps its fiber, and no buffer beside.
@@ -363,7 +389,8 @@ private:
         const bool orderly =
             end == exchange_end::over || end == exchange_end::terminated ||
             end == exchange_end::client_gone || end == exchange_end::idle_transaction_timeout ||
-            end == exchange_end::idle_transaction_preempted || end == exchange_end::idle_timeout;
+            end == exchange_end::idle_transaction_preempted || end == exchange_end::idle_timeout ||
+            end == exchange_end::notifications_lost;
         if (!orderly && end != exchange_end::server_gone) {
             stop_query();
         }
@@ -396,6 +423,8 @@ private:
                 return say("25P03", "idle transaction ended: others wait for its server");
             case exchange_end::transaction_timeout:
                 return say("08P01", "transaction timeout");
+            case exchange_end::notifications_lost:
+                return say(exchange_.loss());
             case exchange_end::idle_timeout:
                 break;
         }
@@ -418,7 +447,7 @@ private:
         const bool resets =
             pinned || client_.mode == pool_mode::session || general().server_reset_query_always;
         if (!resets || general().server_reset_query.empty()) {
-            return true;
+            return !about_.listens || ask_server(one, "UNLISTEN *");
         }
         if (!ask_server(one, general().server_reset_query)) {
             return false;
@@ -465,6 +494,7 @@ private:
     const configuration_ptr config_;
     client& client_;
     const client_patience patience_;
+    client_wishes wishes_;
     conversation about_;
     exchange exchange_;
     pin_board::place pin_;                  // for as long as the session lives, as its pin does

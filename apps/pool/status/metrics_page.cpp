@@ -186,6 +186,32 @@ void put_tenants(exposition& to, const std::vector<pool_sample>& pools) {
     }
 }
 
+void put_listeners(exposition& to, const pooler::listener_list& all) {
+    std::vector<std::pair<metric_labels, listener_status>> now;
+    for (const auto& [database, listener] : all) {
+        now.emplace_back(metric_labels{{"database", database}}, listener->status());
+    }
+    to.family("weft_pool_listening_clients", gauge,
+              "Clients whose notifications come by the connection that all of a database share.");
+    for (const auto& [labels, of] : now) {
+        to.value(labels, std::uint64_t{of.clients});
+    }
+    to.family("weft_pool_listened_channels", gauge, "Channels that they listen to.");
+    for (const auto& [labels, of] : now) {
+        to.value(labels, std::uint64_t{of.channels});
+    }
+    to.family("weft_pool_notifications_received_total", counter,
+              "Notifications that came by that connection.");
+    for (const auto& [labels, of] : now) {
+        to.value(labels, of.received);
+    }
+    to.family("weft_pool_notifications_delivered_total", counter,
+              "To how many clients they went, all told.");
+    for (const auto& [labels, of] : now) {
+        to.value(labels, of.delivered);
+    }
+}
+
 }  // namespace
 
 std::string metrics_page(const console_view& of, std::string_view version) {
@@ -201,6 +227,7 @@ std::string metrics_page(const console_view& of, std::string_view version) {
     put_pools(out, pools);
     put_counts(out, pools);
     put_tenants(out, pools);
+    put_listeners(out, of.of.listeners());
     return out.take();
 }
 

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// notification_listener: one connection that listens (LISTEN) for all clients of a database whose
+// servers change with each transaction. It is there while somebody listens, and a little longer.
+//
+// If it is lost, notifications may be: the clients that listen are told, and end, as they would
+// without a pooler. To listen anew in silence would leave them with a gap that they cannot see.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <weft/channel.h>
+#include <weft/condition_variable.h>
+#include <weft/mutex.h>
+#include <weft/time.h>
+#include <weft/wait_group.h>
+
+#include "backend/fiber_starter.h"
+#include "backend/parameters.h"
+#include "backend/server.h"
+#include "backend/subscriber.h"
+#include "wire/build.h"
+
+namespace weft::pool {
+
+/// For reports.
+struct listener_status {
+    bool connected = false;
+    std::uint32_t channels = 0;
+    std::uint32_t clients = 0;
+    std::uint32_t process = 0;  ///< of the server
+    clock::time_point connected_at;
+    std::uint64_t received = 0;   ///< notifications, all told
+    std::uint64_t delivered = 0;  ///< to clients: one may go to many
+};
+
+/// Thread-safe.
+class notification_listener {
+public:
+    using connector = std::function<std::expected<std::unique_ptr<server>, report>()>;
+
+    notification_listener(fiber_starter& starter, const parameter_names& followed);
+    /// Nobody may listen any more. Waits for a connection that is being made.
+    ~notification_listener();
+    notification_listener(const notification_listener&) = delete;
+    notification_listener& operator=(const notification_listener&) = delete;
+
+    /// What is notified at `channel` from its return on goes to `who`. Waits for the server's word;
+    /// `connect` is used if there is no connection. Its client_encoding. The error: it cannot be
+    /// had now; nothing has changed then. Throws std::bad_alloc.
+    std::expected<std::string, report> subscribe(const std::shared_ptr<subscriber>& who,
+                                                 std::string_view channel, connector connect,
+                                                 deadline until);
+    void unsubscribe(const subscriber& who, std::string_view channel);
+    /// From all channels.
+    void leave(const subscriber& who);
+
+    /// Closes the connection; whoever listens gets `why`. Returns at once.
+    void end(const report& why);
+
+    [[nodiscard]] listener_status status() const;
+
+private:
+    struct topic {
+        std::vector<std::shared_ptr<subscriber>> subscribers;
+        std::uint64_t asked = 0;  // number of the LISTEN
+        bool heard = false;       // it was answered
+    };
+    struct command {
+        std::uint64_t number = 0;  // of a LISTEN; 0: UNLISTEN
+        std::string channel;
+    };
+
+    topic& topic_of(std::string_view channel);
+    void remove(const subscriber& who, std::string_view channel);
+    void start();
+    void serve();
+    void connect_and_converse();
+    bool converse(server& with);
+    bool send_commands(server& with);
+    bool receive(server& with);
+    void take_message(char type, std::string_view body, std::string_view whole);
+    void deliver(std::string_view body, std::string_view whole);
+    void answered();
+    [[nodiscard]] bool is_needed();
+    [[nodiscard]] bool shall_end() const;
+    void finish() noexcept;
+
+    fiber_starter& starter_;
+    const parameter_names& followed_;
+    mutable mutex mutex_;
+    condition_variable changed_;
+    const channel<char> bell_{1};  // something is to be done by the fiber
+    connector connect_;
+    std::map<std::string, topic, std::less<>> topics_;
+    std::deque<command> commands_;  // to be sent
+    std::deque<command> sent_;      // and not answered
+    bool failed_ = false;           // the one that is being answered
+    std::uint64_t last_number_ = 0;
+    bool running_ = false;                         // a fiber is
+    std::optional<clock::time_point> idle_since_;  // nobody needs it
+    const report_ptr lost_;                        ///< what is said if nothing else is
+    report_ptr ended_;                             // why it shall end
+    std::string encoding_;
+    listener_status status_;
+    wait_group fibers_;
+};
+
+}  // namespace weft::pool
