@@ -57,7 +57,8 @@ std::expected<std::string, report> notification_listener::subscribe(
     const std::shared_ptr<subscriber>& who, std::string_view channel, connector connect,
     deadline until) {
     std::unique_lock lock(mutex_);
-    topic_of(channel).subscribers.push_back(who);
+    commands_.push_back({.number = ++last_number_, .channel = std::string(channel)});
+    topics_[std::string(channel)].push_back({.who = who, .asked = last_number_});
     connect_ = std::move(connect);
     try {
         start();
@@ -65,15 +66,11 @@ std::expected<std::string, report> notification_listener::subscribe(
         remove(*who, channel);
         throw;
     }
-    const auto has = [&](const topic& of) {
-        return std::ranges::any_of(of.subscribers, [&](const auto& each) { return each == who; });
-    };
     bool heard = false;
     const auto is_decided = [&] {
-        const auto found = topics_.find(channel);
-        const bool there = found != topics_.end() && has(found->second);
-        heard = there && found->second.heard;
-        return !there || heard;
+        const entry* const own = find(*who, channel);
+        heard = own != nullptr && own->heard;
+        return own == nullptr || heard;
     };
     (void)bell_.try_send(0);
     const bool in_time = changed_.wait(lock, until, is_decided).has_value();
@@ -115,8 +112,8 @@ listener_status notification_listener::status() const {
     listener_status now = status_;
     std::set<const subscriber*> clients;
     for (const auto& [name, of] : topics_) {
-        for (const auto& each : of.subscribers) {
-            clients.insert(each.get());
+        for (const entry& each : of) {
+            clients.insert(each.who.get());
         }
     }
     now.channels = static_cast<std::uint32_t>(topics_.size());
@@ -124,15 +121,16 @@ listener_status notification_listener::status() const {
     return now;
 }
 
-notification_listener::topic& notification_listener::topic_of(std::string_view channel) {
+/// Null: it does not listen to that.
+notification_listener::entry* notification_listener::find(const subscriber& who,
+                                                          std::string_view channel) {
     const auto found = topics_.find(channel);
-    if (found != topics_.end()) {
-        return found->second;
+    if (found == topics_.end()) {
+        return nullptr;
     }
-    commands_.push_back({.number = ++last_number_, .channel = std::string(channel)});
-    topic& fresh = topics_[std::string(channel)];
-    fresh.asked = last_number_;
-    return fresh;
+    const auto own = std::ranges::find_if(
+        found->second, [&](const entry& each) { return each.who.get() == &who; });
+    return own != found->second.end() ? &*own : nullptr;
 }
 
 void notification_listener::remove(const subscriber& who, std::string_view channel) {
@@ -140,8 +138,8 @@ void notification_listener::remove(const subscriber& who, std::string_view chann
     if (found == topics_.end()) {
         return;
     }
-    std::erase_if(found->second.subscribers, [&](const auto& each) { return each.get() == &who; });
-    if (!found->second.subscribers.empty()) {
+    std::erase_if(found->second, [&](const entry& each) { return each.who.get() == &who; });
+    if (!found->second.empty()) {
         return;
     }
     commands_.push_back({.number = 0, .channel = found->first});
@@ -316,10 +314,12 @@ void notification_listener::deliver(std::string_view body, std::string_view whol
         channel_and_payload, [](char c) { return static_cast<unsigned char>(c) > 0x7f; });
     const auto what = std::make_shared<const notification>(notification{
         .channel = std::string(channel), .message = std::string(whole), .ascii = ascii});
-    for (const auto& each : found->second.subscribers) {
-        each->put(what);
+    for (const entry& each : found->second) {
+        if (each.heard) {
+            each.who->put(what);
+            ++status_.delivered;
+        }
     }
-    status_.delivered += found->second.subscribers.size();
 }
 
 void notification_listener::answered() {
@@ -331,13 +331,20 @@ void notification_listener::answered() {
     const command done = std::move(sent_.front());
     sent_.pop_front();
     const auto found = topics_.find(done.channel);
-    if (done.number == 0 || found == topics_.end() || found->second.asked != done.number) {
+    if (done.number == 0 || found == topics_.end()) {
         return;
     }
-    if (failed) {
-        topics_.erase(found);  // those who wait for it see that
+    topic& of = found->second;
+    const auto own = std::ranges::find(of, done.number, &entry::asked);
+    if (own == of.end()) {
+        return;
+    }
+    if (!failed) {
+        own->heard = true;
+    } else if (of.size() > 1) {
+        of.erase(own);  // who waits for it sees that
     } else {
-        found->second.heard = true;
+        topics_.erase(found);
     }
     changed_.notify_all();
 }
@@ -347,9 +354,9 @@ void notification_listener::finish() noexcept {
     const std::lock_guard lock(mutex_);
     const report_ptr why = ended_ != nullptr ? ended_ : lost_;
     for (const auto& [name, of] : std::exchange(topics_, {})) {
-        if (of.heard) {
-            for (const auto& each : of.subscribers) {
-                each->end(why);
+        for (const entry& each : of) {
+            if (each.heard) {
+                each.who->end(why);
             }
         }
     }

@@ -70,17 +70,20 @@ public:
     [[nodiscard]] listener_status status() const;
 
 private:
-    struct topic {
-        std::vector<std::shared_ptr<subscriber>> subscribers;
+    /// What came before its own LISTEN was answered is not for it, even if another one has heard
+    /// it.
+    struct entry {
+        std::shared_ptr<subscriber> who;
         std::uint64_t asked = 0;  // number of the LISTEN
         bool heard = false;       // it was answered
     };
+    using topic = std::vector<entry>;
     struct command {
         std::uint64_t number = 0;  // of a LISTEN; 0: UNLISTEN
         std::string channel;
     };
 
-    topic& topic_of(std::string_view channel);
+    entry* find(const subscriber& who, std::string_view channel);
     void remove(const subscriber& who, std::string_view channel);
     void start();
     void serve();
