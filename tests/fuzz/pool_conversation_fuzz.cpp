@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A client and a server of weft-pool that say whatever they like. The first byte says how many
-// prepared statements a server may have, and whether SQL is looked at; then come turns: a byte, of
-// which the highest bit says whose turn it is and the others how long it is, and so many bytes.
-// However the turns are cut into pieces, both sides get the same, and neither makes the pooler hold
-// more than a multiple of what it said.
+// prepared statements a server may have, whether SQL is looked at, and whether another connection
+// listens for the client; then come turns: a byte, of which the highest bit says whose turn it is
+// and the others how long it is, and so many bytes. However the turns are cut into pieces, both
+// sides get the same, and neither makes the pooler hold more than a multiple of what it said.
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -30,9 +32,46 @@ struct direction {
     bool ended = false;
 };
 
+/// Some channels cannot be had.
+class wishes final : public channel_wishes {
+public:
+    bool wish(std::string_view channel) override {
+        if (channel.size() % 4 == 3) {
+            return false;
+        }
+        there_.try_emplace(std::string(channel), false);
+        return true;
+    }
+    bool confirm(std::string_view channel) override {
+        const auto found = there_.find(channel);
+        if (found == there_.end()) {
+            return false;
+        }
+        return found->second = true;
+    }
+    [[nodiscard]] bool has(std::string_view channel) const override {
+        return there_.contains(channel);
+    }
+    void drop(std::string_view channel) override {
+        if (const auto found = there_.find(channel); found != there_.end()) {
+            there_.erase(found);
+        }
+    }
+    void drop_all() override { there_.clear(); }
+    void drop_unconfirmed() override {
+        std::erase_if(there_, [](const auto& each) { return !each.second; });
+    }
+
+    bool operator==(const wishes& other) const { return there_ == other.there_; }
+    [[nodiscard]] std::size_t count() const { return there_.size(); }
+
+private:
+    std::map<std::string, bool, std::less<>> there_;  // whether it is confirmed
+};
+
 class talk {
 public:
-    talk(std::size_t most_statements, bool follows_session)
+    talk(std::size_t most_statements, bool follows_session, bool listens)
         : about_({.statements = statements_,
                   .sets = sets_,
                   .followed = followed_,
@@ -42,6 +81,7 @@ public:
         about_.client_names = &names_;
         about_.client_parameters = &client_parameters_;
         about_.client_journal = &client_settings_;
+        about_.wishes = listens ? &heard : nullptr;
         about_.meet(prepared_, server_parameters_, server_settings_);
     }
     talk(const talk&) = delete;
@@ -63,6 +103,7 @@ public:
 
     direction from_client;
     direction from_server;
+    wishes heard;
 
 private:
     template <class Reader>
@@ -86,6 +127,7 @@ private:
             from_server.got += made.pending();
         }
         require(about_.expected.count() <= from_client.said, "what was asked for");
+        require(heard.count() <= from_client.said, "what is listened to");
         require(names_ == nullptr || names_->size() <= from_client.said, "what was prepared");
         require(from_server.got.size() <= from_server.said + from_client.said, "answers");
     }
@@ -122,13 +164,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::size_t most_statements = std::array<std::size_t, 4>{0, 1, 2, 100}[data[0] % 4];
     const bool follows_session = (data[0] & 4U) != 0;
     const std::string_view turns(reinterpret_cast<const char*>(data + 1), size - 1);
-    talk whole(most_statements, follows_session);
+    const bool listens = (data[0] & 8U) != 0;
+    talk whole(most_statements, follows_session, listens);
     run(whole, turns, turns.size());
-    talk pieces(most_statements, follows_session);
+    talk pieces(most_statements, follows_session, listens);
     run(pieces, turns, 1);
     require(whole.from_client.got == pieces.from_client.got, "the server gets the same");
     require(whole.from_server.got == pieces.from_server.got, "the client gets the same");
     require(whole.over() == pieces.over() && whole.doubtful() == pieces.doubtful(),
             "it ends in the same way");
+    require(whole.heard == pieces.heard, "the same is listened to");
     return 0;
 }
