@@ -12,7 +12,7 @@ import unittest
 
 import rig
 import servers
-from wire_client import Client, Closed, ServerError
+from wire_client import SYNC, Client, Closed, ServerError, bind, execute, parse
 
 try:
     import psycopg2
@@ -155,10 +155,33 @@ class Show(Console):
         self.assertEqual(times, sorted(times, reverse=True))
         self.assertEqual({int(row["server_pid"]) for row in held},
                          set(self.backends("state = 'idle in transaction'")))
+        self.assertEqual({row["statement"] for row in held}, {"begin; select ?"})
         holders[0].run("commit")
         answer()
         for each in holders[1:]:
             each.run("commit")
+
+    @NOT_IN_PGBOUNCER
+    def test_what_holders_run(self):
+        holder = self.client()
+
+        def shown():
+            row, = self.table("holders")
+            return row["statement"]
+        holder.run("begin")
+        holder.run("select 'secret' as x")
+        self.assertEqual(shown(), "select ? as x")
+        holder.send(parse("select /* secret */ $1::text", "named"), parse("select 2, $1::int"),
+                    bind([3]), execute(), SYNC)
+        holder.answer()
+        self.assertEqual(shown(), "select ?, $1::int")
+        holder.send(bind(["secret"], statement="named"), execute(), SYNC)
+        holder.answer()
+        self.assertEqual(shown(), "select $1::text")
+        holder.run("select 4 --" + 5000 * "x")
+        self.assertEqual(shown(), "select ?")
+        holder.run("commit")
+        self.assertEqual(self.table("holders"), [])
 
     @NOT_IN_PGBOUNCER
     def test_who_is_pinned_and_by_what(self):

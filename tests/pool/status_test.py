@@ -93,6 +93,31 @@ class Observed(rig.PoolCase):
     def table(self, name):
         return json.loads(self.page("/status.json")[2])["tables"][name]["rows"]
 
+    def browse(self, address, milliseconds):
+        """What the page is after so much time, as Chromium writes it."""
+        with tempfile.TemporaryDirectory(prefix="weft-pool-") as profile:
+            done = subprocess.run(
+                [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                 "--no-first-run", f"--user-data-dir={profile}", "--enable-logging=stderr",
+                 f"--virtual-time-budget={milliseconds}", "--dump-dom",
+                 f"http://{address[0]}:{address[1]}/"],
+                env={**os.environ, "HOME": profile}, capture_output=True, text=True, timeout=120,
+                check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        # What the page's script or its policy complained about.
+        self.assertEqual([line for line in done.stderr.splitlines() if "CONSOLE" in line], [])
+        return done.stdout
+
+    @staticmethod
+    def rows(shown, table):
+        """The texts of the cells of a table of the page."""
+        found = re.search(rf'<table id="table-{table}">.*?<tbody>(.*?)</tbody>', shown)
+        if not found:
+            raise AssertionError(shown)
+        return [[html.unescape(re.sub("<[^>]*>", "", cell))
+                 for cell in re.findall("<td[^>]*>(.*?)</td>", line)]
+                for line in re.findall("<tr>(.*?)</tr>", found[1])]
+
     def all_servers_held(self, count=5, **options):
         holders = [self.client(**options) for _ in range(count)]
         for each in holders:
@@ -230,6 +255,7 @@ class Page(Observed):
                          (NASTY, "servers in use", "shop/ann/batch: 5"))
         self.assertEqual([row["tenant"] for row in self.table("holders")],
                          ["shop/ann/batch"] * 5)
+        self.assertNotIn("statement", self.table("holders")[0])
         pool = next(row for row in self.table("pools") if row["database"] == "shop")
         self.assertEqual((pool["sv_active"], pool["cl_waiting"]), (5, 1))
         for each in holders:
@@ -241,21 +267,6 @@ class Page(Observed):
         self.assertEqual(self.page("/nothing")[0], 404)
         self.assertEqual(self.page("/", method="POST")[0], 405)
         self.assertEqual(self.page("/", host="evil.example")[0], 421)
-
-    def browse(self, address, milliseconds):
-        """What the page is after so much time, as Chromium writes it."""
-        with tempfile.TemporaryDirectory(prefix="weft-pool-") as profile:
-            done = subprocess.run(
-                [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                 "--no-first-run", f"--user-data-dir={profile}", "--enable-logging=stderr",
-                 f"--virtual-time-budget={milliseconds}", "--dump-dom",
-                 f"http://{address[0]}:{address[1]}/"],
-                env={**os.environ, "HOME": profile}, capture_output=True, text=True, timeout=120,
-                check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        # What the page's script or its policy complained about.
-        self.assertEqual([line for line in done.stderr.splitlines() if "CONSOLE" in line], [])
-        return done.stdout
 
     @unittest.skipUnless(BROWSER, "there is no Chromium")
     def test_in_a_browser(self):
@@ -269,20 +280,13 @@ class Page(Observed):
         late.answer()
         self.assertIn("<title>weft-pool</title>", shown)
         self.assertRegex(shown, r'<span id="state"[^>]*>active</span>')
-
-        def rows(table):
-            found = re.search(rf'<table id="table-{table}">.*?<tbody>(.*?)</tbody>', shown)
-            self.assertTrue(found, shown)
-            return [[html.unescape(re.sub("<[^>]*>", "", cell))
-                     for cell in re.findall("<td[^>]*>(.*?)</td>", line)]
-                    for line in re.findall("<tr>(.*?)</tr>", found[1])]
-        self.assertEqual([(row[0], row[3], row[7]) for row in rows("pools")],
+        self.assertEqual([(row[0], row[3], row[7]) for row in self.rows(shown, "pools")],
                          [("shop / ann", "5", "1")])
-        self.assertEqual({row[0] for row in rows("tenants")},
+        self.assertEqual({row[0] for row in self.rows(shown, "tenants")},
                          {"shop/ann/batch", f"shop/ann/{NASTY}"})
-        self.assertEqual([(row[2], row[6], row[7]) for row in rows("waiting-now")],
+        self.assertEqual([(row[2], row[6], row[7]) for row in self.rows(shown, "waiting-now")],
                          [(NASTY, "servers in use", "shop/ann/batch: 5")])
-        self.assertEqual([row[3] for row in rows("longest-with-a-server")],
+        self.assertEqual([row[3] for row in self.rows(shown, "longest-with-a-server")],
                          ["shop/ann/batch"] * 5)
 
     @unittest.skipUnless(BROWSER, "there is no Chromium")
@@ -312,6 +316,32 @@ class Page(Observed):
                 relay.shutdown()
         self.assertGreaterEqual(asked.count("/status.json"), 3)
         self.assertEqual(set(asked), {"/", "/status.json"}, "it needs nothing else")
+
+
+@rig.modes("transaction")
+class Statements(Observed):
+
+    settings = {**Observed.settings, "status_statements": 1}
+
+    def test_without_constants(self):
+        holders = self.all_servers_held()
+        self.assertEqual([row["statement"] for row in self.table("holders")],
+                         ["begin; select ?"] * 5)
+        for each in holders:
+            each.run("commit")
+        pinned = self.client()
+        pinned.run("select pg_advisory_lock(77)")
+        self.assertEqual([row["statement"] for row in self.table("pins")],
+                         ["select pg_advisory_lock(?)"])
+
+    @unittest.skipUnless(BROWSER, "there is no Chromium")
+    def test_in_a_browser(self):
+        holder = self.client()
+        holder.run("begin; select '<script>alert(1)</script>' as \"<b>\"")
+        shown = self.browse(self.address("metrics and status page"), 3000)
+        holder.run("commit")
+        self.assertEqual([row[-1] for row in self.rows(shown, "longest-with-a-server")],
+                         ["begin; select ? as \"<b>\""])
 
 
 @rig.modes("transaction")

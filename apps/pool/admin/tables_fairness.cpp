@@ -12,6 +12,7 @@
 
 #include "admin/tables.h"
 #include "session/client.h"
+#include "sql/shown.h"
 
 namespace weft::pool {
 
@@ -46,6 +47,7 @@ constexpr std::array holder_columns = {
     column{"tenant", type::text},    column{"client_user", type::text},
     column{"client_id", type::int4}, column{"application_name", type::text},
     column{"held_us", type::int8},   column{"server_pid", type::int4},
+    column{"statement", type::text},
 };
 constexpr std::array histogram_columns = {
     column{"database", type::text}, column{"user", type::text},   column{"tenant", type::text},
@@ -173,6 +175,7 @@ struct holder {
     const void* place = nullptr;
     clock::time_point since;
     std::uint32_t process = 0;
+    std::string statement;
 };
 
 /// Who has had a server for longest comes first.
@@ -182,7 +185,8 @@ std::vector<table_row> holder_rows(const console_view& of) {
     for (const auto& pool : of.of.pools()) {
         pool->pool->visit_servers([&](const server& each, const claimant* by) {
             if (by != nullptr) {
-                all.push_back({pool, by->account->name, by, by->since, each.cancel.process});
+                all.push_back({pool, by->account->name, by, by->since, each.cancel.process,
+                               each.latest.get()});
             }
         });
     }
@@ -194,7 +198,7 @@ std::vector<table_row> holder_rows(const console_view& of) {
         rows.push_back({each.pool->database_name, each.pool->user_name, each.tenant, who.user,
                         number(shown_id(who.id)), who.application,
                         number(std::chrono::duration_cast<microseconds>(now - each.since).count()),
-                        number(each.process)});
+                        number(each.process), shown_beginning(each.statement)});
     }
     return rows;
 }

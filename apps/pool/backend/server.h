@@ -15,6 +15,7 @@
 #include <weft/time.h>
 
 #include "backend/input_buffer.h"
+#include "backend/latest_statement.h"
 #include "backend/parameters.h"
 #include "backend/statement_cache.h"
 #include "backend/transport.h"
@@ -39,6 +40,7 @@ struct server {
     interned_ptr settings;   ///< what its clients have set beside them: session/journal.h
     parameter_list welcome;  ///< all that it reported in its login
     statement_cache statements;
+    latest_statement latest;  ///< of whoever has it
     std::uint64_t id = 0;
     clock::time_point connected;
     clock::time_point idle_since;

@@ -186,6 +186,7 @@ struct settings {
     // Where who asks is told how things stand: a port of 127.0.0.1, or an address; empty: nowhere.
     std::string metrics_listen;
     std::string status_listen;
+    bool status_statements = false;
 
     bool operator==(const settings&) const = default;
 };

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "backend/latest_statement.h"
 #include "backend/parameters.h"
 #include "backend/statement_cache.h"
 #include "session/expectations.h"
@@ -80,6 +81,7 @@ struct conversation {
     statement_cache* server_statements = nullptr;
     parameter_set* server_parameters = nullptr;
     journal* server_journal = nullptr;
+    latest_statement* server_latest = nullptr;  ///< null: nobody wants to know
 
     expectations expected;
     char status = transaction::idle;  ///< of the last ReadyForQuery
@@ -148,6 +150,13 @@ struct conversation {
     /// Whether the server has nothing to do for this client, and gets nothing more from it.
     [[nodiscard]] bool over() const noexcept {
         return !busy() && status == transaction::idle && pinned_by.empty();
+    }
+
+    /// The server is asked for this; what is behind a zero byte does not count.
+    void note_statement(std::string_view sql) const noexcept {
+        if (server_latest != nullptr) {
+            server_latest->set(sql);
+        }
     }
 
     /// What `sql` does to the session, if that is followed.

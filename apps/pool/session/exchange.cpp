@@ -65,6 +65,8 @@ exchange_end exchange::run(server& with, bool keeps, bool single, const exchange
     single_ = single;
     limits_ = limits;
     about_.meet(with.statements, with.parameters, with.settings);
+    about_.server_latest = &with.latest;
+    about_.note_statement({});
     patient_ = true;
     asks_ = true;
     in_transaction_ = false;

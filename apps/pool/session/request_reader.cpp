@@ -141,6 +141,7 @@ bool request_reader::take_query(const message& m, outbox& out, reading& so_far) 
         }
         effects = look_at(m, m.body());
     }
+    of_.note_statement(m.body());
     if (effects == nullptr) {  // as most
         pass(m, out, so_far);
         of_.unsynced = false;
@@ -242,6 +243,7 @@ bool request_reader::take_parse(const message& m, outbox& out, reading& so_far) 
         if (of_.parts.follows_session && lacks_beginning(m, so_far)) {
             return false;
         }
+        of_.note_statement(m.body().substr(1));
         unnamed_effects_ = look_at(m, m.body().substr(1));
         of_.unnamed_known = true;
         forget_draws(unnamed_effects_, out);
@@ -380,6 +382,9 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
     expectation bound;
     bound.request = request::bind;
     if (statement == nullptr) {
+        if (!name.empty()) {
+            of_.note_statement({});
+        }
         ++of_.binds;
         bound.effects = name.empty() ? unnamed_effects_ : nullptr;
         if (name.empty() && !of_.unnamed_known && of_.parts.follows_session &&
@@ -390,6 +395,7 @@ bool request_reader::take_bind(const message& m, outbox& out, reading& so_far) {
         pass(m, out, so_far);
         return true;
     }
+    of_.note_statement(statement->bytes);
     bound.effects = of_.look_at(std::string_view(statement->bytes.c_str()));
     forget_draws(bound.effects, out);
     prepare(statement, out);

@@ -75,22 +75,34 @@ std::string without_constants(std::span<const token> statement) {
     return shown;
 }
 
+/// Up to the end of a statement, or of the text.
+std::vector<token> tokens_of(std::string_view sql, bool one_statement) {
+    std::vector<token> tokens;
+    token_reader reader(sql);
+    for (token each = reader.next(); each.kind != token_kind::end; each = reader.next()) {
+        if (one_statement && each.is_symbol(';')) {
+            break;
+        }
+        tokens.push_back(each);
+    }
+    return tokens;
+}
+
 }  // namespace
+
+std::string shown_beginning(std::string_view sql) {
+    return without_constants(tokens_of(sql.substr(0, sql.find('\0')), false));
+}
 
 std::string shown_statement(std::string_view sql, std::size_t number) {
     sql = sql.substr(0, sql.find('\0'));
     const bool is_long = sql.size() > longest_read;
-    std::vector<token> tokens;
     if (is_long) {
         // Divided by no parser: its first statement may not end here.
-        token_reader reader(sql.substr(0, read_of_long));
-        for (token each = reader.next(); each.kind != token_kind::end && !each.is_symbol(';');
-             each = reader.next()) {
-            tokens.push_back(each);
-        }
-        std::string shown = without_constants(tokens);
+        std::string shown = without_constants(tokens_of(sql.substr(0, read_of_long), true));
         return shown.ends_with("...") ? shown : shown + "...";
     }
+    std::vector<token> tokens;
     const auto statements = statements_of(sql, tokens);
     return number < statements.size() ? without_constants(statements[number]) : std::string();
 }

@@ -40,6 +40,17 @@ TEST(shown_statement, ends_where_a_string_may_end_elsewhere) {
     EXPECT_EQ(shown_statement("ALTER ROLE a PASSWORD N'x\\' secret"), "ALTER ROLE a PASSWORD ?...");
 }
 
+TEST(shown_beginning, has_all_that_fits) {
+    EXPECT_EQ(shown_beginning("select 'secret'; /* x */ select 2"), "select ?; select ?");
+    EXPECT_EQ(shown_beginning({"select 1\0secret", 15}), "select ?");
+    EXPECT_EQ(shown_beginning(""), "");
+    for (const char* const cut : {"select 'secr", "select $a$secr", "select E'se\\'cr", "select $a",
+                                  "select /* secr", "select \"name"}) {
+        EXPECT_EQ(shown_beginning(cut).find("secr"), std::string::npos) << cut;
+    }
+    EXPECT_LE(shown_beginning("select " + std::string(400, 'x')).size(), longest_shown + 3);
+}
+
 TEST(shown_statement, is_the_one_that_was_asked_for) {
     const std::string sql = "select 'secret';; listen news; select 2";
     EXPECT_EQ(shown_statement(sql, 1), "listen news");

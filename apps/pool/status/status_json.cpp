@@ -18,7 +18,7 @@ constexpr std::string_view shown_tables[] = {"pools",   "fairness", "waits",
                                              "holders", "pins",     "stats_averages"};
 
 /// Who may look at the console may see what clients have sent. Here nobody is asked who they are,
-/// and there may be secrets in it.
+/// and there may be secrets in it: shown only if status_statements says so.
 constexpr std::string_view kept_back = "statement";
 
 /// Texts of numbers come from std::to_string and the like.
@@ -47,12 +47,13 @@ json value_of(std::uint32_t kind, const cell& value) {
 }
 
 json as_json(const show_table& table, const console_view& of) {
+    const bool with_statements = of.of.config()->config.general.status_statements;
     const std::vector<table_row> rows = table.rows(of);
     json shown = json::array();
     for (std::size_t i = 0; i < std::min(rows.size(), most_status_rows); ++i) {
         json& line = shown.emplace_back(json::object());
         for (std::size_t k = 0; k < table.columns.size(); ++k) {
-            if (table.columns[k].name != kept_back) {
+            if (with_statements || table.columns[k].name != kept_back) {
                 line[table.columns[k].name] = value_of(table.columns[k].type, rows[i][k]);
             }
         }

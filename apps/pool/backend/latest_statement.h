@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// latest_statement: the beginning of the statement that a server was asked for last, for those who
+// look on from other fibers. Costs the one who asks a copy and a mutex that is mostly free.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include <weft/mutex.h>
+
+namespace weft::pool {
+
+/// Thread-safe.
+class latest_statement {
+public:
+    /// More than is shown: comments are left out then (sql/shown.h).
+    static constexpr std::size_t longest = 480;
+
+    /// Up to a zero byte, and to its longest. Empty: it is not known.
+    void set(std::string_view sql) noexcept {
+        sql = sql.substr(0, longest);
+        sql = sql.substr(0, sql.find('\0'));
+        const std::lock_guard lock(mutex_);
+        std::ranges::copy(sql, text_.begin());
+        size_ = sql.size();
+    }
+
+    [[nodiscard]] std::string get() const {
+        const std::lock_guard lock(mutex_);
+        return {text_.data(), size_};
+    }
+
+private:
+    mutable mutex mutex_;
+    std::size_t size_ = 0;
+    std::array<char, longest> text_;
+};
+
+}  // namespace weft::pool
