@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <new>
+#include <utility>
 
 #include "base/assert.h"
 #include "context/page_size.h"
@@ -162,12 +163,34 @@ void stack_pool::deallocate(std::span<const stack> in) noexcept {
     }
 }
 
+void stack_pool::trim() noexcept {
+    std::size_t spare = 0;
+    {
+        const base::spin_guard guard(lock_);
+        spare = std::exchange(least_warm_, warm_count_);
+    }
+    std::array<std::byte*, hand_back_batch> oldest;
+    while (spare != 0) {
+        std::size_t count = 0;
+        {
+            const base::spin_guard guard(lock_);
+            count = take_oldest_warm(std::span(oldest).first(std::min(spare, oldest.size())));
+        }
+        if (count == 0) {
+            return;  // they have been needed meanwhile
+        }
+        hand_back(std::span(oldest).first(count));
+        spare -= count;
+    }
+}
+
 std::size_t stack_pool::take_free(std::span<stack> out) noexcept {
     std::size_t n = 0;
     for (; n < out.size() && warm_count_ != 0; ++n) {
         --warm_count_;
         out[n] = make_stack(warm_[(warm_oldest_ + warm_count_) % warm_capacity_]);
     }
+    least_warm_ = std::min(least_warm_, warm_count_);
     for (; n < out.size() && cold_count_ != 0; ++n) {
         --cold_count_;
         out[n] = make_stack(cold_entry(cold_count_));
@@ -205,6 +228,7 @@ std::size_t stack_pool::take_oldest_warm(std::span<std::byte*> out) noexcept {
         warm_oldest_ = (warm_oldest_ + 1) % warm_capacity_;
     }
     warm_count_ -= count;
+    least_warm_ = std::min(least_warm_, warm_count_);
     return count;
 }
 

@@ -81,6 +81,10 @@ public:
     /// other, older free stacks back to the kernel, at 0.4 to 1.3 us each.
     void deallocate(std::span<const stack> in) noexcept WEFT_EXCLUDES(lock_);
 
+    /// Hands the pages of those free stacks back to the kernel that were not needed since the last
+    /// call.
+    void trim() noexcept WEFT_EXCLUDES(lock_);
+
     [[nodiscard]] std::size_t stack_size() const noexcept { return stack_size_; }
     /// Bytes at the low end of each range that are not usable; 0 without guards.
     [[nodiscard]] std::size_t guard_size() const noexcept { return guard_size_; }
@@ -131,6 +135,7 @@ private:
     std::unique_ptr<std::byte*[]> warm_ WEFT_GUARDED_BY(lock_);  // ring
     std::size_t warm_oldest_ WEFT_GUARDED_BY(lock_) = 0;
     std::size_t warm_count_ WEFT_GUARDED_BY(lock_) = 0;
+    std::size_t least_warm_ WEFT_GUARDED_BY(lock_) = 0;     // since the last trim()
     page_vector<std::byte**> cold_ WEFT_GUARDED_BY(lock_);  // chunks of cold_chunk entries
     std::size_t cold_count_ WEFT_GUARDED_BY(lock_) = 0;
     std::size_t handed_back_ WEFT_GUARDED_BY(lock_) = 0;

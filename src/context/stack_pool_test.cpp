@@ -108,6 +108,65 @@ TEST(stack_pool, sizes_are_rounded_up) {
     EXPECT_EQ(stack_pool({.stack_size = 1024 * kib}).stack_size(), 1024 * kib);
 }
 
+TEST(stack_pool, trim_hands_back_what_was_not_needed_since_the_last_one) {
+    stack_pool pool({.stack_size = 64 * kib, .high_water = 1000});
+    auto stacks = take(pool, 300);
+    for (const stack& s : stacks) {
+        touch(s, pool.guard_size());
+    }
+    pool.trim();
+    pool.deallocate(stacks);
+    EXPECT_EQ(pool.stats().free_warm, 300u);
+    pool.trim();
+    EXPECT_EQ(pool.stats().free_warm, 300u) << "they were in use since the last one";
+    const auto needed = take(pool, 40);
+    pool.deallocate(needed);
+    pool.trim();
+    EXPECT_EQ(pool.stats().free_warm, 40u);
+    EXPECT_EQ(pool.stats().handed_back, 260u);
+    EXPECT_EQ(resident_pages(stacks.front(), pool.guard_size()), 0u) << "the oldest";
+    EXPECT_NE(resident_pages(stacks.back(), pool.guard_size()), 0u) << "the newest";
+    pool.trim();
+    pool.trim();
+    EXPECT_EQ(pool.stats().free_warm, 0u);
+    stacks = take(pool, 300);
+    EXPECT_EQ(stacks.size(), 300u);
+    pool.deallocate(stacks);
+}
+
+/// Beside others that take stacks and give them back none is lost.
+TEST(stack_pool, trims_beside_others) {
+    stack_pool pool({.stack_size = 64 * kib, .high_water = 200});
+    std::vector<std::thread> others;
+    for (int i = 0; i < 3; ++i) {
+        others.emplace_back([&] {
+            for (int turn = 0; turn < 300; ++turn) {
+                auto stacks = take(pool, 1 + static_cast<std::size_t>(turn) % 100);
+                for (const stack& s : stacks) {
+                    s.top()[-1] = std::byte{1};
+                }
+                pool.deallocate(stacks);
+            }
+        });
+    }
+    for (int turn = 0; turn < 300; ++turn) {
+        pool.trim();
+        std::this_thread::yield();
+    }
+    for (std::thread& each : others) {
+        each.join();
+    }
+    const stack_pool_stats now = pool.stats();
+    EXPECT_EQ(now.in_use, 0u);
+    const auto all = take(pool, now.mapped);
+    std::set<std::byte*> bases;
+    for (const stack& s : all) {
+        EXPECT_TRUE(bases.insert(s.base).second);
+    }
+    EXPECT_EQ(bases.size(), now.mapped);
+    pool.deallocate(all);
+}
+
 class guards : public ::testing::TestWithParam<guard_method> {};
 
 TEST_P(guards, fault_and_survive_everything_that_happens_to_a_stack) {

@@ -113,6 +113,10 @@ unsigned runtime::workers() const noexcept {
     return static_cast<unsigned>(parts_->scheduler.worker_count());
 }
 
+void runtime::trim() noexcept {
+    parts_->scheduler.trim_stacks();
+}
+
 runtime_stats runtime::stats() const {
     sched::scheduler& s = parts_->scheduler;
     runtime_stats out;

@@ -183,6 +183,15 @@ context::stack_pool* scheduler::stacks_for(std::size_t size) noexcept {
     return shift <= largest_stack_shift ? other_stacks_[shift].load(base::acquire) : nullptr;
 }
 
+void scheduler::trim_stacks() noexcept {
+    default_stacks_.trim();
+    for (const auto& each : other_stacks_) {
+        if (context::stack_pool* const pool = each.load(base::acquire)) {
+            pool->trim();
+        }
+    }
+}
+
 void scheduler::want_slice(base::nanoseconds_t slice) noexcept {
     base::nanoseconds_t shortest = shortest_wanted_slice();
     while (slice != 0 && slice < shortest &&

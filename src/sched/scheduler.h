@@ -84,6 +84,9 @@ public:
     /// That pool, null if there is none.
     context::stack_pool* stacks_for(std::size_t size) noexcept;
 
+    /// Of all pools: see stack_pool::trim().
+    void trim_stacks() noexcept;
+
     /// Count what keeps the scheduler from being quiescent: the roots that are no fibers.
     void root_created() noexcept;
     void root_finished() noexcept;
