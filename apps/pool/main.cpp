@@ -75,13 +75,13 @@ int serve(const options& asked) {
     // What is larger goes back to the system when it is freed. By itself the allocator would learn
     // from the first long message to keep them.
     ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-    weft::runtime_options runtime;
-    runtime.workers = static_cast<unsigned>(general.workers);
-    return weft::run(runtime, [&] {
+    weft::runtime home({.workers = static_cast<unsigned>(general.workers)});
+    return home.run([&] {
         weft::pool::service_start start{.path = asked.file,
                                         .passed = *std::move(passed),
                                         .takes_over = asked.takes_over,
-                                        .started = {}};
+                                        .started = {},
+                                        .trim = [&] { home.trim(); }};
         if (asked.takes_over) {
             start.started = [&] { return pid.write(general.pidfile, true); };
         }
@@ -105,7 +105,8 @@ int migrate(const std::string& file) {
 
 int serve_demo(const options& asked) {
     using namespace std::chrono_literals;
-    return weft::run([&] {
+    weft::runtime home;
+    return home.run([&] {
         fmt::print(stderr, "Starting a private PostgreSQL ...\n");
         const auto server = weft::pool::demo_server::start(60s);
         if (!server) {
@@ -123,7 +124,9 @@ int serve_demo(const options& asked) {
         weft::pool::log log(
             {}, weft::pool::log_format::text,
             asked.quiet ? weft::pool::log_level::error : weft::pool::log_level::info);
-        return weft::pool::serve_pool(*config, weft::pool::service_start(), log);
+        weft::pool::service_start start;
+        start.trim = [&] { home.trim(); };
+        return weft::pool::serve_pool(*config, std::move(start), log);
     });
 }
 

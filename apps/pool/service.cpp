@@ -46,6 +46,9 @@ using namespace std::chrono_literals;
 /// How often pools are looked after; charges and quotas are as fine as this.
 constexpr auto look_period = 100ms;
 
+/// How long stacks are kept for the next crowd.
+constexpr auto trim_period = 1s;
+
 /// So many clients less are worth a look through all of the allocator's memory.
 constexpr std::uint64_t worth_a_trim = 1000;
 
@@ -209,6 +212,10 @@ private:
             admin_.look_after();
             serve_status_if_due();
             give_memory_back();
+            if (clock::now() - trimmed_ >= trim_period) {
+                trimmed_ = clock::now();
+                start_.trim();
+            }
         }
     }
 
@@ -473,6 +480,7 @@ private:
     listeners doors_{pooler_.logger, [this](socket s) { start(std::move(s)); }};
     status_server status_;
     std::uint64_t most_connections_ = 0;  // since memory was given back
+    clock::time_point trimmed_;
     mutex status_mutex_;
     bool status_is_due_ = false;  // as soon as its addresses are free
 };

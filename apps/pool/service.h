@@ -22,6 +22,8 @@ struct service_start {
     bool takes_over = false;        ///< what a running process with this configuration has
     /// Called when it serves; an error ends it. Blocks.
     std::function<std::expected<void, std::string>()> started;
+    /// Called each second or so: gives back the memory of stacks that are not needed.
+    std::function<void()> trim = [] {};
 };
 
 /// Serves until a signal or the console ends it, on a fiber of a runtime. Returns the exit status.

@@ -6,6 +6,7 @@ By hand, for a line of JSON: python3 -m pool.workloads PROGRAM CROWD select --cl
 import argparse
 import json
 import sys
+import time
 
 from driver import machine
 from driver.process import ProgramError
@@ -86,6 +87,7 @@ def idle(program, crowd, options):
         before = stage.memory_kb(pooler.process.pid)
         with _crowd_of(crowd, pooler, options.clients, words) as clients:
             clients.result()
+            time.sleep(3)  # nothing else says that a pooler has given back what the logins took
             during = stage.memory_kb(pooler.process.pid)
             clients.release()
         _warm_up(crowd, pooler, words)  # it has seen that they have gone

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include <weft/fair_queue.h>
@@ -40,7 +40,7 @@ struct alignas(64) claimant : fair_entity {  // what a search in the tree reads 
     clock::time_point preempted;     ///< what it ran was cancelled for others
     std::int64_t charged_ns = 0;     ///< of what it holds, so far
     counting_semaphore<1> ready{0};  ///< released when waiting ends
-    std::optional<report> refusal;
+    std::unique_ptr<report> refusal;
     // Its place among those that wait, in the order of their arrival, or among those that hold.
     claimant* next = nullptr;
     claimant* prev = nullptr;

@@ -17,77 +17,88 @@ namespace weft::pool {
 /// Thread-safe.
 class fiber_starter {
 public:
+    /// Something to be done by a fiber.
+    class job {
+    public:
+        job() = default;
+        job(const job&) = delete;
+        job& operator=(const job&) = delete;
+        virtual ~job() = default;
+
+        /// On a fiber, once. It may end in that.
+        virtual void run() = 0;
+        /// Instead of run(), when the starter ends.
+        virtual void drop() noexcept = 0;
+        [[nodiscard]] virtual const fiber_options& options() const noexcept {
+            static constexpr fiber_options usual;
+            return usual;
+        }
+
+    private:
+        friend fiber_starter;
+        job* next_ = nullptr;  // while it is kept
+    };
+
     fiber_starter() = default;
     fiber_starter(const fiber_starter&) = delete;
     fiber_starter& operator=(const fiber_starter&) = delete;
     ~fiber_starter() {
         for (job* each = take_all(); each != nullptr;) {
-            const std::unique_ptr<job> dropped(each);
-            each = dropped->next;
+            std::exchange(each, each->next_)->drop();
         }
     }
 
-    /// Runs `act()` on a fiber of its own, now or after a try_again(). Throws std::bad_alloc: then
-    /// it is never run.
-    template <class Act>
-    void start(const fiber_options& options, Act act) {
-        std::unique_ptr<job> what = std::make_unique<job_of<Act>>(options, std::move(act));
-        launch(what);
+    /// Runs it on a fiber of its own, now or after a try_again().
+    void start(job& what) noexcept {
+        try {
+            fiber tries(what.options(), attempt{this, &what});
+            tries.detach();
+        } catch (const std::bad_alloc&) {
+            keep(&what);
+        }
     }
 
-    /// Starts what got no stack before.
+    /// The same for `act()`. Throws std::bad_alloc: then it is never run.
+    template <class Act>
+    void start(const fiber_options& options, Act act) {
+        start(*std::make_unique<job_of<Act>>(options, std::move(act)).release());
+    }
+
+    /// Starts what could not be started before.
     void try_again() noexcept {
         for (job* each = take_all(); each != nullptr;) {
-            std::unique_ptr<job> what(each);
-            each = what->next;
-            try {
-                launch(what);
-            } catch (const std::bad_alloc&) {
-                keep(what.release());
-            }
+            start(*std::exchange(each, each->next_));
         }
     }
 
 private:
-    struct job {
-        explicit job(const fiber_options& with) : options(with) {}
-        job(const job&) = delete;
-        job& operator=(const job&) = delete;
-        virtual ~job() = default;
-        virtual void run() = 0;
-
-        const fiber_options options;
-        job* next = nullptr;  // while it is kept
-    };
-
     template <class Act>
     struct job_of final : job {
-        job_of(const fiber_options& with, Act what) : job(with), act(std::move(what)) {}
-        void run() override { act(); }
+        job_of(const fiber_options& with, Act what) : how(with), act(std::move(what)) {}
+        void run() override {
+            const std::unique_ptr<job_of> ends(this);
+            act();
+        }
+        void drop() noexcept override { delete this; }
+        [[nodiscard]] const fiber_options& options() const noexcept override { return how; }
 
+        const fiber_options how;
         Act act;
     };
 
     /// What a fiber is given.
     struct attempt {
-        void operator()() { std::unique_ptr<job>(what)->run(); }
+        void operator()() { what->run(); }
         void not_started(detail::no_stack) noexcept { by->keep(what); }
 
         fiber_starter* by;
         job* what;
     };
 
-    /// `what` is still the caller's if that throws.
-    void launch(std::unique_ptr<job>& what) {
-        fiber tries(what->options, attempt{this, what.get()});
-        (void)what.release();
-        tries.detach();
-    }
-
     void keep(job* what) noexcept {
         job* first = kept_.load(std::memory_order_relaxed);
         do {
-            what->next = first;
+            what->next_ = first;
         } while (!kept_.compare_exchange_weak(first, what, std::memory_order_acq_rel));
     }
 

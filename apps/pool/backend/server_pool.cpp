@@ -176,7 +176,7 @@ std::expected<server*, report> server_pool::acquire(claimant& who, clock::time_p
     if (who.now == claimant::state::refused) {
         const std::lock_guard lock(mutex_);
         who.now = claimant::state::resting;
-        return std::unexpected(*std::exchange(who.refusal, std::nullopt));
+        return std::unexpected(*std::exchange(who.refusal, nullptr));
     }
     return who.held;
 }
@@ -290,7 +290,7 @@ server* server_pool::take_idle() {
 void server_pool::refuse(claimant& who, const report& why) {
     queue_.remove(who);
     set_state(who, claimant::state::refused);
-    who.refusal = why;
+    who.refusal = std::make_unique<report>(why);
     who.ready.release();
 }
 

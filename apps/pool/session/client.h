@@ -17,6 +17,7 @@
 #include <weft/time.h>
 
 #include "backend/claimant.h"
+#include "backend/fiber_starter.h"
 #include "backend/input_buffer.h"
 #include "backend/parameters.h"
 #include "backend/subscriber.h"
@@ -27,7 +28,9 @@
 namespace weft::pool {
 
 struct pool_entry;
+struct client;
 class client_registry;
+class pooler;
 
 /// Counts a connection, from its beginning to its end.
 class counted_connection {
@@ -73,6 +76,33 @@ inline constexpr std::size_t login_buffer_size = 512;
 /// Of clients that ask for protocol 3.2; others get the first four bytes.
 inline constexpr std::size_t cancel_key_size = 32;
 
+/// How a client without a fiber has ended to idle.
+enum class idle_end : std::uint8_t {
+    awake,
+    called,  ///< to leave for another process, unless that fails: then it is awake
+    gone,
+    too_late,
+    out_of_memory,
+};
+
+/// The fiber that goes on with such a client, which it owns then: session/connection.cpp. It lies
+/// in the client, so that starting it needs no memory.
+class wake_up final : public fiber_starter::job {
+public:
+    void set(pooler& with, client& who, idle_end after) noexcept {
+        with_ = &with;
+        who_ = &who;
+        after_ = after;
+    }
+    void run() override;
+    void drop() noexcept override;
+
+private:
+    pooler* with_ = nullptr;
+    client* who_ = nullptr;
+    idle_end after_ = idle_end::awake;
+};
+
 /// Leaves what it has entered when it ends, whatever it does at that time.
 struct client {
     client() = default;
@@ -100,6 +130,7 @@ struct client {
     /// Whether it has a fiber, or is called to get one (departures.h).
     enum class presence : std::uint8_t { active, idle, called };
     std::atomic<presence> now{presence::active};
+    wake_up wakes;
     int own_socket = -1;                     ///< of one that is called
     std::atomic<std::uint32_t> prepared{0};  ///< how many statements it has, for reports
     std::uint64_t id = 0;                    ///< never given again

@@ -25,11 +25,6 @@ namespace weft::pool {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-/// After a failure to get memory.
-constexpr auto memory_pause = 100ms;
-
 void note_end(pooler& with, const client& who, std::string_view why) {
     if (!with.config()->config.general.log_disconnections) {
         return;
@@ -62,14 +57,6 @@ void for_one_client(pooler& with, Act act) noexcept {
         }
     }
 }
-
-enum class idle_end : std::uint8_t {
-    awake,
-    called,  ///< to leave for another process, unless that fails: then it is awake
-    gone,
-    too_late,
-    out_of_memory,
-};
 
 void serve_client(pooler& with, std::unique_ptr<client> who);
 
@@ -106,17 +93,11 @@ idle_end wake(client& who, std::string_view first) noexcept {
     }
 }
 
-/// Whether a fiber goes on with `who`.
-bool start_fiber(pooler& with, std::unique_ptr<client>& who, idle_end after) noexcept {
-    try {
-        with.starter.start({}, [&with, it = who.get(), after] {
-            for_one_client(with, [&] { go_on(with, std::unique_ptr<client>(it), after); });
-        });
-        (void)who.release();  // it may have ended by now
-        return true;
-    } catch (const std::bad_alloc&) {
-        return false;
-    }
+/// A fiber goes on with `who`, who may have ended when this returns.
+void start_fiber(pooler& with, std::unique_ptr<client> who, idle_end after) noexcept {
+    client& it = *who.release();
+    it.wakes.set(with, it, after);
+    with.starter.start(it.wakes);
 }
 
 /// For how long a client may idle; 0: for ever.
@@ -144,9 +125,7 @@ task<> watch(pooler& with, client* idle, deadline until) {
         after = idle_end::called;
     }
     // On a fiber, since all take locks, for which a coroutine must not wait in this way.
-    while (!start_fiber(with, who, after)) {
-        (void)co_await co::sleep_for(memory_pause);
-    }
+    start_fiber(with, std::move(who), after);
 }
 
 /// The same for one who listens: it wakes up for what comes for it, too. It cannot be called.
@@ -156,9 +135,7 @@ task<> watch_listening(pooler& with, client* idle, deadline until) {
         co_await co::select(on_readable(who->io.plain()), on_receive(who->hears->bell, [](auto) {}),
                             on_deadline(until));
     const idle_end after = which && *which == 2 ? idle_end::too_late : idle_end::awake;
-    while (!start_fiber(with, who, after)) {
-        (void)co_await co::sleep_for(memory_pause);
-    }
+    start_fiber(with, std::move(who), after);
 }
 
 /// Whether a coroutine waits for `who` from now on, who has nothing under way.
@@ -202,6 +179,15 @@ void serve_client(pooler& with, std::unique_ptr<client> who) {
 
 }  // namespace
 
+void wake_up::run() {
+    pooler& with = *with_;
+    for_one_client(with, [&] { go_on(with, std::unique_ptr<client>(who_), after_); });
+}
+
+void wake_up::drop() noexcept {
+    const std::unique_ptr<client> ends(who_);
+}
+
 void resume_client(pooler& with, std::unique_ptr<client> who) {
     for_one_client(with, [&] { serve_client(with, std::move(who)); });
 }
@@ -211,9 +197,8 @@ void serve_connection(pooler& with, socket connected) {
         std::unique_ptr<client> who = log_client_in(with, std::move(connected));
         // Many connect long before they ask for something. Who keeps a fiber gets another one: the
         // stack of this one was used deeply by the handshake.
-        if (who != nullptr && !idle_without_fiber(with, who) &&
-            !start_fiber(with, who, idle_end::awake)) {
-            serve_client(with, std::move(who));
+        if (who != nullptr && !idle_without_fiber(with, who)) {
+            start_fiber(with, std::move(who), idle_end::awake);
         }
     });
 }
