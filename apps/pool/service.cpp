@@ -426,14 +426,13 @@ private:
 
     /// Whether all servers are closed. Who waits for one is told that there will be none.
     bool pause_servers() {
-        std::uint32_t left = 0;
+        bool all_are = true;
         for (const auto& each : pooler_.pools()) {
-            each->pause();
+            each->pause(shutting_down());
             each->pool->refuse_waiting(shutting_down());
-            const pool_status now = each->pool->status();
-            left += now.servers + now.connecting;
+            all_are = each->is_paused(shutting_down()) && all_are;
         }
-        return left == 0;
+        return all_are;
     }
 
     static report shutting_down() {

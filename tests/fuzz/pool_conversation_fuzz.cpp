@@ -49,17 +49,25 @@ public:
         }
         return found->second = true;
     }
-    [[nodiscard]] bool has(std::string_view channel) const override {
-        return there_.contains(channel);
+    bool confirm_again(std::string_view channel) override { return hears(channel); }
+    [[nodiscard]] bool hears(std::string_view channel) const override {
+        const auto found = there_.find(channel);
+        return found != there_.end() && found->second;
     }
     void drop(std::string_view channel) override {
         if (const auto found = there_.find(channel); found != there_.end()) {
-            there_.erase(found);
+            found->second = false;
         }
     }
-    void drop_all() override { there_.clear(); }
-    void drop_unconfirmed() override {
-        std::erase_if(there_, [](const auto& each) { return !each.second; });
+    void drop_all() override {
+        for (auto& [name, confirmed] : there_) {
+            confirmed = false;
+        }
+    }
+    void settle(bool rests) override {
+        if (rests) {
+            std::erase_if(there_, [](const auto& each) { return !each.second; });
+        }
     }
 
     bool operator==(const wishes& other) const { return there_ == other.there_; }

@@ -153,6 +153,40 @@ class Hears(Listening):
         self.hears_nothing(a)
 
     @NOT_IN_PGBOUNCER
+    def test_encoded_names(self):
+        a = self.client()
+        a.run(r'listen U&"d\0061ta"')
+        self.notify("data", "1")
+        self.assertEqual(self.heard(a), ("data", "1"))
+
+    @NOT_IN_PGBOUNCER
+    def test_while_it_always_asks(self):
+        """It is told between its transactions, also if the next one has been asked for already."""
+        for ask in (query("select pg_sleep(0.01)"), statement("select pg_sleep(0.01)") + SYNC):
+            a = self.listener("news")
+            a.send(ask, ask)
+            self.notify("news", "1")
+            answers = 0
+            while True:
+                kind, _ = a.receive()
+                if kind == "A":
+                    break
+                if kind == "Z":
+                    answers += 1
+                    self.assertLess(answers, 500, "nothing is told")
+                    a.send(ask)
+            a.end()
+
+    @NOT_IN_PGBOUNCER
+    def test_unlisten_and_listen(self):
+        for before, text, answer in (
+                ([], ["discard all", "listen x", "notify x, 'self'"], "CZCZCZ"),
+                (["x"], ["unlisten *", "listen x", "notify x, 'self'"], "CZCZCZ")):
+            a = self.listener(*before)
+            a.send(*(query(each) for each in text))
+            self.assertEqual(self.heard_with_answer(a, answer), [("x", "self")])
+
+    @NOT_IN_PGBOUNCER
     def test_several_statements_at_once(self):
         a = self.client()
         self.assertEqual(a.run("listen x; select 1; listen y").tags,
@@ -210,6 +244,46 @@ class InTransactions(Listening):
         self.notify("y")
         self.notify("x", "1")
         self.assertEqual(self.heard(a), ("x", "1"))
+
+    @NOT_IN_PGBOUNCER
+    def test_unlisten_and_listen_in_one(self):
+        for before in ([], ["c"]):
+            for text in (["begin; unlisten *; listen c; notify c, 'self'; commit"],
+                         ["begin", "unlisten *", "listen c", "notify c, 'self'", "commit"]):
+                a = self.listener(*before)
+                a.send(*(query(each) for each in text))
+                answer = "CCCCCZ" if len(text) == 1 else 5 * "CZ"
+                self.assertEqual(self.heard_with_answer(a, answer), [("c", "self")])
+                a.end()  # the first text pins
+
+    @NOT_IN_PGBOUNCER
+    def test_before_another_one_fails(self):
+        for text in ("begin; listen a; commit; select 1/0",
+                     "begin; listen a; commit; begin; select 1; rollback"):
+            a = self.client()
+            a.send(query(text))
+            a.answer()
+            self.notify("a", "1")
+            self.assertEqual(self.heard(a), ("a", "1"))
+            a.end()  # that pins
+
+    @NOT_IN_PGBOUNCER
+    def test_behind_a_savepoint(self):
+        a = self.client()
+        for text in ("begin", "listen x", "savepoint s", "rollback to s", "notify x, 'self'"):
+            a.run(text)
+        a.send(query("commit"))
+        self.assertEqual(self.heard_with_answer(a, "CZ"), [("x", "self")])
+
+    @NOT_IN_PGBOUNCER
+    def test_what_came_before_an_unlisten_is_not_told_behind_a_listen(self):
+        a, b = self.listener("x"), self.listener("x")
+        a.run("begin")
+        self.notify("x", "old")
+        self.assertEqual(self.heard(b), ("x", "old"))  # so it has been heard
+        a.send(query("unlisten x"), query("commit"), query("listen x"))
+        self.assertEqual([a.answer().kinds for _ in range(3)], ["CZ"] * 3)
+        self.hears_nothing(a)
 
     @NOT_IN_PGBOUNCER
     def test_nothing_is_told_in_a_transaction(self):
@@ -369,6 +443,93 @@ class Shared(Listening):
                 rig.eventually(lambda: not self.backends(), "servers are still there")
                 console.run(undo)
         self.assertEqual(self.client().value("select 1"), "1")
+
+
+    @NOT_IN_PGBOUNCER
+    def test_a_pause_beside_a_transaction(self):
+        console = self.client(database="pgbouncer", user="weft")
+        a = self.client()
+        a.run("begin")
+        a.run("select 1")
+        console.send(query("pause"))
+        observer = self.client(database="pgbouncer", user="weft")
+        rig.eventually(lambda: observer.run("show databases").rows[0][-2] == "1" or
+                       "paused" in str(observer.run("show state").rows), "it is not paused")
+        a.run("listen x")
+        a.send(query("commit"))
+        self.assertEqual([each[0] for each in a.rest()], ["C", "Z", "E"])
+        self.assertEqual(console.answer().tags, ["PAUSE"])
+        self.assertEqual(observer.run("show listeners").rows[0][1], "not needed")
+        observer.run("resume")
+
+
+@rig.modes("transaction")
+@rig.pooled
+class Reset(Listening):
+    """A server that listens goes to nobody else, whatever the reset query leaves."""
+
+    settings = {"default_pool_size": 1, "server_reset_query": "DISCARD TEMP",
+                "server_reset_query_always": 1}
+
+    @NOT_IN_PGBOUNCER
+    def test_a_stranger_that_keeps_it_hears_nothing(self):
+        a = self.client()
+        a.run("listen x")
+        b = self.client()
+        b.run("create temporary table t(x int)")
+        self.notify("x", "1")
+        self.assertEqual(self.heard(a), ("x", "1"))
+        self.assertEqual(b.run("select 1").kinds, "TDCZ")
+        b.run("listen y")  # by its own server
+        b.end()
+        c = self.client()
+        c.run("create temporary table t(x int)")
+        self.notify("y", "1")
+        self.assertEqual(c.run("select 1").kinds, "TDCZ")
+
+
+@rig.modes("transaction")
+@rig.pooled
+class Moves(Listening):
+    """The database of this name is another one after a reload."""
+
+    def reload(self, change):
+        change(self.server.databases)
+        self.server.write_configuration()
+        self.client(database="pgbouncer", user="weft").run("reload")
+
+    def at_other(self, databases):
+        databases["shop"] = self.before["shop"].replace("dbname=shop", "dbname=other")
+
+    def setUp(self):
+        super().setUp()
+        self.before = dict(self.server.databases)
+        self.addCleanup(self.reload, lambda databases: databases.update(self.before))
+
+    @NOT_IN_PGBOUNCER
+    def test_those_who_listen_end(self):
+        a = self.listener("x")
+        self.reload(self.at_other)
+        kind, body = a.receive()
+        self.assertEqual((kind, fields_of(body)["C"]), ("E", "57P01"))
+        b = self.listener("x")
+        self.notify("x", "not there")
+        b.run("notify x, 'there'")
+        self.assertEqual(self.heard(b), ("x", "there"))
+
+    @NOT_IN_PGBOUNCER
+    def test_removed_and_back(self):
+        a = self.client()
+        a.run("begin")
+        a.run("select 1")
+        self.reload(lambda databases: databases.pop("shop"))
+        a.send(query("listen x"), query("commit"))
+        a.answer()
+        self.reload(self.at_other)
+        b = self.listener("x")
+        self.notify("x", "not there")
+        self.client().run("notify x, 'there'")
+        self.assertEqual(self.heard(b), ("x", "there"))
 
 
 @rig.modes("transaction")

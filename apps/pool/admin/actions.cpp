@@ -256,7 +256,12 @@ private:
         }
         for_each_pool([](const pool_entry& each) { each.pause(); });
         const bool closed = wait_until(
-            [&] { return sum([](const pool_status& s) { return s.servers + s.connecting; }) == 0; },
+            [&] {
+                bool all_are = true;
+                for_each_pool(
+                    [&](const pool_entry& each) { all_are = each.is_paused() && all_are; });
+                return all_are;
+            },
             [&] { return pooler_.off.state_of(what_.argument) == switches::mode::paused; });
         return closed ? done()
                       : console_error("the pause has ended before all servers were closed");

@@ -18,12 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A connection that nobody needs stays for so long.
-constexpr auto stays_connected = 10s;
-
-/// For what is written, and for the rest of a message that has begun.
-constexpr auto longest_pause = 10s;
-
 /// Channel and payload are shorter than a page; an error is not much longer.
 constexpr std::uint32_t longest_message = 1U << 20;
 
@@ -40,9 +34,13 @@ std::string quoted_name(std::string_view name) {
 }  // namespace
 
 notification_listener::notification_listener(fiber_starter& starter,
-                                             const parameter_names& followed)
+                                             const parameter_names& followed,
+                                             std::function<void(std::size_t)> lost,
+                                             const listener_patience& patience)
     : starter_(starter),
       followed_(followed),
+      on_loss_(std::move(lost)),
+      patience_(patience),
       lost_(std::make_shared<const report>(
           fatal_report("08006", "the connection that listens for notifications was lost"))) {}
 
@@ -53,47 +51,52 @@ notification_listener::~notification_listener() {
     }
 }
 
-std::expected<std::string, report> notification_listener::subscribe(
-    const std::shared_ptr<subscriber>& who, std::string_view channel, connector connect,
-    deadline until) {
+hearing notification_listener::subscribe(const std::shared_ptr<subscriber>& who,
+                                         std::string_view channel, connector connect,
+                                         deadline until) {
     std::unique_lock lock(mutex_);
-    commands_.push_back({.number = ++last_number_, .channel = std::string(channel)});
-    topics_[std::string(channel)].push_back({.who = who, .asked = last_number_});
+    const std::uint64_t number = ++last_number_;
     connect_ = std::move(connect);
     try {
+        topics_[std::string(channel)].push_back({.who = who, .asked = number});
+        commands_.push_back({.number = number, .channel = std::string(channel), .sent = {}});
         start();
     } catch (const std::bad_alloc&) {
         remove(*who, channel);
         throw;
     }
+    (void)bell_.try_send(0);
     bool heard = false;
-    const auto is_decided = [&] {
+    bool refused = false;
+    (void)changed_.wait(lock, until, [&] {
         const entry* const own = find(*who, channel);
         heard = own != nullptr && own->heard;
-        return own == nullptr || heard;
-    };
-    (void)bell_.try_send(0);
-    const bool in_time = changed_.wait(lock, until, is_decided).has_value();
-    if (heard) {
-        return encoding_;
-    }
-    if (!in_time) {
+        refused = own == nullptr && last_refused_ == number;
+        return own == nullptr || heard || ended_ != nullptr;
+    });
+    if (!heard) {
         remove(*who, channel);
     }
-    return std::unexpected(fatal_report("08006", "nothing can be listened to now"));
+    if (!heard && ended_ != nullptr) {
+        who->end(ended_);
+        return hearing::ended;
+    }
+    return heard ? hearing::heard : refused ? hearing::refused : hearing::not_now;
 }
 
-void notification_listener::unsubscribe(const subscriber& who, std::string_view channel) {
+void notification_listener::unsubscribe(const subscriber& who, std::string_view channel) noexcept {
     const std::lock_guard lock(mutex_);
     remove(who, channel);
 }
 
-void notification_listener::leave(const subscriber& who) {
-    const std::vector<std::string> all = who.channels();
+void notification_listener::leave(const subscriber& who) noexcept {
     const std::lock_guard lock(mutex_);
-    for (const std::string& each : all) {
-        remove(who, each);
-    }
+    who.visit_channels([&](std::string_view each) { remove(who, each); });
+}
+
+std::string notification_listener::encoding() const {
+    const std::lock_guard lock(mutex_);
+    return encoding_;
 }
 
 void notification_listener::end(const report& why) {
@@ -104,7 +107,13 @@ void notification_listener::end(const report& why) {
         }
         ended_ = std::make_shared<const report>(why);
     }
+    changed_.notify_all();
     (void)bell_.try_send(0);
+}
+
+bool notification_listener::is_running() const {
+    const std::lock_guard lock(mutex_);
+    return running_;
 }
 
 listener_status notification_listener::status() const {
@@ -112,11 +121,11 @@ listener_status notification_listener::status() const {
     listener_status now = status_;
     std::set<const subscriber*> clients;
     for (const auto& [name, of] : topics_) {
+        now.channels += of.empty() ? 0 : 1;
         for (const entry& each : of) {
             clients.insert(each.who.get());
         }
     }
-    now.channels = static_cast<std::uint32_t>(topics_.size());
     now.clients = static_cast<std::uint32_t>(clients.size());
     return now;
 }
@@ -133,18 +142,17 @@ notification_listener::entry* notification_listener::find(const subscriber& who,
     return own != found->second.end() ? &*own : nullptr;
 }
 
-void notification_listener::remove(const subscriber& who, std::string_view channel) {
+/// Needs no memory: also those end here who have found none.
+void notification_listener::remove(const subscriber& who, std::string_view channel) noexcept {
     const auto found = topics_.find(channel);
     if (found == topics_.end()) {
         return;
     }
     std::erase_if(found->second, [&](const entry& each) { return each.who.get() == &who; });
-    if (!found->second.empty()) {
-        return;
+    if (found->second.empty()) {
+        has_empty_topics_ = true;
+        (void)bell_.try_send(0);
     }
-    commands_.push_back({.number = 0, .channel = found->first});
-    topics_.erase(found);
-    (void)bell_.try_send(0);
 }
 
 /// A fiber, if there is none. Under the mutex.
@@ -202,18 +210,20 @@ void notification_listener::connect_and_converse() {
 
 /// Until nobody needs it: true; or until it fails, or shall end.
 bool notification_listener::converse(server& with) {
+    bool probes = false;
     while (is_needed()) {
-        if (!send_commands(with)) {
+        if (!send_commands(with, std::exchange(probes, false))) {
             return false;
         }
         auto ring = on_receive(bell_, [](auto) {});
-        const auto found =
-            wait_for_either(with.io, with.io, {.read_first = true}, within(stays_connected), &ring);
+        const auto found = wait_for_either(with.io, with.io, {.read_first = true},
+                                           deadline(patience_.idle), &ring);
         if (!found) {
-            if (found.error() == std::errc::timed_out) {
-                continue;
+            if (found.error() != std::errc::timed_out || is_silent()) {
+                return false;
             }
-            return false;
+            probes = true;
+            continue;
         }
         if (shall_end() || (found->read_first && !receive(with))) {
             return false;
@@ -227,12 +237,18 @@ bool notification_listener::shall_end() const {
     return ended_ != nullptr;
 }
 
+/// Whether it owes an answer for too long.
+bool notification_listener::is_silent() const {
+    const std::lock_guard lock(mutex_);
+    return !sent_.empty() && clock::now() - sent_.front().sent >= patience_.answer;
+}
+
 /// Whether the fiber goes on; if not, another one is started when it is.
 bool notification_listener::is_needed() {
     const std::lock_guard lock(mutex_);
     const bool idle = topics_.empty() && commands_.empty() && sent_.empty() && ended_ == nullptr;
     // The first look comes right behind the connection, the next ones after a wait.
-    if (idle && idle_since_ && clock::now() - *idle_since_ >= stays_connected) {
+    if (idle && idle_since_ && clock::now() - *idle_since_ >= patience_.idle) {
         running_ = false;
         status_.connected = false;
         return false;
@@ -245,22 +261,42 @@ bool notification_listener::is_needed() {
     return true;
 }
 
-bool notification_listener::send_commands(server& with) {
+/// `probes`: if there is nothing else to ask, the server has to show that it is there.
+bool notification_listener::send_commands(server& with, bool probes) {
+    const std::string out = take_commands(probes);
+    return out.empty() || with.io.write(out, deadline(patience_.answer)).has_value();
+}
+
+std::string notification_listener::take_commands(bool probes) {
     std::string out;
-    {
-        const std::lock_guard lock(mutex_);
-        for (command& each : std::exchange(commands_, {})) {
-            put_query(out,
-                      (each.number != 0 ? "LISTEN " : "UNLISTEN ") + quoted_name(each.channel));
-            sent_.push_back(std::move(each));
-        }
+    const std::lock_guard lock(mutex_);
+    const clock::time_point now = clock::now();
+    const auto ask = [&](std::uint64_t number, std::string channel, const std::string& sql) {
+        put_query(out, sql);
+        sent_.push_back({.number = number, .channel = std::move(channel), .sent = now});
+    };
+    for (; !commands_.empty(); commands_.pop_front()) {
+        command& next = commands_.front();
+        const std::string sql = "LISTEN " + quoted_name(next.channel);
+        ask(next.number, std::move(next.channel), sql);
     }
-    return out.empty() || with.io.write(out, longest_pause).has_value();
+    if (std::exchange(has_empty_topics_, false)) {
+        std::erase_if(topics_, [&](const auto& each) {
+            if (each.second.empty()) {
+                ask(0, {}, "UNLISTEN " + quoted_name(each.first));
+            }
+            return each.second.empty();
+        });
+    }
+    if (probes && out.empty() && !topics_.empty()) {
+        ask(0, {}, {});
+    }
+    return out;
 }
 
 /// Whether it is still there.
 bool notification_listener::receive(server& with) {
-    const auto got = with.in.fill(with.io, longest_pause);
+    const auto got = with.in.fill(with.io, deadline(patience_.answer));
     if (!got || *got == 0) {
         return false;
     }
@@ -341,30 +377,42 @@ void notification_listener::answered() {
     }
     if (!failed) {
         own->heard = true;
-    } else if (of.size() > 1) {
-        of.erase(own);  // who waits for it sees that
     } else {
-        topics_.erase(found);
+        last_refused_ = done.number;
+        of.erase(own);  // who waits for it sees that
+        has_empty_topics_ = true;
     }
     changed_.notify_all();
 }
 
 /// For want of a connection.
 void notification_listener::finish() noexcept {
-    const std::lock_guard lock(mutex_);
-    const report_ptr why = ended_ != nullptr ? ended_ : lost_;
+    std::unique_lock lock(mutex_);
+    const bool by_itself = ended_ == nullptr;
+    const report_ptr why = by_itself ? lost_ : ended_;
+    std::size_t ends = 0;
     for (const auto& [name, of] : std::exchange(topics_, {})) {
         for (const entry& each : of) {
             if (each.heard) {
                 each.who->end(why);
+                ++ends;
             }
         }
     }
     commands_.clear();
     sent_.clear();
+    has_empty_topics_ = false;
     failed_ = running_ = status_.connected = false;
     idle_since_.reset();
     changed_.notify_all();
+    lock.unlock();
+    if (by_itself && ends != 0) {
+        try {
+            on_loss_(ends);
+        } catch (const std::bad_alloc&) {
+            return;  // nobody is told
+        }
+    }
 }
 
 }  // namespace weft::pool

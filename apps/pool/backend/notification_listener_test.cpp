@@ -21,8 +21,6 @@ namespace {
 
 class Listener : public ::testing::Test {
 protected:
-    using answer_of = std::expected<std::string, report>;
-
     static std::shared_ptr<subscriber> asks(std::string_view channel) {
         auto who = std::make_shared<subscriber>();
         who->ask(channel);
@@ -30,9 +28,9 @@ protected:
         return who;
     }
 
-    future<answer_of> subscribe(const std::shared_ptr<subscriber>& who, std::string channel,
-                                deadline until = longest_test_wait) {
-        auto answered = std::make_shared<promise<answer_of>>();
+    future<hearing> subscribe(const std::shared_ptr<subscriber>& who, std::string channel,
+                              deadline until = longest_test_wait) {
+        auto answered = std::make_shared<promise<hearing>>();
         auto when = answered->get_future();
         starter_.start({}, [this, who, channel, until, answered] {
             answered->set_value(listener_->subscribe(who, channel, servers_.connector(), until));
@@ -87,7 +85,8 @@ protected:
     template <class Body>
     void on_a_fiber(Body body) {
         on_one_worker([&] {
-            listener_.emplace(starter_, followed_);
+            listener_.emplace(
+                starter_, followed_, [&](std::size_t ends) { lost_ += ends; }, patience_);
             body();
             for (socket& each : servers_.far_ends()) {
                 each.close();
@@ -99,6 +98,8 @@ protected:
     fiber_starter starter_;
     parameter_names followed_;
     backends servers_;
+    std::size_t lost_ = 0;
+    listener_patience patience_;
     std::optional<notification_listener> listener_;
 };
 
@@ -112,10 +113,10 @@ TEST_F(Listener, OneConnectionHearsForMany) {
         EXPECT_EQ(asked(), "LISTEN \"news\"");
         EXPECT_NE(first.wait_for(0s), std::future_status::ready);
         say(notified("news", "before") + done());
-        EXPECT_TRUE(first.get());
+        EXPECT_EQ(first.get(), hearing::heard);
         EXPECT_NE(second.wait_for(0s), std::future_status::ready);
         say(notified("news", "between") + done());
-        EXPECT_TRUE(second.get());
+        EXPECT_EQ(second.get(), hearing::heard);
         say(notified("news", "x") + notified("other", "y"));
         EXPECT_EQ(told(*a), notified("news", "between"));
         EXPECT_EQ(told(*a), notified("news", "x"));
@@ -139,8 +140,8 @@ TEST_F(Listener, StopsWhenTheLastOneHasGone) {
         EXPECT_EQ(asked(), "LISTEN \"a \"\"b\"\"\"");
         EXPECT_EQ(asked(), "LISTEN \"a \"\"b\"\"\"");
         say(done() + done());
-        EXPECT_TRUE(first.get());
-        EXPECT_TRUE(second.get());
+        EXPECT_EQ(first.get(), hearing::heard);
+        EXPECT_EQ(second.get(), hearing::heard);
         listener_->unsubscribe(*a, "a \"b\"");
         say(notified("a \"b\"", "x"));
         EXPECT_EQ(told(*b), notified("a \"b\"", "x"));
@@ -151,21 +152,21 @@ TEST_F(Listener, StopsWhenTheLastOneHasGone) {
     });
 }
 
-/// It is the answer to the last LISTEN that counts: between the two is an UNLISTEN.
+/// It is the answer to the last LISTEN that counts.
 TEST_F(Listener, AChannelThatComesBackIsAskedForAnew) {
     on_a_fiber([&] {
         const auto a = asks("news");
         auto first = subscribe(a, "news");
         EXPECT_EQ(asked(), "LISTEN \"news\"");
         listener_->unsubscribe(*a, "news");
-        auto second = subscribe(a, "news");
         EXPECT_EQ(asked(), "UNLISTEN \"news\"");
+        auto second = subscribe(a, "news");
         EXPECT_EQ(asked(), "LISTEN \"news\"");
         say(done());
         let_others_run();
         EXPECT_NE(second.wait_for(0s), std::future_status::ready);
         say(done("UNLISTEN") + done());
-        EXPECT_TRUE(second.get());
+        EXPECT_EQ(second.get(), hearing::heard);
         (void)first.get();
     });
 }
@@ -173,12 +174,12 @@ TEST_F(Listener, AChannelThatComesBackIsAskedForAnew) {
 TEST_F(Listener, SaysSoIfThereIsNoConnection) {
     on_a_fiber([&] {
         servers_.fail_next(fatal_report("53300", "too many"));
-        EXPECT_EQ(subscribe(asks("a"), "a").get().error().sqlstate, "08006");
+        EXPECT_EQ(subscribe(asks("a"), "a").get(), hearing::not_now);
         EXPECT_EQ(listener_->status().channels, 0U);
         auto next = subscribe(asks("a"), "a");
         EXPECT_EQ(asked(), "LISTEN \"a\"");
         say(done());
-        EXPECT_TRUE(next.get());
+        EXPECT_EQ(next.get(), hearing::heard);
     });
 }
 
@@ -190,15 +191,15 @@ TEST_F(Listener, SaysSoIfTheServerRefuses) {
         EXPECT_EQ(asked(), "LISTEN \"a\"");
         EXPECT_EQ(asked(), "LISTEN \"b\"");
         say(refused() + done());
-        EXPECT_FALSE(first.get());
-        EXPECT_TRUE(second.get());
+        EXPECT_EQ(first.get(), hearing::refused);
+        EXPECT_EQ(second.get(), hearing::heard);
         EXPECT_EQ(a->take()->messages, "") << "it goes on";
     });
 }
 
 TEST_F(Listener, SaysSoIfTheServerSaysNothing) {
     on_a_fiber([&] {
-        EXPECT_FALSE(subscribe(asks("a"), "a", 1ms).get());
+        EXPECT_EQ(subscribe(asks("a"), "a", 1ms).get(), hearing::not_now);
         EXPECT_EQ(asked(), "LISTEN \"a\"");
         EXPECT_EQ(asked(), "UNLISTEN \"a\"");
         say(done() + done("UNLISTEN"));
@@ -213,17 +214,18 @@ TEST_F(Listener, ThoseWhoListenEndWithTheConnection) {
         auto heard = subscribe(a, "a");
         EXPECT_EQ(asked(), "LISTEN \"a\"");
         say(done());
-        EXPECT_TRUE(heard.get());
+        EXPECT_EQ(heard.get(), hearing::heard);
         auto waits = subscribe(b, "b");
         EXPECT_EQ(asked(), "LISTEN \"b\"");
         servers_.far_ends()[0].close();
         EXPECT_EQ(told(*a), "08006");
-        EXPECT_FALSE(waits.get());
+        EXPECT_EQ(waits.get(), hearing::not_now);
         EXPECT_EQ(b->take()->messages, "") << "it has missed nothing";
+        EXPECT_EQ(lost_, 1U);
         auto again = subscribe(b, "b");
         EXPECT_EQ(asked(1), "LISTEN \"b\"");
         say(done(), 1);
-        EXPECT_TRUE(again.get());
+        EXPECT_EQ(again.get(), hearing::heard);
     });
 }
 
@@ -238,7 +240,7 @@ TEST_F(Listener, WhatIsNoMessageEndsTheConnection) {
             auto heard = subscribe(a, "a");
             EXPECT_EQ(asked(), "LISTEN \"a\"");
             say(done());
-            EXPECT_TRUE(heard.get());
+            EXPECT_EQ(heard.get(), hearing::heard);
             say(wrong);
             EXPECT_EQ(told(*a), "08006");
         });
@@ -251,13 +253,61 @@ TEST_F(Listener, MessagesComeInPieces) {
         auto heard = subscribe(a, "a");
         EXPECT_EQ(asked(), "LISTEN \"a\"");
         say(done());
-        EXPECT_TRUE(heard.get());
+        EXPECT_EQ(heard.get(), hearing::heard);
         const std::string long_one = notified("a", std::string(100'000, 'x'));
         for (std::size_t at = 0; at < long_one.size(); at += 7'001) {
             say(std::string_view(long_one).substr(at, 7'001));
             let_others_run();
         }
         EXPECT_EQ(told(*a), long_one);
+    });
+}
+
+TEST_F(Listener, AServerThatDoesNotAnswerIsGivenUp) {
+    patience_ = {.idle = 5ms, .answer = 5ms};
+    on_a_fiber([&] {
+        const auto a = asks("a");
+        auto heard = subscribe(a, "a");
+        EXPECT_EQ(asked(), "LISTEN \"a\"");
+        say(done());
+        EXPECT_EQ(heard.get(), hearing::heard);
+        EXPECT_EQ(asked(), "") << "it has to show that it is there";
+        EXPECT_EQ(told(*a), "08006");
+        EXPECT_EQ(lost_, 1U);
+    });
+}
+
+TEST_F(Listener, AServerThatAnswersStays) {
+    patience_ = {.idle = 5ms, .answer = 10s};
+    on_a_fiber([&] {
+        const auto a = asks("a");
+        auto heard = subscribe(a, "a");
+        EXPECT_EQ(asked(), "LISTEN \"a\"");
+        say(done());
+        EXPECT_EQ(heard.get(), hearing::heard);
+        for (int i = 0; i < 3; ++i) {
+            EXPECT_EQ(asked(), "");
+            say(done(""));
+        }
+        say(notified("a", "x"));
+        EXPECT_EQ(told(*a), notified("a", "x"));
+        listener_->leave(*a);
+        std::string last;
+        while ((last = asked()).empty()) {
+            say(done(""));
+        }
+        EXPECT_EQ(last, "UNLISTEN \"a\"");
+        say(done("UNLISTEN"));
+        EXPECT_EQ(asked(), "X") << "nobody needs it";
+    });
+}
+
+TEST_F(Listener, WhoWaitsIsToldWhenItEnds) {
+    on_a_fiber([&] {
+        auto waits = subscribe(asks("a"), "a");
+        EXPECT_EQ(asked(), "LISTEN \"a\"");
+        listener_->end(fatal_report("57P01", "paused"));
+        EXPECT_EQ(waits.get(), hearing::ended);
     });
 }
 
@@ -268,12 +318,14 @@ TEST_F(Listener, EndsWhenItIsTold) {
         auto heard = subscribe(a, "a");
         EXPECT_EQ(asked(), "LISTEN \"a\"");
         say(done());
-        EXPECT_TRUE(heard.get());
+        EXPECT_EQ(heard.get(), hearing::heard);
         listener_->end(fatal_report("57P01", "paused"));
         EXPECT_EQ(told(*a), "57P01");
         EXPECT_EQ(asked(), "X");
         EXPECT_EQ(asked(), "");
         EXPECT_FALSE(listener_->status().connected);
+        EXPECT_FALSE(listener_->is_running());
+        EXPECT_EQ(lost_, 0U) << "somebody wanted it";
     });
 }
 

@@ -7,9 +7,30 @@
 
 namespace weft::pool {
 
+namespace {
+
+/// With what it takes to keep it, for one client.
+std::size_t weight_of(const notification& what) noexcept {
+    return what.message.size() + 128;
+}
+
+}  // namespace
+
+void subscriber::set_state(state& of, state to) noexcept {
+    const auto count = [&](state now, std::size_t by) {
+        unconfirmed_ += now == state::asked ? by : 0;
+        dropped_ += now == state::dropped ? by : 0;
+    };
+    count(of, std::size_t{0} - 1);
+    count(to, 1);
+    of = to;
+}
+
 void subscriber::ask(std::string_view channel) {
     const std::lock_guard lock(mutex_);
-    channels_.try_emplace(std::string(channel), false);
+    if (channels_.try_emplace(std::string(channel), state::asked).second) {
+        ++unconfirmed_;
+    }
 }
 
 bool subscriber::confirm(std::string_view channel) {
@@ -18,8 +39,56 @@ bool subscriber::confirm(std::string_view channel) {
     if (found == channels_.end()) {
         return false;
     }
-    found->second = true;
+    set_state(found->second, state::confirmed);
     return true;
+}
+
+bool subscriber::confirm_again(std::string_view channel) {
+    const std::lock_guard lock(mutex_);
+    const auto found = channels_.find(channel);
+    if (found == channels_.end() || found->second == state::asked) {
+        return false;
+    }
+    set_state(found->second, state::confirmed);
+    return true;
+}
+
+void subscriber::drop(std::string_view channel) {
+    const std::lock_guard lock(mutex_);
+    const auto found = channels_.find(channel);
+    if (found != channels_.end() && found->second == state::confirmed) {
+        set_state(found->second, state::dropped);
+    }
+}
+
+void subscriber::drop_all() {
+    const std::lock_guard lock(mutex_);
+    for (auto& [name, now] : channels_) {
+        if (now == state::confirmed) {
+            set_state(now, state::dropped);
+        }
+    }
+}
+
+void subscriber::settle() {
+    const std::lock_guard lock(mutex_);
+    if (dropped_ == 0) {
+        return;
+    }
+    for (auto& [name, now] : channels_) {
+        if (now == state::dropped) {
+            forget_untold(name);
+            set_state(now, state::asked);
+        }
+    }
+}
+
+void subscriber::forget_untold(std::string_view channel) {
+    std::erase_if(untold_, [&](const notification_ptr& each) {
+        const bool goes = each->channel == channel;
+        untold_bytes_ -= goes ? weight_of(*each) : 0;
+        return goes;
+    });
 }
 
 bool subscriber::has(std::string_view channel) const {
@@ -27,28 +96,35 @@ bool subscriber::has(std::string_view channel) const {
     return channels_.contains(channel);
 }
 
+bool subscriber::hears(std::string_view channel) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = channels_.find(channel);
+    return found != channels_.end() && found->second == state::confirmed;
+}
+
 void subscriber::forget(std::string_view channel) {
     const std::lock_guard lock(mutex_);
     const auto found = channels_.find(channel);
     if (found != channels_.end()) {
+        forget_untold(channel);
+        set_state(found->second, state::confirmed);  // it counts for nothing
         channels_.erase(found);
     }
 }
 
-std::vector<std::string> subscriber::channels() const {
+std::size_t subscriber::count() const {
     const std::lock_guard lock(mutex_);
-    std::vector<std::string> out;
-    for (const auto& [name, confirmed] : channels_) {
-        out.push_back(name);
-    }
-    return out;
+    return channels_.size();
 }
 
 std::vector<std::string> subscriber::unconfirmed() const {
     const std::lock_guard lock(mutex_);
     std::vector<std::string> out;
-    for (const auto& [name, confirmed] : channels_) {
-        if (!confirmed) {
+    if (unconfirmed_ == 0) {
+        return out;
+    }
+    for (const auto& [name, now] : channels_) {
+        if (now == state::asked) {
             out.push_back(name);
         }
     }
@@ -71,20 +147,28 @@ std::expected<untold_notifications, report> subscriber::take() {
         return std::unexpected(*ended_);
     }
     untold_notifications out;
-    std::deque<notification_ptr> waits;
-    for (notification_ptr& each : std::exchange(untold_, {})) {
-        const auto of = channels_.find(each->channel);
-        if (of != channels_.end() && !of->second) {
-            waits.push_back(std::move(each));
+    const bool any_waits = unconfirmed_ + dropped_ != 0;
+    for (auto at = untold_.begin();
+         at != untold_.end() && out.messages.size() < most_taken_bytes;) {
+        const notification& each = **at;
+        const auto of = channels_.find(each.channel);
+        const bool told = of != channels_.end() && of->second == state::confirmed;
+        if (of != channels_.end() && !told) {
+            ++at;
             continue;
         }
-        untold_bytes_ -= each->message.size();
-        if (of != channels_.end()) {
-            out.messages += each->message;
-            out.ascii = out.ascii && each->ascii;
+        if (told) {
+            out.messages += each.message;
+            out.ascii = out.ascii && each.ascii;
+        }
+        untold_bytes_ -= weight_of(each);
+        if (any_waits) {
+            at = untold_.erase(at);
+        } else {
+            untold_.pop_front();
+            at = untold_.begin();
         }
     }
-    untold_ = std::move(waits);
     return out;
 }
 
@@ -94,11 +178,11 @@ void subscriber::put(const notification_ptr& what) {
         if (ended_ != nullptr) {
             return;
         }
-        if (untold_bytes_ + what->message.size() > most_untold_bytes) {
+        if (untold_bytes_ + weight_of(*what) > most_untold_bytes) {
             end_locked(std::make_shared<const report>(
                 fatal_report("54000", "too many notifications wait for this client")));
         } else {
-            untold_bytes_ += what->message.size();
+            untold_bytes_ += weight_of(*what);
             untold_.push_back(what);
         }
     }

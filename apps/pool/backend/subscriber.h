@@ -9,10 +9,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <expected>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,16 +34,20 @@ struct notification {
 };
 using notification_ptr = std::shared_ptr<const notification>;
 
-/// What a client is to be told now.
+/// Some of what a client is to be told now.
 struct untold_notifications {
     std::string messages;
     bool ascii = true;
 };
 
+/// As many bytes, and one notification more, are taken at a time.
+inline constexpr std::size_t most_taken_bytes = std::size_t{64} << 10;
+
 /// Why something ended; to be passed on without memory.
 using report_ptr = std::shared_ptr<const report>;
 
-/// More bytes do not wait for one client: it ends, as it would miss some.
+/// More bytes, with those that keep them, do not wait for one client: it ends, as it would miss
+/// some.
 inline constexpr std::size_t most_untold_bytes = std::size_t{8} << 20;
 
 /// Thread-safe.
@@ -53,15 +59,32 @@ public:
     void ask(std::string_view channel);
     /// The LISTEN is committed. False: it was not asked for.
     bool confirm(std::string_view channel);
+    /// The same if it was confirmed before this transaction.
+    bool confirm_again(std::string_view channel);
+    /// The UNLISTEN is committed; a LISTEN may follow it in the same transaction. Nothing of it is
+    /// told until that is confirmed.
+    void drop(std::string_view channel);
+    void drop_all();
+    /// The transaction is over: of what it dropped, what came before is forgotten. It is only asked
+    /// for then, as if the client were to listen anew.
+    void settle();
+    /// It was asked for, at least.
     [[nodiscard]] bool has(std::string_view channel) const;
-    /// Nothing of it is told any more.
+    [[nodiscard]] bool hears(std::string_view channel) const;  ///< and is confirmed
     void forget(std::string_view channel);
-    [[nodiscard]] std::vector<std::string> channels() const;
-    /// Those that are not confirmed.
+    [[nodiscard]] std::size_t count() const;
     [[nodiscard]] std::vector<std::string> unconfirmed() const;
+    /// Calls `visit(channel)` for each. Under the mutex.
+    template <class Visit>
+    void visit_channels(Visit visit) const {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [name, now] : channels_) {
+            visit(std::string_view(name));
+        }
+    }
 
-    /// What is to be told now; of what was asked for only it stays. The error: some was lost, and
-    /// the client must end.
+    /// What is to be told now, or its beginning; of what was asked for only it stays. The error:
+    /// some was lost, and the client must end.
     std::expected<untold_notifications, report> take();
 
     /// client_encoding of what comes.
@@ -80,8 +103,15 @@ public:
 private:
     void end_locked(const report_ptr& why) noexcept;
 
+    enum class state : std::uint8_t { asked, confirmed, dropped };
+
+    void set_state(state& of, state to) noexcept;
+    void forget_untold(std::string_view channel);
+
     mutable mutex mutex_;
-    std::map<std::string, bool, std::less<>> channels_;  // whether it is confirmed
+    std::map<std::string, state, std::less<>> channels_;
+    std::size_t unconfirmed_ = 0;  // of them
+    std::size_t dropped_ = 0;
     std::deque<notification_ptr> untold_;
     std::size_t untold_bytes_ = 0;
     report_ptr ended_;

@@ -235,7 +235,7 @@ bool answer_reader::is_for_client(std::string_view notification) const {
     }
     byte_reader reader(notification);
     reader.u32();  // who notifies
-    return !of_.pinned_by.empty() && (of_.wishes == nullptr || !of_.wishes->has(reader.text()));
+    return !of_.pinned_by.empty() && (of_.wishes == nullptr || !of_.wishes->hears(reader.text()));
 }
 
 /// What takes all prepared statements of a session away takes them from both.

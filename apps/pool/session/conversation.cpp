@@ -8,6 +8,23 @@
 
 namespace weft::pool {
 
+namespace {
+
+bool any_listens(const std::vector<effect>& effects) {
+    return std::ranges::any_of(effects,
+                               [](const effect& each) { return each.kind == effect_kind::listen; });
+}
+
+/// A text may end a transaction and fail in the next one: then its LISTEN counts, and no answer
+/// says which of its statements were committed.
+bool listens_between_transactions(const std::vector<effect>& effects) {
+    return any_listens(effects) && std::ranges::any_of(effects, [](const effect& each) {
+               return each.kind == effect_kind::commit || each.kind == effect_kind::rollback;
+           });
+}
+
+}  // namespace
+
 void conversation::make_answers(outbox& to_client) {
     using enum expectation::handling;
     while (answer_left == 0 && !expected.empty() &&
@@ -114,6 +131,9 @@ effects_ptr conversation::read(std::string_view sql) const {
 effects_ptr conversation::look_at(std::string_view sql) {
     effects_ptr effects = read(sql);
     if (effects != nullptr) {
+        if (listens_between_transactions(*effects)) {
+            pin("LISTEN", sql);
+        }
         for (const effect& each : *effects) {
             pin(each, sql);
         }
@@ -155,15 +175,20 @@ void conversation::pin(const effect& by, std::string_view sql) {
 void conversation::note_done(const effects_ptr& effects) {
     if (effects != nullptr) {
         done_.push_back(effects);
-        listens = listens || std::ranges::any_of(*effects, [](const effect& each) {
-                      return each.kind == effect_kind::listen;
-                  });
+        listens = listens || any_listens(*effects);
     }
+}
+
+bool conversation::has_listened() const {
+    return std::ranges::any_of(done_, [](const effects_ptr& each) { return any_listens(*each); });
 }
 
 void conversation::note_tag(std::string_view tag) {
     if (rolled_back_) {
         partly_ = true;  // it went on after that
+        if (has_listened()) {
+            pin("LISTEN", {});  // or not: only the server knows
+        }
     }
     rolled_back_ = tag.starts_with("ROLLBACK");
 }
@@ -184,17 +209,20 @@ void conversation::note_ready() {
     }
     done_.clear();
     failed_ = rolled_back_ = partly_ = false;
-    if (wishes != nullptr && expected.empty()) {
-        wishes->drop_unconfirmed();
+    between = true;
+    if (wishes != nullptr) {
+        wishes->settle(expected.empty());
     }
 }
 
 /// It was asked for when the text was read, or now: then another's NOTIFY that followed on the
-/// commit is not told.
+/// commit is not told. Who keeps its server is told by that.
 void conversation::confirm(const effect& listened) {
-    const bool told = wishes == nullptr || wishes->confirm(listened.name);
-    if (!told && pinned_by.empty() &&
-        !(wishes->wish(listened.name) && wishes->confirm(listened.name))) {
+    if ((wishes != nullptr && wishes->confirm_again(listened.name)) || !pinned_by.empty() ||
+        wishes->confirm(listened.name)) {
+        return;
+    }
+    if (!wishes->wish(listened.name) || !wishes->confirm(listened.name)) {
         pin("LISTEN", "LISTEN " + listened.name);
     }
 }

@@ -46,11 +46,16 @@ public:
     virtual bool wish(std::string_view channel) = 0;
     /// The server has done so, for good.
     virtual bool confirm(std::string_view channel) = 0;
-    [[nodiscard]] virtual bool has(std::string_view channel) const = 0;
+    /// The same if it was confirmed before this transaction.
+    virtual bool confirm_again(std::string_view channel) = 0;
+    /// Whether it is confirmed.
+    [[nodiscard]] virtual bool hears(std::string_view channel) const = 0;
+    /// The server has been told UNLISTEN. What the same transaction confirms later stays.
     virtual void drop(std::string_view channel) = 0;
     virtual void drop_all() = 0;
-    /// What has been wished for and was not confirmed.
-    virtual void drop_unconfirmed() = 0;
+    /// A transaction has ended. `rests`: nothing follows yet, so what was wished for and is not
+    /// confirmed will not be.
+    virtual void settle(bool rests) = 0;
 };
 
 /// Whom a conversation is between. What it points to must outlive it.
@@ -100,6 +105,8 @@ struct conversation {
     bool fresh = false;
     /// It may have made this server listen.
     bool listens = false;
+    /// A transaction has ended since this was reset: now is the time to tell what was notified.
+    bool between = false;
     // Bytes that are still to come of the message that passes; 0: none does.
     std::size_t request_left = 0;
     std::size_t answer_left = 0;
@@ -190,6 +197,7 @@ private:
     void redo(const expectation& what);
     client_statements& names();
     void pin(const effect& by, std::string_view sql);
+    [[nodiscard]] bool has_listened() const;
     void apply(const effect& done);
     void apply_to_settings(const effect& done);
     void confirm(const effect& listened);

@@ -67,6 +67,7 @@ exchange_end exchange::run(server& with, bool keeps, bool single, const exchange
     about_.meet(with.statements, with.parameters, with.settings);
     about_.server_latest = &with.latest;
     about_.note_statement({});
+    about_.between = false;
     patient_ = true;
     asks_ = true;
     in_transaction_ = false;
@@ -83,6 +84,12 @@ exchange_end exchange::run(server& with, bool keeps, bool single, const exchange
         }
         if (const end ended = move_answers()) {
             return *ended;
+        }
+        if (client_.hears != nullptr && about_.between && to_client_.empty() &&
+            !answers_.within_message() && about_.status == transaction::idle) {
+            if (const end ended = take_notified()) {
+                return *ended;
+            }
         }
         if (!keeps_ && about_.over() && to_server_.empty() && to_client_.empty() &&
             request_needed_ == 0) {
@@ -343,20 +350,26 @@ bool exchange::rests() const noexcept {
            to_client_.empty();
 }
 
-/// For what is notified, too, after telling what was.
-exchange::end exchange::wait_at_rest() {
-    if (const auto told = tell_notifications(pooler_, client_); !told) {
-        loss_ = told.error();
-        return loss_.severity.empty() ? exchange_end::client_gone
-                                      : exchange_end::notifications_lost;
+/// What is notified goes to the client, between its transactions, also if it keeps the server busy.
+exchange::end exchange::take_notified() {
+    auto told = take_notifications(pooler_, client_);
+    if (!told) {
+        loss_ = std::move(told.error());
+        return exchange_end::notifications_lost;
     }
-    auto rings = on_receive(client_.hears->bell, [](auto) {});
-    return wait_for_both(&rings);
+    if (told->empty()) {
+        about_.between = false;
+        return std::nullopt;
+    }
+    to_client_.copy() += *told;
+    return send_to_client();
 }
 
 exchange::end exchange::wait() {
     if (client_.hears != nullptr && rests()) {
-        return wait_at_rest();
+        about_.between = true;
+        auto rings = on_receive(client_.hears->bell, [](auto) {});
+        return wait_for_both(&rings);
     }
     const bool one_sided = patient_ && to_server_.empty() && to_client_.empty();
     if (one_sided && about_.expected.empty() && !about_.copy_both) {

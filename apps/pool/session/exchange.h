@@ -90,7 +90,7 @@ private:
     end send_to_client();
     end wait();
     end wait_for_one(bool of_server);
-    end wait_at_rest();
+    end take_notified();
     end wait_for_both(select_case* other);
     [[nodiscard]] bool rests() const noexcept;
     end read_client(deadline until, bool& came);

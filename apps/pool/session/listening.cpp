@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/listening.h"
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,11 +11,6 @@
 namespace weft::pool {
 
 namespace {
-
-using namespace std::chrono_literals;
-
-/// A client that takes nothing for so long is taken for dead.
-constexpr auto longest_tell = 60s;
 
 /// Names of encodings are written in many ways: "UTF8", "utf-8", "UNICODE".
 std::string plain_name(std::string_view encoding) {
@@ -40,14 +34,14 @@ std::string encoding_of(const pooler& with, const client& who) {
 }  // namespace
 
 bool client_wishes::wish(std::string_view channel) {
-    if (has(channel)) {
+    if (client_.hears != nullptr && client_.hears->has(channel)) {
         return true;
     }
     const bool fresh = client_.hears == nullptr;
     if (fresh) {
         client_.hears = std::make_shared<subscriber>();
     }
-    if (client_.hears->channels().size() < most_channels && subscribe(channel)) {
+    if (client_.hears->count() < most_channels && subscribe(channel)) {
         return true;
     }
     if (fresh) {
@@ -60,70 +54,77 @@ bool client_wishes::wish(std::string_view channel) {
 bool client_wishes::subscribe(std::string_view channel) {
     client_.hears->ask(channel);
     notification_listener& by = *client_.pool->listener;
-    const auto heard = by.subscribe(
-        client_.hears, channel, [&with = pooler_, of = client_.pool] { return with.connect(*of); },
+    const hearing now = by.subscribe(
+        client_.hears, channel,
+        [&with = pooler_, of = client_.pool.get()] { return with.connect(*of); },
         within(pooler_.config()->config.general.server_connect_timeout));
-    if (heard && plain_name(*heard) == encoding_of(pooler_, client_)) {
-        client_.hears->set_encoding(plain_name(*heard));
+    std::string encoding = plain_name(by.encoding());
+    if (now == hearing::heard && encoding == encoding_of(pooler_, client_)) {
+        client_.hears->set_encoding(std::move(encoding));
         return true;
     }
-    if (heard) {
-        by.unsubscribe(*client_.hears, channel);
+    if (now == hearing::ended) {
+        return true;  // it is told when the transaction is over
     }
+    give_up(channel);
+    return now == hearing::refused;  // the client's server will say so, too
+}
+
+void client_wishes::give_up(std::string_view channel) {
+    client_.pool->listener->unsubscribe(*client_.hears, channel);
     client_.hears->forget(channel);
-    return false;
 }
 
 bool client_wishes::confirm(std::string_view channel) {
     return client_.hears != nullptr && client_.hears->confirm(channel);
 }
 
-bool client_wishes::has(std::string_view channel) const {
-    return client_.hears != nullptr && client_.hears->has(channel);
+bool client_wishes::confirm_again(std::string_view channel) {
+    return client_.hears != nullptr && client_.hears->confirm_again(channel);
+}
+
+bool client_wishes::hears(std::string_view channel) const {
+    return client_.hears != nullptr && client_.hears->hears(channel);
 }
 
 void client_wishes::drop(std::string_view channel) {
-    if (has(channel)) {
-        client_.pool->listener->unsubscribe(*client_.hears, channel);
-        client_.hears->forget(channel);
+    if (client_.hears != nullptr) {
+        client_.hears->drop(channel);
     }
 }
 
 void client_wishes::drop_all() {
     if (client_.hears != nullptr) {
-        client_.pool->listener->leave(*client_.hears);
-        client_.hears = nullptr;
+        client_.hears->drop_all();
     }
 }
 
-void client_wishes::drop_unconfirmed() {
+void client_wishes::settle(bool rests) {
     if (client_.hears == nullptr) {
         return;
     }
-    for (const std::string& each : client_.hears->unconfirmed()) {
-        drop(each);
+    client_.hears->settle();
+    if (!rests) {
+        return;
     }
-    if (client_.hears->channels().empty()) {
+    for (const std::string& each : client_.hears->unconfirmed()) {
+        give_up(each);
+    }
+    if (client_.hears->count() == 0) {
         client_.hears = nullptr;
     }
 }
 
-std::expected<void, report> tell_notifications(const pooler& with, client& whom) {
-    const auto out = whom.hears->take();
+std::expected<std::string, report> take_notifications(const pooler& with, const client& whom) {
+    auto out = whom.hears->take();
     if (!out) {
-        return std::unexpected(out.error());
-    }
-    if (out->messages.empty()) {
-        return {};
+        return std::unexpected(std::move(out.error()));
     }
     if (!out->ascii && whom.hears->encoding() != encoding_of(with, whom)) {
         return std::unexpected(fatal_report(
             "22P05", "a notification came that is not in the encoding which the client has now"));
     }
-    if (!whom.io.write(out->messages, longest_tell)) {
-        return std::unexpected(report());
-    }
-    return {};
+    return std::move(out->messages);
 }
 
 }  // namespace weft::pool

@@ -2,10 +2,11 @@
 //
 // listening: a client that listens (LISTEN) while its servers change: what it wishes to hear comes
 // by the connection that its database has for that (backend/notification_listener.h), and is told
-// when nothing of it is under way.
+// between its transactions.
 #pragma once
 
-#include <optional>
+#include <expected>
+#include <string>
 #include <string_view>
 
 #include "session/client.h"
@@ -24,20 +25,22 @@ public:
 
     bool wish(std::string_view channel) override;
     bool confirm(std::string_view channel) override;
-    [[nodiscard]] bool has(std::string_view channel) const override;
+    bool confirm_again(std::string_view channel) override;
+    [[nodiscard]] bool hears(std::string_view channel) const override;
     void drop(std::string_view channel) override;
     void drop_all() override;
-    void drop_unconfirmed() override;
+    void settle(bool rests) override;
 
 private:
     bool subscribe(std::string_view channel);
+    void give_up(std::string_view channel);
 
     pooler& pooler_;
     client& client_;
 };
 
-/// Tells a client that listens what has come for it. The error is why it ends; one without a
-/// severity: it does not take it, or has gone.
-std::expected<void, report> tell_notifications(const pooler& with, client& whom);
+/// Some of what is to be told to a client that listens, as messages; empty: nothing. The error is
+/// why it must end.
+std::expected<std::string, report> take_notifications(const pooler& with, const client& whom);
 
 }  // namespace weft::pool

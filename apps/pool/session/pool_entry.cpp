@@ -6,11 +6,24 @@
 
 namespace weft::pool {
 
-void pool_entry::pause() const {
+report pool_entry::paused() {
+    return fatal_report("57P01", "the database is paused: nothing can be listened to");
+}
+
+void pool_entry::pause(const report& why) const {
     pool->pause();
     if (listener != nullptr) {
-        listener->end(fatal_report("57P01", "the database is paused: nothing can be listened to"));
+        listener->end(why);
     }
+}
+
+bool pool_entry::is_paused(const report& why) const {
+    const pool_status now = pool->status();
+    const bool listens = listener != nullptr && listener->is_running();
+    if (listens) {
+        listener->end(why);
+    }
+    return now.servers + now.connecting == 0 && !listens;
 }
 
 void pool_entry::reconnect() const {
@@ -27,12 +40,14 @@ void pool_entry::close(const report& why) const {
     }
 }
 
-void pool_entry::set_target(std::shared_ptr<const server_target> to, std::vector<server_host> hosts,
+bool pool_entry::set_target(std::shared_ptr<const server_target> to, std::vector<server_host> hosts,
                             load_balance_hosts how) {
     const std::lock_guard lock(mutex_);
+    const bool moves = target_ != nullptr && (target_->database != to->database || hosts_ != hosts);
     target_ = std::move(to);
     hosts_ = std::move(hosts);
     balance_ = how;
+    return moves;
 }
 
 server_target pool_entry::next_target() {

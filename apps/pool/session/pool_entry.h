@@ -48,6 +48,8 @@ struct traffic {
 struct server_host {
     std::string name;
     std::uint16_t port = 0;
+
+    bool operator==(const server_host&) const = default;
 };
 
 /// Whom the servers of a pool are for.
@@ -61,18 +63,22 @@ struct pool_entry {
     std::string user_name;      ///< who logs in at the server
     pool_purpose purpose = pool_purpose::clients;
     std::unique_ptr<server_pool> pool;
-    std::shared_ptr<notification_listener> listener;  ///< of the database; null for lookups
+    notification_listener* listener = nullptr;  ///< of the database; null for lookups
     traffic counts;
     pin_board pins;  ///< of its clients
 
     // As those of the pool. The connection that listens, which no client can do without, ends as
     // well, and so do the clients for whom it does.
-    void pause() const;
+    void pause(const report& why = paused()) const;
+    /// Whether no connection is left. If the one that listens has come back, it is ended once more.
+    [[nodiscard]] bool is_paused(const report& why = paused()) const;
     void reconnect() const;
     void close(const report& why) const;
 
-    /// How one logs in; replaced as a whole.
-    void set_target(std::shared_ptr<const server_target> to, std::vector<server_host> hosts,
+    static report paused();
+
+    /// How one logs in; replaced as a whole. Whether that is at another place than before.
+    bool set_target(std::shared_ptr<const server_target> to, std::vector<server_host> hosts,
                     load_balance_hosts how);
     /// For the next connection: the hosts take turns, or it is the same until it fails.
     [[nodiscard]] server_target next_target();

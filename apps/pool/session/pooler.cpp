@@ -173,7 +173,8 @@ configuration_ptr pooler::config() const {
     return config_;
 }
 
-void pooler::configure(pool_entry& of, const loaded_configuration& in) const {
+/// Whether its servers are at another place now.
+bool pooler::configure(pool_entry& of, const loaded_configuration& in) const {
     const database* const db = find_database(in.config, of.database_name);
     std::vector<server_host> hosts;
     for (std::size_t i = 0; i < db->hosts.size(); ++i) {
@@ -182,7 +183,7 @@ void pooler::configure(pool_entry& of, const loaded_configuration& in) const {
     if (hosts.empty()) {
         hosts.push_back({in.config.general.unix_socket_dir, port_of(*db, 0)});
     }
-    of.set_target(target_for(in, *db, of), std::move(hosts), db->load_balance_hosts);
+    return of.set_target(target_for(in, *db, of), std::move(hosts), db->load_balance_hosts);
 }
 
 void pooler::set_config(configuration_ptr config) {
@@ -210,7 +211,9 @@ std::vector<std::shared_ptr<pool_entry>> pooler::replace_config(configuration_pt
             removed.push_back(entry);
             continue;
         }
-        configure(*entry, *config_);
+        if (configure(*entry, *config_) && entry->listener != nullptr) {
+            entry->listener->end(fatal_report("57P01", "the database is at another place now"));
+        }
         entry->pool->set_limits(limits_of(*entry, config_->config));
         if (entry->purpose == pool_purpose::lookups) {
             continue;  // no limit is shared with it
@@ -222,6 +225,9 @@ std::vector<std::shared_ptr<pool_entry>> pooler::replace_config(configuration_pt
     for (const auto& each : removed) {
         pools_.erase({each->database_name, each->user_name, each->purpose});
         retired_.push_back(each);
+        if (auto listener = listeners_.extract(each->database_name)) {
+            retired_listeners_.push_back(std::move(listener.mapped()));
+        }
     }
     return removed;
 }
@@ -298,12 +304,21 @@ std::shared_ptr<pool_entry> pooler::find_or_make(const loaded_configuration& in,
     return pools_.emplace(std::move(key), std::move(fresh)).first->second;
 }
 
-std::shared_ptr<notification_listener> pooler::listener_of(const std::string& database) {
+notification_listener* pooler::listener_of(const std::string& database) {
     auto& place = listeners_[database];
     if (place == nullptr) {
-        place = std::make_shared<notification_listener>(starter, followed);
+        place = std::make_unique<notification_listener>(
+            starter, followed, [this, database](std::size_t ends) {
+                logger.write(log_level::warning,
+                             "the connection that listens for " + database +
+                                 " was lost: clients end, with " + std::to_string(ends) +
+                                 " LISTENs",
+                             {{"event", "listener_lost"},
+                              {"database", database},
+                              {"listens", static_cast<std::int64_t>(ends)}});
+            });
     }
-    return place;
+    return place.get();
 }
 
 std::shared_ptr<connection_budget> pooler::budget(std::string key, int limit) {
@@ -417,7 +432,11 @@ std::vector<std::shared_ptr<pool_entry>> pooler::pools() const {
 
 pooler::listener_list pooler::listeners() const {
     const std::lock_guard lock(mutex_);
-    return {listeners_.begin(), listeners_.end()};
+    listener_list out;
+    for (const auto& [database, listener] : listeners_) {
+        out.emplace_back(database, listener.get());
+    }
+    return out;
 }
 
 void pooler::cancel(const cancel_request& which) {

@@ -81,8 +81,7 @@ public:
                                             std::string_view database, std::string_view user);
     [[nodiscard]] std::vector<std::shared_ptr<pool_entry>> pools() const;
     /// By the names of their databases.
-    using listener_list =
-        std::vector<std::pair<std::string, std::shared_ptr<notification_listener>>>;
+    using listener_list = std::vector<std::pair<std::string, const notification_listener*>>;
     [[nodiscard]] listener_list listeners() const;
 
     /// A connection as those of a pool.
@@ -147,17 +146,19 @@ private:
     std::expected<std::unique_ptr<server>, report> connect_to(pool_entry& of,
                                                               const server_target& target,
                                                               const loaded_configuration& in);
-    void configure(pool_entry& of, const loaded_configuration& in) const;
+    bool configure(pool_entry& of, const loaded_configuration& in) const;
     std::vector<std::shared_ptr<pool_entry>> replace_config(configuration_ptr config);
     void set_budgets(pool_entry& of, const configuration& in);
     std::shared_ptr<connection_budget> budget(std::string key, int limit);
-    std::shared_ptr<notification_listener> listener_of(const std::string& database);
+    notification_listener* listener_of(const std::string& database);
 
     mutable mutex mutex_;
     configuration_ptr config_;
-    std::map<std::string, std::shared_ptr<notification_listener>, std::less<>> listeners_;
     std::map<pool_key, std::shared_ptr<pool_entry>> pools_;
     std::vector<std::shared_ptr<pool_entry>> retired_;  // not in the configuration any more
+    // Behind the pools, which they connect by.
+    std::map<std::string, std::unique_ptr<notification_listener>, std::less<>> listeners_;
+    std::vector<std::unique_ptr<notification_listener>> retired_listeners_;
     std::map<std::string, std::shared_ptr<connection_budget>> budgets_;
     std::atomic<bool> refusing_{false};
     std::atomic<bool> shutting_down_{false};

@@ -3,7 +3,8 @@
 // request_reader: reads what a client sends to its server, notes what will be answered, and gives
 // prepared statements the names that they have on the server, which learns those that it does not
 // know yet, whether the protocol names them or SQL does (request_reader_sql.cpp). Messages of any
-// length pass in parts. Pure; not thread-safe.
+// length pass in parts. Waits only where the conversation has wishes: for a LISTEN to be heard. Not
+// thread-safe.
 #pragma once
 
 #include <cstddef>

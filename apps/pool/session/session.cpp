@@ -38,6 +38,9 @@ constexpr auto trusted_for = 1ms;
 /// For a query of the pooler's own.
 constexpr auto longest_own_query = 10s;
 
+/// A client that takes no notification for so long is taken for dead.
+constexpr auto longest_tell = 60s;
+
 enum class outcome : std::uint8_t {
     go_on,
     park,   ///< nothing to do: no fiber is needed
@@ -111,8 +114,8 @@ private:
                 idles ? deadline(now_ + (leaves ? std::chrono::seconds(0) : stays_active))
                       : within(general().client_login_timeout);
             if (idles && client_.hears != nullptr) {
-                if (const auto lost = attend(patience)) {
-                    return lost->severity.empty() ? outcome::ended : say(*lost);
+                if (const auto ended = attend(patience)) {
+                    return *ended;
                 }
             }
             const auto got = fill(idles, patience);
@@ -134,12 +137,19 @@ private:
     }
 
     /// Until the client says something, or `patience` ends: tells it what is notified, but not in
-    /// a transaction. Why it cannot.
-    std::optional<report> attend(deadline patience) {
+    /// a transaction. Nothing: it goes on.
+    std::optional<outcome> attend(deadline patience) {
         for (;;) {
-            if (begun_.empty()) {
-                if (const auto told = tell_notifications(pooler_, client_); !told) {
-                    return told.error();
+            while (begun_.empty()) {
+                const auto told = take_notifications(pooler_, client_);
+                if (!told) {
+                    return say(told.error());
+                }
+                if (told->empty()) {
+                    break;
+                }
+                if (!client_.io.write(*told, longest_tell)) {
+                    return outcome::ended;
                 }
             }
             auto rings = on_receive(client_.hears->bell, [](auto) {});
@@ -443,11 +453,14 @@ private:
         if (about_.status != transaction::idle && !ask_server(one, "ROLLBACK")) {
             return false;
         }
+        if (about_.listens && !ask_server(one, "UNLISTEN *")) {
+            return false;
+        }
         const bool pinned = !std::exchange(about_.pinned_by, {}).empty();
         const bool resets =
             pinned || client_.mode == pool_mode::session || general().server_reset_query_always;
         if (!resets || general().server_reset_query.empty()) {
-            return !about_.listens || ask_server(one, "UNLISTEN *");
+            return true;
         }
         if (!ask_server(one, general().server_reset_query)) {
             return false;

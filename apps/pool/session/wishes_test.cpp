@@ -24,14 +24,17 @@ public:
     }
     bool confirm(std::string_view channel) override {
         note("confirm", channel);
-        return has(channel);
+        const bool asked = there_.find(channel) != std::string::npos;
+        heard_ += asked ? channel : std::string_view();
+        return asked;
     }
-    [[nodiscard]] bool has(std::string_view channel) const override {
-        return there_.find(channel) != std::string::npos;
+    bool confirm_again(std::string_view channel) override { return hears(channel); }
+    [[nodiscard]] bool hears(std::string_view channel) const override {
+        return heard_.find(channel) != std::string::npos;
     }
     void drop(std::string_view channel) override { note("drop", channel); }
     void drop_all() override { note("drop", "all"); }
-    void drop_unconfirmed() override { ++settled; }
+    void settle(bool rests) override { settled += rests ? 1 : 0; }
     void lose_all() { there_.clear(); }
 
     std::string noted() { return std::exchange(noted_, {}); }
@@ -47,6 +50,7 @@ private:
 
     std::string noted_;
     std::string there_;
+    std::string heard_;
 };
 
 class Wishes : public ::testing::Test {
@@ -113,9 +117,9 @@ TEST_F(Wishes, ThatCannotBeFulfilledPin) {
     wishes_.possible = false;
     runs("LISTEN a", "LISTEN");
     EXPECT_EQ(talk_.about().pinned_by, "LISTEN");
-    EXPECT_EQ(wishes_.noted(), "wish a confirm a");
+    EXPECT_EQ(wishes_.noted(), "wish a");
     runs("LISTEN b", "LISTEN");
-    EXPECT_EQ(wishes_.noted(), "confirm b") << "its server listens by itself";
+    EXPECT_EQ(wishes_.noted(), "") << "its server listens by itself";
 }
 
 /// A statement that was parsed in an earlier transaction.
@@ -135,8 +139,33 @@ TEST_F(Wishes, NotificationsOfAServerThatIsSharedAreNotForTheClient) {
     talk_.client(say::query("SELECT 1")).server(notification("a") + done("SELECT 1") + ready(), 1);
     EXPECT_EQ(talk_.client_got(), "A C(SELECT 1) Z(I)");
     (void)wishes_.wish("a");
+    (void)wishes_.confirm("a");
     talk_.client(say::query("SELECT 1")).server(notification("a") + notification("b") + ready());
     EXPECT_EQ(talk_.client_got(), "A Z(I)") << "what comes by the other connection";
+}
+
+/// What of them is committed no answer says.
+TEST_F(Wishes, InATextThatEndsATransactionPin) {
+    runs("BEGIN; LISTEN a; COMMIT; SELECT 1", "SELECT 1");
+    EXPECT_EQ(talk_.about().pinned_by, "LISTEN");
+    EXPECT_EQ(wishes_.noted(), "");
+}
+
+TEST_F(Wishes, AreInDoubtBehindARollbackToASavepoint) {
+    runs("BEGIN", "BEGIN", transaction::open);
+    runs("LISTEN a", "LISTEN", transaction::open);
+    runs("SAVEPOINT s", "SAVEPOINT", transaction::open);
+    runs("ROLLBACK TO s", "ROLLBACK", transaction::open);
+    talk_.client(say::query("NOTIFY a")).server(done("NOTIFY") + ready(transaction::open));
+    EXPECT_EQ(talk_.about().pinned_by, "LISTEN");
+    (void)talk_.client_got();
+    talk_.client(say::query("COMMIT")).server(done("COMMIT") + notification("a") + ready());
+    EXPECT_EQ(talk_.client_got(), "C(COMMIT) A Z(I)") << "its server listens by itself";
+}
+
+TEST_F(Wishes, ForANameThatIsEncodedPin) {
+    runs("LISTEN U&\"d\\0061ta\"", "LISTEN");
+    EXPECT_EQ(talk_.about().pinned_by, "LISTEN to an encoded name");
 }
 
 }  // namespace

@@ -272,13 +272,16 @@ void effect_reader::read_declare(tokens_of_statement statement) {
 }
 
 void effect_reader::read_listen(tokens_of_statement statement) {
-    if (statement.size() > 1 && statement[1].is_name()) {
+    if (statement.size() > 1 && statement[1].is_encoded_name()) {
+        add_pin(pin_cause::encoded_channel);
+    } else if (statement.size() > 1 && statement[1].is_name()) {
         effects_.push_back({.kind = effect_kind::listen, .name = name_of(statement[1])});
     }
 }
 
 void effect_reader::read_unlisten(tokens_of_statement statement) {
-    if (statement.size() > 1) {
+    // With an encoded name it has no effect here: better told too much than too little.
+    if (statement.size() > 1 && !statement[1].is_encoded_name()) {
         const bool one = statement[1].is_name();
         effects_.push_back(
             {.kind = effect_kind::unlisten, .name = one ? name_of(statement[1]) : std::string()});
@@ -424,6 +427,8 @@ std::string_view describe(pin_cause cause) noexcept {
             return "setting that cannot be set again";
         case pin_cause::session_resource:
             return "resource of the session";
+        case pin_cause::encoded_channel:
+            return "LISTEN to an encoded name";
         case pin_cause::code_block:
             return "DO block that changes the session";
         case pin_cause::unread:

@@ -81,6 +81,8 @@ enum class pin_cause : std::uint8_t {
     setting,
     /// A connection, a backup, a replication slot or the like.
     session_resource,
+    /// LISTEN to a name that only the server can read: U&"...".
+    encoded_channel,
     /// A DO block that names any of these.
     code_block,
     /// A text longer than longest_read that has any of these.
