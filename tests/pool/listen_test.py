@@ -182,9 +182,10 @@ class Hears(Listening):
         for before, text, answer in (
                 ([], ["discard all", "listen x", "notify x, 'self'"], "CZCZCZ"),
                 (["x"], ["unlisten *", "listen x", "notify x, 'self'"], "CZCZCZ")):
-            a = self.listener(*before)
-            a.send(*(query(each) for each in text))
-            self.assertEqual(self.heard_with_answer(a, answer), [("x", "self")])
+            for _ in range(20):
+                a = self.listener(*before)
+                a.send(*(query(each) for each in text))
+                self.assertEqual(self.heard_with_answer(a, answer), [("x", "self")])
 
     @NOT_IN_PGBOUNCER
     def test_several_statements_at_once(self):
@@ -281,8 +282,9 @@ class InTransactions(Listening):
         a.run("begin")
         self.notify("x", "old")
         self.assertEqual(self.heard(b), ("x", "old"))  # so it has been heard
-        a.send(query("unlisten x"), query("commit"), query("listen x"))
-        self.assertEqual([a.answer().kinds for _ in range(3)], ["CZ"] * 3)
+        a.run("unlisten x")
+        a.run("commit")
+        a.run("listen x")
         self.hears_nothing(a)
 
     @NOT_IN_PGBOUNCER

@@ -77,18 +77,9 @@ void subscriber::settle() {
     }
     for (auto& [name, now] : channels_) {
         if (now == state::dropped) {
-            forget_untold(name);
             set_state(now, state::asked);
         }
     }
-}
-
-void subscriber::forget_untold(std::string_view channel) {
-    std::erase_if(untold_, [&](const notification_ptr& each) {
-        const bool goes = each->channel == channel;
-        untold_bytes_ -= goes ? weight_of(*each) : 0;
-        return goes;
-    });
 }
 
 bool subscriber::has(std::string_view channel) const {
@@ -106,7 +97,11 @@ void subscriber::forget(std::string_view channel) {
     const std::lock_guard lock(mutex_);
     const auto found = channels_.find(channel);
     if (found != channels_.end()) {
-        forget_untold(channel);
+        std::erase_if(untold_, [&](const notification_ptr& each) {
+            const bool goes = each->channel == channel;
+            untold_bytes_ -= goes ? weight_of(*each) : 0;
+            return goes;
+        });
         set_state(found->second, state::confirmed);  // it counts for nothing
         channels_.erase(found);
     }

@@ -65,12 +65,13 @@ public:
     /// told until that is confirmed.
     void drop(std::string_view channel);
     void drop_all();
-    /// The transaction is over: of what it dropped, what came before is forgotten. It is only asked
-    /// for then, as if the client were to listen anew.
+    /// The transaction is over: what it dropped is only asked for from now on. What has come of
+    /// that stays, as a LISTEN may follow that the server has obeyed already.
     void settle();
     /// It was asked for, at least.
     [[nodiscard]] bool has(std::string_view channel) const;
     [[nodiscard]] bool hears(std::string_view channel) const;  ///< and is confirmed
+    /// With what has come of it.
     void forget(std::string_view channel);
     [[nodiscard]] std::size_t count() const;
     [[nodiscard]] std::vector<std::string> unconfirmed() const;
@@ -106,7 +107,6 @@ private:
     enum class state : std::uint8_t { asked, confirmed, dropped };
 
     void set_state(state& of, state to) noexcept;
-    void forget_untold(std::string_view channel);
 
     mutable mutex mutex_;
     std::map<std::string, state, std::less<>> channels_;

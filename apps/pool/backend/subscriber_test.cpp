@@ -120,8 +120,14 @@ TEST(Subscriber, WhatIsDroppedAndWishedForAgainStays) {
     EXPECT_FALSE(it.hears("a"));
     EXPECT_EQ(it.unconfirmed(), std::vector<std::string>{"a"});
     it.put(news("a", "4;"));
+    EXPECT_EQ(taken(it), "");
     EXPECT_TRUE(it.confirm("a"));
-    EXPECT_EQ(taken(it), "4;") << "what came before is forgotten";
+    EXPECT_EQ(taken(it), "3;4;");
+    it.put(news("a", "5;"));
+    it.forget("a");
+    it.ask("a");
+    it.confirm("a");
+    EXPECT_EQ(taken(it), "") << "what came before is forgotten";
     it.forget("a");
     EXPECT_EQ(it.count(), 0U);
 }
