@@ -212,20 +212,25 @@ private:
             admin_.look_after();
             serve_status_if_due();
             give_memory_back();
-            if (clock::now() - trimmed_ >= trim_period) {
-                trimmed_ = clock::now();
-                start_.trim();
-            }
         }
     }
 
-    /// Of many clients that have gone: what lies between what others have is the allocator's to
-    /// give, and it does not by itself.
+    /// What fibers have left goes back each second. Of many clients that have gone what lies
+    /// between what others have is the allocator's to give, which does not by itself; when fibers
+    /// and coroutines have given back theirs.
     void give_memory_back() {
         const std::uint64_t now = pooler_.connections;
         most_connections_ = std::max(most_connections_, now);
         if (most_connections_ - now >= worth_a_trim) {
             most_connections_ = now;
+            trims_left_ = 3;
+        }
+        if (clock::now() - trimmed_ < trim_period) {
+            return;
+        }
+        trimmed_ = clock::now();
+        start_.trim();
+        if (trims_left_ != 0 && --trims_left_ == 0) {
             blocking([] { ::malloc_trim(0); });
         }
     }
@@ -480,6 +485,7 @@ private:
     status_server status_;
     std::uint64_t most_connections_ = 0;  // since memory was given back
     clock::time_point trimmed_;
+    int trims_left_ = 0;  // until the allocator is to give memory back
     mutex status_mutex_;
     bool status_is_due_ = false;  // as soon as its addresses are free
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "coro/frame_pool.h"
 
+#include <algorithm>
 #include <array>
 #include <new>
 #include <utility>
@@ -55,9 +56,20 @@ public:
         free_frame_node* const first = first_;
         if (first != nullptr) {
             first_ = first->next_batch;
-            --batches_;
+            least_ = std::min(least_, --batches_);
         }
         return first;
+    }
+
+    /// Those that were not needed since the last call, which are the oldest; null: none.
+    free_frame_node* take_spare() noexcept {
+        const base::spin_guard guard(lock_);
+        batches_ -= std::exchange(least_, batches_ - least_);
+        free_frame_node** end = &first_;
+        for (std::size_t i = 0; i < batches_; ++i) {
+            end = &(*end)->next_batch;
+        }
+        return std::exchange(*end, nullptr);
     }
 
     /// False if it is full.
@@ -81,6 +93,7 @@ private:
     base::spinlock lock_;
     free_frame_node* first_ WEFT_GUARDED_BY(lock_) = nullptr;
     std::size_t batches_ WEFT_GUARDED_BY(lock_) = 0;
+    std::size_t least_ WEFT_GUARDED_BY(lock_) = 0;  // batches since take_spare()
 };
 
 constinit std::array<shared_list, classes> shared;
@@ -223,6 +236,14 @@ void spill(std::size_t index) noexcept {
 
 std::size_t frame_pool::shared_frames(std::size_t size) noexcept {
     return shared[class_of(size)].batches() * batch;
+}
+
+void frame_pool::trim() noexcept {
+    for (shared_list& each : shared) {
+        for (free_frame_node* spare = each.take_spare(); spare != nullptr;) {
+            free_chain(std::exchange(spare, spare->next_batch));
+        }
+    }
 }
 
 [[gnu::noinline]] void* allocate_frame(std::size_t size) {

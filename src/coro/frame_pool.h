@@ -31,6 +31,10 @@ public:
     /// `size` as it was allocated.
     static void free(void* frame, std::size_t size) noexcept;
 
+    /// Gives those frames of the shared lists back to the system's allocator that were not needed
+    /// since the last call.
+    static void trim() noexcept;
+
     /// Frames of this size that lie in the shared list now.
     static std::size_t shared_frames(std::size_t size) noexcept;
 };

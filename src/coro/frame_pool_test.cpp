@@ -71,6 +71,25 @@ TEST(FramePool, FramesAreAlignedAndApart) {
     }
 }
 
+TEST(FramePool, TrimFreesWhatWasNotNeededSinceTheLastOne) {
+    constexpr std::size_t size = 832;
+    const std::size_t many = pool::most_local + 5 * pool::batch;
+    pool::trim();
+    give(take(many, size), size);
+    const std::size_t kept = pool::shared_frames(size);
+    EXPECT_GE(kept, 5 * pool::batch);
+    pool::trim();
+    EXPECT_EQ(pool::shared_frames(size), kept) << "they were in use";
+    // Two batches are needed: a thread that has none takes them.
+    std::thread([&] { give(take(2 * pool::batch, size), size); }).join();
+    const std::size_t after = pool::shared_frames(size);
+    pool::trim();
+    EXPECT_EQ(pool::shared_frames(size), after - (kept - 2 * pool::batch));
+    pool::trim();
+    EXPECT_EQ(pool::shared_frames(size), 0u);
+    give(take(many, size), size);
+}
+
 TEST(FramePool, ALongListGoesToTheOthers) {
     constexpr std::size_t size = 192;
     const std::size_t before = pool::shared_frames(size);

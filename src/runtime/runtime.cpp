@@ -17,6 +17,7 @@
 #include <weft/fiber_group.h>
 
 #include "base/assert.h"
+#include "coro/frame_pool.h"
 #include "io/netpoll_epoll.h"
 #include "sched/current.h"
 #include "sched/scheduler.h"
@@ -115,6 +116,7 @@ unsigned runtime::workers() const noexcept {
 
 void runtime::trim() noexcept {
     parts_->scheduler.trim_stacks();
+    coro::frame_pool::trim();
 }
 
 runtime_stats runtime::stats() const {
