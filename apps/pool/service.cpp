@@ -435,7 +435,7 @@ private:
         for (const auto& each : pooler_.pools()) {
             each->pause(shutting_down());
             each->pool->refuse_waiting(shutting_down());
-            all_are = each->is_paused(shutting_down()) && all_are;
+            all_are = each->has_closed_all(shutting_down()) && all_are;
         }
         return all_are;
     }

@@ -50,6 +50,7 @@ public:
         return found->second = true;
     }
     bool confirm_again(std::string_view channel) override { return hears(channel); }
+    [[nodiscard]] bool any() const override { return !there_.empty(); }
     [[nodiscard]] bool hears(std::string_view channel) const override {
         const auto found = there_.find(channel);
         return found != there_.end() && found->second;

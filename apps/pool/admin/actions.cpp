@@ -258,8 +258,9 @@ private:
         const bool closed = wait_until(
             [&] {
                 bool all_are = true;
-                for_each_pool(
-                    [&](const pool_entry& each) { all_are = each.is_paused() && all_are; });
+                for_each_pool([&](const pool_entry& each) {
+                    all_are = each.has_closed_all(pool_entry::paused()) && all_are;
+                });
                 return all_are;
             },
             [&] { return pooler_.off.state_of(what_.argument) == switches::mode::paused; });

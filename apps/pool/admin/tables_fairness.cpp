@@ -175,7 +175,7 @@ struct holder {
     const void* place = nullptr;
     clock::time_point since;
     std::uint32_t process = 0;
-    std::string statement;
+    latest_statement::beginning statement;
 };
 
 /// Who has had a server for longest comes first.
@@ -198,7 +198,8 @@ std::vector<table_row> holder_rows(const console_view& of) {
         rows.push_back({each.pool->database_name, each.pool->user_name, each.tenant, who.user,
                         number(shown_id(who.id)), who.application,
                         number(std::chrono::duration_cast<microseconds>(now - each.since).count()),
-                        number(each.process), shown_beginning(each.statement)});
+                        number(each.process),
+                        shown_beginning(each.statement.text, each.statement.cut)});
     }
     return rows;
 }

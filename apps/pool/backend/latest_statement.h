@@ -18,26 +18,33 @@ namespace weft::pool {
 /// Thread-safe.
 class latest_statement {
 public:
-    /// More than is shown: comments are left out then (sql/shown.h).
+    /// More than is shown, as comments and most of a constant are left out (sql/shown.h).
     static constexpr std::size_t longest = 480;
 
     /// Up to a zero byte, and to its longest. Empty: it is not known.
     void set(std::string_view sql) noexcept {
-        sql = sql.substr(0, longest);
-        sql = sql.substr(0, sql.find('\0'));
+        const std::size_t end = sql.find('\0');
+        const bool cut = !sql.empty() && (end == std::string_view::npos || end > longest);
+        sql = sql.substr(0, std::min(end, longest));
         const std::lock_guard lock(mutex_);
         std::ranges::copy(sql, text_.begin());
         size_ = sql.size();
+        cut_ = cut;
     }
 
-    [[nodiscard]] std::string get() const {
+    struct beginning {
+        std::string text;
+        bool cut = false;  ///< there is more
+    };
+    [[nodiscard]] beginning get() const {
         const std::lock_guard lock(mutex_);
-        return {text_.data(), size_};
+        return {.text = {text_.data(), size_}, .cut = cut_};
     }
 
 private:
     mutable mutex mutex_;
     std::size_t size_ = 0;
+    bool cut_ = false;
     std::array<char, longest> text_;
 };
 

@@ -113,7 +113,7 @@ void notification_listener::end(const report& why) {
 
 bool notification_listener::is_running() const {
     const std::lock_guard lock(mutex_);
-    return running_;
+    return fibers_there_ != 0;
 }
 
 listener_status notification_listener::status() const {
@@ -168,6 +168,7 @@ void notification_listener::start() {
         throw;
     }
     running_ = true;
+    ++fibers_there_;
     ended_ = nullptr;
 }
 
@@ -176,6 +177,10 @@ void notification_listener::serve() {
         connect_and_converse();
     } catch (const std::bad_alloc&) {
         finish();
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        --fibers_there_;
     }
     fibers_.done();
 }
@@ -216,16 +221,13 @@ bool notification_listener::converse(server& with) {
             return false;
         }
         auto ring = on_receive(bell_, [](auto) {});
-        const auto found = wait_for_either(with.io, with.io, {.read_first = true},
-                                           deadline(patience_.idle), &ring);
-        if (!found) {
-            if (found.error() != std::errc::timed_out || is_silent()) {
-                return false;
-            }
-            probes = true;
-            continue;
+        const auto found =
+            wait_for_either(with.io, with.io, {.read_first = true}, next_look(), &ring);
+        probes = !found && found.error() == std::errc::timed_out;
+        if (shall_end() || (!found && !probes) || (found && found->read_first && !receive(with))) {
+            return false;
         }
-        if (shall_end() || (found->read_first && !receive(with))) {
+        if (is_silent() && !has_something(with.io)) {
             return false;
         }
     }
@@ -235,6 +237,13 @@ bool notification_listener::converse(server& with) {
 bool notification_listener::shall_end() const {
     const std::lock_guard lock(mutex_);
     return ended_ != nullptr;
+}
+
+/// When the server has to show that it is there, or owes an answer for too long.
+deadline notification_listener::next_look() const {
+    const std::lock_guard lock(mutex_);
+    const deadline idle(patience_.idle);
+    return sent_.empty() ? idle : std::min(idle, deadline(sent_.front().sent + patience_.answer));
 }
 
 /// Whether it owes an answer for too long.
@@ -288,7 +297,7 @@ std::string notification_listener::take_commands(bool probes) {
             return each.second.empty();
         });
     }
-    if (probes && out.empty() && !topics_.empty()) {
+    if (probes && sent_.empty() && !topics_.empty()) {
         ask(0, {}, {});
     }
     return out;

@@ -125,6 +125,7 @@ private:
     [[nodiscard]] bool is_needed();
     [[nodiscard]] bool shall_end() const;
     [[nodiscard]] bool is_silent() const;
+    [[nodiscard]] deadline next_look() const;
     void finish() noexcept;
 
     fiber_starter& starter_;
@@ -143,6 +144,7 @@ private:
     bool failed_ = false;             // the one that is being answered
     std::uint64_t last_number_ = 0;
     bool running_ = false;                         // a fiber is
+    std::uint32_t fibers_there_ = 0;               // with those that say goodbye
     std::optional<clock::time_point> idle_since_;  // nobody needs it
     const report_ptr lost_;                        ///< what is said if nothing else is
     report_ptr ended_;                             // why it shall end

@@ -288,9 +288,9 @@ server* server_pool::take_idle() {
 }
 
 void server_pool::refuse(claimant& who, const report& why) {
+    who.refusal = std::make_unique<report>(why);
     queue_.remove(who);
     set_state(who, claimant::state::refused);
-    who.refusal = std::make_unique<report>(why);
     who.ready.release();
 }
 

@@ -2,6 +2,7 @@
 #include "backend/subscriber.h"
 
 #include <algorithm>
+#include <iterator>
 #include <mutex>
 #include <utility>
 
@@ -142,14 +143,13 @@ std::expected<untold_notifications, report> subscriber::take() {
         return std::unexpected(*ended_);
     }
     untold_notifications out;
-    const bool any_waits = unconfirmed_ + dropped_ != 0;
-    for (auto at = untold_.begin();
-         at != untold_.end() && out.messages.size() < most_taken_bytes;) {
-        const notification& each = **at;
+    std::deque<notification_ptr> waits;
+    for (; !untold_.empty() && out.messages.size() < most_taken_bytes; untold_.pop_front()) {
+        const notification& each = *untold_.front();
         const auto of = channels_.find(each.channel);
         const bool told = of != channels_.end() && of->second == state::confirmed;
         if (of != channels_.end() && !told) {
-            ++at;
+            waits.push_back(std::move(untold_.front()));
             continue;
         }
         if (told) {
@@ -157,13 +157,9 @@ std::expected<untold_notifications, report> subscriber::take() {
             out.ascii = out.ascii && each.ascii;
         }
         untold_bytes_ -= weight_of(each);
-        if (any_waits) {
-            at = untold_.erase(at);
-        } else {
-            untold_.pop_front();
-            at = untold_.begin();
-        }
     }
+    untold_.insert(untold_.begin(), std::move_iterator(waits.begin()),
+                   std::move_iterator(waits.end()));
     return out;
 }
 

@@ -169,6 +169,7 @@ bool answer_reader::take_ready(char status) {
     of_.answered = of_.answered && ours;
     of_.note_ready();
     of_.transactions += status == transaction::idle && !ours ? 1 : 0;
+    of_.between = of_.between || (status == transaction::idle && !ours);
     return !ours;
 }
 

@@ -179,6 +179,17 @@ void conversation::note_done(const effects_ptr& effects) {
     }
 }
 
+/// What is asked and not answered yet.
+bool conversation::listen_follows() const {
+    for (std::size_t i = 0; i < expected.count(); ++i) {
+        const effects_ptr& each = expected[i].effects;
+        if (each != nullptr && any_listens(*each)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool conversation::has_listened() const {
     return std::ranges::any_of(done_, [](const effects_ptr& each) { return any_listens(*each); });
 }
@@ -209,9 +220,8 @@ void conversation::note_ready() {
     }
     done_.clear();
     failed_ = rolled_back_ = partly_ = false;
-    between = true;
-    if (wishes != nullptr) {
-        wishes->settle(expected.empty());
+    if (wishes != nullptr && wishes->any()) {
+        wishes->settle(!listen_follows());
     }
 }
 

@@ -48,12 +48,13 @@ public:
     virtual bool confirm(std::string_view channel) = 0;
     /// The same if it was confirmed before this transaction.
     virtual bool confirm_again(std::string_view channel) = 0;
+    [[nodiscard]] virtual bool any() const = 0;
     /// Whether it is confirmed.
     [[nodiscard]] virtual bool hears(std::string_view channel) const = 0;
     /// The server has been told UNLISTEN. What the same transaction confirms later stays.
     virtual void drop(std::string_view channel) = 0;
     virtual void drop_all() = 0;
-    /// A transaction has ended. `rests`: nothing follows yet, so what was wished for and is not
+    /// A transaction has ended. `rests`: no LISTEN is under way, so what was wished for and is not
     /// confirmed will not be.
     virtual void settle(bool rests) = 0;
 };
@@ -198,6 +199,7 @@ private:
     client_statements& names();
     void pin(const effect& by, std::string_view sql);
     [[nodiscard]] bool has_listened() const;
+    [[nodiscard]] bool listen_follows() const;
     void apply(const effect& done);
     void apply_to_settings(const effect& done);
     void confirm(const effect& listened);

@@ -66,7 +66,6 @@ exchange_end exchange::run(server& with, bool keeps, bool single, const exchange
     limits_ = limits;
     about_.meet(with.statements, with.parameters, with.settings);
     about_.server_latest = &with.latest;
-    about_.note_statement({});
     about_.between = false;
     patient_ = true;
     asks_ = true;

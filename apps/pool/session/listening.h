@@ -26,6 +26,7 @@ public:
     bool wish(std::string_view channel) override;
     bool confirm(std::string_view channel) override;
     bool confirm_again(std::string_view channel) override;
+    [[nodiscard]] bool any() const override { return client_.hears != nullptr; }
     [[nodiscard]] bool hears(std::string_view channel) const override;
     void drop(std::string_view channel) override;
     void drop_all() override;

@@ -17,7 +17,7 @@ void pool_entry::pause(const report& why) const {
     }
 }
 
-bool pool_entry::is_paused(const report& why) const {
+bool pool_entry::has_closed_all(const report& why) const {
     const pool_status now = pool->status();
     const bool listens = listener != nullptr && listener->is_running();
     if (listens) {

@@ -70,8 +70,9 @@ struct pool_entry {
     // As those of the pool. The connection that listens, which no client can do without, ends as
     // well, and so do the clients for whom it does.
     void pause(const report& why = paused()) const;
-    /// Whether no connection is left. If the one that listens has come back, it is ended once more.
-    [[nodiscard]] bool is_paused(const report& why = paused()) const;
+    /// Of one that is paused: whether no connection is left. One that listens may have come back:
+    /// it is ended once more.
+    [[nodiscard]] bool has_closed_all(const report& why) const;
     void reconnect() const;
     void close(const report& why) const;
 

@@ -222,6 +222,8 @@ std::vector<std::shared_ptr<pool_entry>> pooler::replace_config(configuration_pt
             budgets_.at(name)->set_limit(limit);
         }
     }
+    retired_.reserve(retired_.size() + removed.size());
+    retired_listeners_.reserve(retired_listeners_.size() + removed.size());
     for (const auto& each : removed) {
         pools_.erase({each->database_name, each->user_name, each->purpose});
         retired_.push_back(each);
@@ -305,9 +307,9 @@ std::shared_ptr<pool_entry> pooler::find_or_make(const loaded_configuration& in,
 }
 
 notification_listener* pooler::listener_of(const std::string& database) {
-    auto& place = listeners_[database];
-    if (place == nullptr) {
-        place = std::make_unique<notification_listener>(
+    auto place = listeners_.find(database);
+    if (place == listeners_.end()) {
+        auto fresh = std::make_unique<notification_listener>(
             starter, followed, [this, database](std::size_t ends) {
                 logger.write(log_level::warning,
                              "the connection that listens for " + database +
@@ -317,8 +319,9 @@ notification_listener* pooler::listener_of(const std::string& database) {
                               {"database", database},
                               {"listens", static_cast<std::int64_t>(ends)}});
             });
+        place = listeners_.emplace(database, std::move(fresh)).first;
     }
-    return place.get();
+    return place->second.get();
 }
 
 std::shared_ptr<connection_budget> pooler::budget(std::string key, int limit) {

@@ -404,7 +404,9 @@ private:
         if (!orderly && end != exchange_end::server_gone) {
             stop_query();
         }
-        client_.pool->pool->release(client_.place, orderly && clean(one, end));
+        const bool reusable = orderly && clean(one, end);
+        about_.note_statement({});
+        client_.pool->pool->release(client_.place, reusable);
         now_ = client_.place.since;
         exchange_.count(now_);
         switch (end) {
@@ -445,7 +447,7 @@ private:
     bool clean(server& one, exchange_end end) {
         const bool busy = about_.busy() || exchange_.within_request() || !one.in.unread().empty();
         if (busy || about_.doubtful) {
-            if (end == exchange_end::client_gone) {
+            if (end == exchange_end::client_gone || end == exchange_end::notifications_lost) {
                 stop_query();
             }
             return false;
@@ -453,10 +455,11 @@ private:
         if (about_.status != transaction::idle && !ask_server(one, "ROLLBACK")) {
             return false;
         }
-        if (about_.listens && !ask_server(one, "UNLISTEN *")) {
+        // What pins may be a LISTEN that was not read as one.
+        const bool pinned = !std::exchange(about_.pinned_by, {}).empty();
+        if ((about_.listens || pinned) && !ask_server(one, "UNLISTEN *")) {
             return false;
         }
-        const bool pinned = !std::exchange(about_.pinned_by, {}).empty();
         const bool resets =
             pinned || client_.mode == pool_mode::session || general().server_reset_query_always;
         if (!resets || general().server_reset_query.empty()) {

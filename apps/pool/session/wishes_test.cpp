@@ -29,6 +29,7 @@ public:
         return asked;
     }
     bool confirm_again(std::string_view channel) override { return hears(channel); }
+    [[nodiscard]] bool any() const override { return true; }
     [[nodiscard]] bool hears(std::string_view channel) const override {
         return heard_.find(channel) != std::string::npos;
     }
@@ -166,6 +167,24 @@ TEST_F(Wishes, AreInDoubtBehindARollbackToASavepoint) {
 TEST_F(Wishes, ForANameThatIsEncodedPin) {
     runs("LISTEN U&\"d\\0061ta\"", "LISTEN");
     EXPECT_EQ(talk_.about().pinned_by, "LISTEN to an encoded name");
+}
+
+/// The pooler's own question ends no transaction of the client.
+TEST_F(Wishes, AreToldAboutBetweenTheClientsTransactions) {
+    talk_.own_query();
+    talk_.client(say::query("SELECT 1")).server(done("SET") + ready());
+    EXPECT_FALSE(talk_.about().between);
+    talk_.server(done("SELECT 1") + ready());
+    EXPECT_TRUE(talk_.about().between);
+}
+
+/// With a request under way at all times, too.
+TEST_F(Wishes, AreSettledUnlessAListenFollows) {
+    talk_.client(say::query("UNLISTEN a") + say::query("SELECT 1"));
+    talk_.server(done("UNLISTEN") + ready());
+    EXPECT_EQ(wishes_.settled, 1);
+    talk_.client(say::query("SELECT 2")).server(done("SELECT 1") + ready());
+    EXPECT_EQ(wishes_.settled, 2);
 }
 
 }  // namespace

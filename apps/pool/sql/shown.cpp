@@ -90,8 +90,9 @@ std::vector<token> tokens_of(std::string_view sql, bool one_statement) {
 
 }  // namespace
 
-std::string shown_beginning(std::string_view sql) {
-    return without_constants(tokens_of(sql.substr(0, sql.find('\0')), false));
+std::string shown_beginning(std::string_view sql, bool cut) {
+    std::string shown = without_constants(tokens_of(sql.substr(0, sql.find('\0')), false));
+    return shown.ends_with("...") || !cut ? shown : shown + "...";
 }
 
 std::string shown_statement(std::string_view sql, std::size_t number) {

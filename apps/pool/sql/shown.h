@@ -20,7 +20,7 @@ inline constexpr std::size_t longest_shown = 120;
 /// there. Valid UTF-8 without control characters, whatever the text is.
 std::string shown_statement(std::string_view sql, std::size_t number = 0);
 
-/// All statements of a text that may be cut off, in the same form.
-std::string shown_beginning(std::string_view sql);
+/// All statements of a text, of which there is more if it is `cut`, in the same form.
+std::string shown_beginning(std::string_view sql, bool cut);
 
 }  // namespace weft::pool

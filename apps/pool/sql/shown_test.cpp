@@ -41,14 +41,16 @@ TEST(shown_statement, ends_where_a_string_may_end_elsewhere) {
 }
 
 TEST(shown_beginning, has_all_that_fits) {
-    EXPECT_EQ(shown_beginning("select 'secret'; /* x */ select 2"), "select ?; select ?");
-    EXPECT_EQ(shown_beginning({"select 1\0secret", 15}), "select ?");
-    EXPECT_EQ(shown_beginning(""), "");
+    EXPECT_EQ(shown_beginning("select 'secret'; /* x */ select 2", false), "select ?; select ?");
+    EXPECT_EQ(shown_beginning({"select 1\0secret", 15}, false), "select ?");
+    EXPECT_EQ(shown_beginning("", false), "");
+    EXPECT_EQ(shown_beginning("select 'x", true), "select ?...");
+    EXPECT_EQ(shown_beginning("/* an ORM", true), "...");
     for (const char* const cut : {"select 'secr", "select $a$secr", "select E'se\\'cr", "select $a",
                                   "select /* secr", "select \"name"}) {
-        EXPECT_EQ(shown_beginning(cut).find("secr"), std::string::npos) << cut;
+        EXPECT_EQ(shown_beginning(cut, true).find("secr"), std::string::npos) << cut;
     }
-    EXPECT_LE(shown_beginning("select " + std::string(400, 'x')).size(), longest_shown + 3);
+    EXPECT_LE(shown_beginning("select " + std::string(400, 'x'), false).size(), longest_shown + 3);
 }
 
 TEST(shown_statement, is_the_one_that_was_asked_for) {
