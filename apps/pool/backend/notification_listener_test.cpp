@@ -58,6 +58,16 @@ protected:
                                                           longest_test_wait));
     }
 
+    /// One who is heard at the channel "a".
+    std::shared_ptr<subscriber> listens() {
+        const auto who = asks("a");
+        auto answered = subscribe(who, "a");
+        EXPECT_EQ(asked(), "LISTEN \"a\"");
+        say(done());
+        EXPECT_EQ(answered.get(), hearing::heard);
+        return who;
+    }
+
     static std::string done(std::string_view tag = "LISTEN") {
         std::string out;
         put_command_complete(out, tag);
@@ -236,11 +246,7 @@ TEST_F(Listener, WhatIsNoMessageEndsTheConnection) {
         SetUp();
         servers_ = backends();
         on_a_fiber([&] {
-            const auto a = asks("a");
-            auto heard = subscribe(a, "a");
-            EXPECT_EQ(asked(), "LISTEN \"a\"");
-            say(done());
-            EXPECT_EQ(heard.get(), hearing::heard);
+            const auto a = listens();
             say(wrong);
             EXPECT_EQ(told(*a), "08006");
         });
@@ -249,11 +255,7 @@ TEST_F(Listener, WhatIsNoMessageEndsTheConnection) {
 
 TEST_F(Listener, MessagesComeInPieces) {
     on_a_fiber([&] {
-        const auto a = asks("a");
-        auto heard = subscribe(a, "a");
-        EXPECT_EQ(asked(), "LISTEN \"a\"");
-        say(done());
-        EXPECT_EQ(heard.get(), hearing::heard);
+        const auto a = listens();
         const std::string long_one = notified("a", std::string(100'000, 'x'));
         for (std::size_t at = 0; at < long_one.size(); at += 7'001) {
             say(std::string_view(long_one).substr(at, 7'001));
@@ -266,11 +268,7 @@ TEST_F(Listener, MessagesComeInPieces) {
 TEST_F(Listener, AServerThatDoesNotAnswerIsGivenUp) {
     patience_ = {.idle = 5ms, .answer = 5ms};
     on_a_fiber([&] {
-        const auto a = asks("a");
-        auto heard = subscribe(a, "a");
-        EXPECT_EQ(asked(), "LISTEN \"a\"");
-        say(done());
-        EXPECT_EQ(heard.get(), hearing::heard);
+        const auto a = listens();
         EXPECT_EQ(asked(), "") << "it has to show that it is there";
         EXPECT_EQ(told(*a), "08006");
         EXPECT_EQ(lost_, 1U);
@@ -280,11 +278,7 @@ TEST_F(Listener, AServerThatDoesNotAnswerIsGivenUp) {
 TEST_F(Listener, AServerThatAnswersStays) {
     patience_ = {.idle = 5ms, .answer = 10s};
     on_a_fiber([&] {
-        const auto a = asks("a");
-        auto heard = subscribe(a, "a");
-        EXPECT_EQ(asked(), "LISTEN \"a\"");
-        say(done());
-        EXPECT_EQ(heard.get(), hearing::heard);
+        const auto a = listens();
         for (int i = 0; i < 3; ++i) {
             EXPECT_EQ(asked(), "");
             say(done(""));
@@ -314,11 +308,7 @@ TEST_F(Listener, WhoWaitsIsToldWhenItEnds) {
 TEST_F(Listener, EndsWhenItIsTold) {
     on_a_fiber([&] {
         listener_->end(fatal_report("57P01", "nobody listens yet"));
-        const auto a = asks("a");
-        auto heard = subscribe(a, "a");
-        EXPECT_EQ(asked(), "LISTEN \"a\"");
-        say(done());
-        EXPECT_EQ(heard.get(), hearing::heard);
+        const auto a = listens();
         listener_->end(fatal_report("57P01", "paused"));
         EXPECT_EQ(told(*a), "57P01");
         EXPECT_EQ(asked(), "X");
