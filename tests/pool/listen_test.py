@@ -393,6 +393,8 @@ class Shared(Listening):
         told = a.rest()
         self.assertEqual([each[0] for each in told], ["C", "Z", "E"])
         self.assertEqual(other.value("select 1"), "1")
+        self.assertIn("the connection that listens for shop was lost: clients end, with 2 LISTENs",
+                      self.server.process.said())
         again = self.listener("x")
         self.notify("x", "1")
         self.assertEqual(self.heard(again), ("x", "1"))

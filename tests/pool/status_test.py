@@ -241,6 +241,23 @@ class Metrics(Observed):
                 self.assertIn(label, known, expression)
 
 
+    def test_listeners(self):
+        listeners = [self.client() for _ in range(2)]
+        for each in listeners:
+            each.run("listen news")
+        listeners[0].run("listen other")
+        listeners[0].run("notify other")
+        self.assertEqual(listeners[0].receive()[0], "A")
+        self.postgres.sql("notify news", database="shop")
+        for each in listeners:
+            self.assertEqual(each.receive()[0], "A")
+        now = self.metrics()
+        for metric, value in (("listening_clients", 2), ("listened_channels", 2),
+                              ("notifications_received_total", 2),
+                              ("notifications_delivered_total", 3)):
+            self.assertEqual(value_of(now, f"weft_pool_{metric}", database="shop"), value, metric)
+
+
 @rig.modes("transaction")
 class Page(Observed):
 

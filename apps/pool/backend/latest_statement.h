@@ -23,8 +23,8 @@ public:
 
     /// Up to a zero byte, and to its longest. Empty: it is not known.
     void set(std::string_view sql) noexcept {
-        const std::size_t end = sql.find('\0');
-        const bool cut = !sql.empty() && (end == std::string_view::npos || end > longest);
+        const std::size_t end = sql.substr(0, longest + 1).find('\0');
+        const bool cut = !sql.empty() && end == std::string_view::npos;
         sql = sql.substr(0, std::min(end, longest));
         const std::lock_guard lock(mutex_);
         std::ranges::copy(sql, text_.begin());

@@ -217,7 +217,7 @@ void notification_listener::connect_and_converse() {
 bool notification_listener::converse(server& with) {
     bool probes = false;
     while (is_needed()) {
-        if (!send_commands(with, std::exchange(probes, false))) {
+        if (!send_commands(with, probes)) {
             return false;
         }
         auto ring = on_receive(bell_, [](auto) {});
@@ -252,11 +252,11 @@ bool notification_listener::is_silent() const {
     return !sent_.empty() && clock::now() - sent_.front().sent >= patience_.answer;
 }
 
-/// Whether the fiber goes on; if not, another one is started when it is.
+/// Whether the fiber goes on: not when nobody has needed it for a while. Another one is started for
+/// the next who does.
 bool notification_listener::is_needed() {
     const std::lock_guard lock(mutex_);
     const bool idle = topics_.empty() && commands_.empty() && sent_.empty() && ended_ == nullptr;
-    // The first look comes right behind the connection, the next ones after a wait.
     if (idle && idle_since_ && clock::now() - *idle_since_ >= patience_.idle) {
         running_ = false;
         status_.connected = false;

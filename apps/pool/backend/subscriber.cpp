@@ -18,12 +18,8 @@ std::size_t weight_of(const notification& what) noexcept {
 }  // namespace
 
 void subscriber::set_state(state& of, state to) noexcept {
-    const auto count = [&](state now, std::size_t by) {
-        unconfirmed_ += now == state::asked ? by : 0;
-        dropped_ += now == state::dropped ? by : 0;
-    };
-    count(of, std::size_t{0} - 1);
-    count(to, 1);
+    unconfirmed_ -= of != state::confirmed ? 1 : 0;
+    unconfirmed_ += to != state::confirmed ? 1 : 0;
     of = to;
 }
 
@@ -73,7 +69,7 @@ void subscriber::drop_all() {
 
 void subscriber::settle() {
     const std::lock_guard lock(mutex_);
-    if (dropped_ == 0) {
+    if (unconfirmed_ == 0) {
         return;
     }
     for (auto& [name, now] : channels_) {
@@ -125,16 +121,6 @@ std::vector<std::string> subscriber::unconfirmed() const {
         }
     }
     return out;
-}
-
-void subscriber::set_encoding(std::string name) {
-    const std::lock_guard lock(mutex_);
-    encoding_ = std::move(name);
-}
-
-std::string subscriber::encoding() const {
-    const std::lock_guard lock(mutex_);
-    return encoding_;
 }
 
 std::expected<untold_notifications, report> subscriber::take() {

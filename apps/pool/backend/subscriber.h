@@ -88,10 +88,6 @@ public:
     /// some was lost, and the client must end.
     std::expected<untold_notifications, report> take();
 
-    /// client_encoding of what comes.
-    void set_encoding(std::string name);
-    [[nodiscard]] std::string encoding() const;
-
     // By whoever listens.
 
     void put(const notification_ptr& what);
@@ -110,12 +106,10 @@ private:
 
     mutable mutex mutex_;
     std::map<std::string, state, std::less<>> channels_;
-    std::size_t unconfirmed_ = 0;  // of them
-    std::size_t dropped_ = 0;
+    std::size_t unconfirmed_ = 0;  // of them, or dropped
     std::deque<notification_ptr> untold_;
     std::size_t untold_bytes_ = 0;
     report_ptr ended_;
-    std::string encoding_;
 };
 
 }  // namespace weft::pool

@@ -7,6 +7,7 @@
 
 #include "backend/limit.h"
 #include "session/pool_entry.h"
+#include "sql/token.h"
 
 namespace weft::pool {
 
@@ -16,10 +17,8 @@ namespace {
 std::string plain_name(std::string_view encoding) {
     std::string out;
     for (const char c : encoding) {
-        if (c >= 'A' && c <= 'Z') {
-            out += static_cast<char>(c - 'A' + 'a');
-        } else if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-            out += c;
+        if (const char small = lower(c); (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9')) {
+            out += small;
         }
     }
     return out == "unicode" ? "utf8" : out;
@@ -58,13 +57,11 @@ bool client_wishes::subscribe(std::string_view channel) {
         client_.hears, channel,
         [&with = pooler_, of = client_.pool.get()] { return with.connect(*of); },
         within(pooler_.config()->config.general.server_connect_timeout));
-    std::string encoding = plain_name(by.encoding());
-    if (now == hearing::heard && encoding == encoding_of(pooler_, client_)) {
-        client_.hears->set_encoding(std::move(encoding));
-        return true;
-    }
     if (now == hearing::ended) {
         return true;  // it is told when the transaction is over
+    }
+    if (now == hearing::heard && plain_name(by.encoding()) == encoding_of(pooler_, client_)) {
+        return true;
     }
     give_up(channel);
     return now == hearing::refused;  // the client's server will say so, too
@@ -120,7 +117,7 @@ std::expected<std::string, report> take_notifications(const pooler& with, const 
     if (!out) {
         return std::unexpected(std::move(out.error()));
     }
-    if (!out->ascii && whom.hears->encoding() != encoding_of(with, whom)) {
+    if (!out->ascii && plain_name(whom.pool->listener->encoding()) != encoding_of(with, whom)) {
         return std::unexpected(fatal_report(
             "22P05", "a notification came that is not in the encoding which the client has now"));
     }
